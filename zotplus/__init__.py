@@ -1,0 +1,1 @@
+"""zotplus: one small registry beside a stock Zot."""

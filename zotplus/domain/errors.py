@@ -1,0 +1,223 @@
+"""The error catalogue: every refusal that a user can meet, with its cause and its remedy.
+
+A fault is one row of the table. Code raises ``Problem(errors.BUCKET_NOT_FOUND, bucket=name)``; the face that serves the
+request turns it into its own wire form (S3 XML, OCI JSON, RFC 9457) and the CLI prints cause and remedy. The reference
+page ``docs/reference/errors.md`` is printed from this table.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class FaultType(StrEnum):
+    """What kind of thing went wrong; decides the CLI's exit code."""
+
+    AUTHENTICATION = "authentication"
+    AUTHORIZATION = "authorization"
+    VALIDATION = "validation"
+    CONFLICT = "conflict"
+    NOT_FOUND = "not_found"
+    STORAGE = "storage"
+    INTEGRITY = "integrity"
+    SUPPLY_CHAIN = "supply_chain"
+    UPSTREAM = "upstream"
+    INTERNAL = "internal"
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the catalogue. ``retry_after`` is in seconds and None where a retry cannot help."""
+
+    code: str
+    status: int
+    type: FaultType
+    message: str
+    cause: str
+    remedy: str
+    retry_after: int | None = None
+
+
+class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
+    """A refusal on its way to the client.
+
+    ``detail`` is one sentence about this occurrence, safe to show; ``fields`` are values for the face's own elements
+    (``bucket``, ``key``, ``header`` …) and for the log. Neither ever holds a secret.
+    """
+
+    def __init__(self, fault: Fault, detail: str = "", **fields: str | int) -> None:
+        super().__init__(detail or fault.message)
+        self.fault = fault
+        self.detail = detail or fault.message
+        self.fields = fields
+
+
+CATALOGUE: dict[str, Fault] = {}
+
+
+def _fault(  # one row per call keeps the table readable
+    code: str, status: int, kind: FaultType, message: str, cause: str, remedy: str, retry_after: int | None = None
+) -> Fault:
+    if code in CATALOGUE:
+        raise ValueError(f"the fault {code} is in the catalogue twice")
+    fault = Fault(
+        code=code, status=status, type=kind, message=message, cause=cause, remedy=remedy, retry_after=retry_after
+    )
+    CATALOGUE[code] = fault
+    return fault
+
+
+_AUTHN, _AUTHZ, _VALID = FaultType.AUTHENTICATION, FaultType.AUTHORIZATION, FaultType.VALIDATION
+_CONFLICT, _MISSING, _STORAGE = FaultType.CONFLICT, FaultType.NOT_FOUND, FaultType.STORAGE
+_INTEGRITY, _UPSTREAM, _INTERNAL = FaultType.INTEGRITY, FaultType.UPSTREAM, FaultType.INTERNAL
+
+# fmt: off
+# --- who are you -----------------------------------------------------------------------------------------------------
+CREDENTIALS_MISSING = _fault("credentials_missing", 401, _AUTHN, "Authentication is required.",
+    "The request carries no credentials and the resource is not public.", "Log in, or sign the request with an access key.")
+CREDENTIALS_INVALID = _fault("credentials_invalid", 401, _AUTHN, "The user name or password is wrong.",
+    "No active credential matches.", "Check the access key and secret; `zotplus keys list` shows which exist.")
+CREDENTIALS_EXPIRED = _fault("credentials_expired", 401, _AUTHN, "The credential has expired.",
+    "The access key or robot token is past its expiry.", "Create a new one with `zotplus keys create`.")
+CREDENTIALS_AMBIGUOUS = _fault("credentials_ambiguous", 400, _AUTHN, "The request carries more than one credential.",
+    "Only one of Authorization header, query signature or several headers may be used.", "Send exactly one credential.")
+CREDENTIALS_MALFORMED = _fault("credentials_malformed", 400, _AUTHN, "The credential cannot be read.",
+    "The Authorization header or query parameters do not follow their scheme's form.", "Use an unmodified client, or fix the header.")
+ACCESS_KEY_UNKNOWN = _fault("access_key_unknown", 403, _AUTHN, "The access key does not exist.",
+    "The access key id of the signature is not known here.", "Check the id; `zotplus keys list` shows which exist.")
+SIGNATURE_MISMATCH = _fault("signature_mismatch", 403, _AUTHN, "The signature does not match.",
+    "The secret key is wrong, or a proxy changed host, path or a signed header.", "Check the secret key and the endpoint address.")
+SIGNATURE_VERSION_REFUSED = _fault("signature_version_refused", 400, _AUTHN, "Signature version 2 is switched off.",
+    "The request is signed with SigV2, which boto3 still uses for presigned URLs in us-east-1.",
+    "Use SigV4 (`signature_version='s3v4'`), or set `s3.allow_signature_v2`.")
+REQUEST_EXPIRED = _fault("request_expired", 403, _AUTHN, "The request has expired.",
+    "The presigned URL is past its validity.", "Make a new URL.")
+CLOCK_SKEWED = _fault("clock_skewed", 403, _AUTHN, "The request's time differs too much from the server's.",
+    "The clocks are more than 15 minutes apart.", "Set the client's clock.")
+TOKEN_INVALID = _fault("token_invalid", 401, _AUTHN, "The token is not valid.",
+    "The bearer token is malformed, expired, or was not issued here.", "Log in again.")
+ACCESS_DENIED = _fault("access_denied", 403, _AUTHZ, "Access denied.",
+    "No grant allows this action on this resource, or a policy denies it.", "Ask an administrator for a grant; `zotplus grants list` shows them.")
+
+# --- what did you send -----------------------------------------------------------------------------------------------
+ARGUMENT_INVALID = _fault("argument_invalid", 400, _VALID, "A parameter is invalid.",
+    "A header, query parameter or field has a value outside its allowed form.", "Correct the named parameter.")
+REQUEST_INVALID = _fault("request_invalid", 400, _VALID, "The request is invalid.",
+    "The request's parts contradict each other, or one is missing.", "Correct the request as the detail says.")
+PATH_INVALID = _fault("path_invalid", 400, _VALID, "The path cannot be read.",
+    "The path is not valid percent-encoded UTF-8, or holds a NUL.", "Encode the path as UTF-8.")
+BUCKET_NAME_INVALID = _fault("bucket_name_invalid", 400, _VALID, "The bucket name is not valid.",
+    "Names have 3 to 63 lower-case letters, digits, dots and hyphens and begin and end with a letter or digit.", "Choose another name.")
+KEY_TOO_LONG = _fault("key_too_long", 400, _VALID, "The key is too long.",
+    "A key has at most 1,024 bytes of UTF-8.", "Shorten the key.")
+METADATA_TOO_LARGE = _fault("metadata_too_large", 400, _VALID, "The metadata is too large.",
+    "User metadata has at most 2,048 bytes in all.", "Shorten the metadata.")
+XML_MALFORMED = _fault("xml_malformed", 400, _VALID, "The XML is not well-formed or does not fit its schema.",
+    "The body is not the document that this operation takes; DOCTYPE is never accepted.", "Send the document as the S3 API defines it.")
+JSON_MALFORMED = _fault("json_malformed", 400, _VALID, "The JSON body does not fit its schema.",
+    "The body is not the document that this operation takes.", "See /openapi.json for the schema.")
+BODY_INCOMPLETE = _fault("body_incomplete", 400, _VALID, "The body is shorter than announced.",
+    "The connection ended early or Content-Length is wrong.", "Send the request again.")
+BODY_CHUNK_INVALID = _fault("body_chunk_invalid", 400, _VALID, "The aws-chunked body is malformed.",
+    "A chunk header, size, signature line or trailer is not in its form.", "Use an unmodified client.")
+BODY_CHUNK_SIGNATURE_MISMATCH = _fault("body_chunk_signature_mismatch", 403, _AUTHN, "A chunk's signature does not match.",
+    "The body was changed on the way, or the secret is wrong.", "Send the request again with the right key.")
+BODY_LENGTH_REQUIRED = _fault("body_length_required", 411, _VALID, "Content-Length is required.",
+    "The operation needs to know the size before the body arrives.", "Send Content-Length.")
+BODY_TOO_LARGE = _fault("body_too_large", 413, _VALID, "The body is too large.",
+    "The operation accepts fewer bytes than were sent or announced.", "Send less; objects above 5 GiB need multipart.")
+ENTITY_TOO_LARGE = _fault("entity_too_large", 400, _VALID, "The object or part is larger than allowed.",
+    "One upload or part has at most 5 GiB, an object 5 TiB.", "Use multipart with smaller parts.")
+PART_TOO_SMALL = _fault("part_too_small", 400, _VALID, "A part is smaller than 5 MiB.",
+    "All parts but the last have at least 5 MiB.", "Use larger parts.")
+PART_INVALID = _fault("part_invalid", 400, _VALID, "A part was not found or does not match.",
+    "The list names a part that was not uploaded, or another ETag or checksum.", "Upload the part again.")
+PART_ORDER_INVALID = _fault("part_order_invalid", 400, _VALID, "The parts are not in ascending order.",
+    "Part numbers must ascend.", "Sort the list.")
+RANGE_UNSATISFIABLE = _fault("range_unsatisfiable", 416, _VALID, "The range lies outside the object.",
+    "The first byte asked for is past the end.", "Ask within the object's size.")
+COPY_SOURCE_INVALID = _fault("copy_source_invalid", 400, _VALID, "The copy source is invalid.",
+    "x-amz-copy-source is /bucket/key, percent-encoded, with an optional versionId.", "Correct the header.")
+COPY_ONTO_ITSELF = _fault("copy_onto_itself", 400, _VALID, "The copy changes nothing.",
+    "Source and destination are the same and no metadata is replaced.", "Set x-amz-metadata-directive: REPLACE, or another destination.")
+HEADER_CRYPTO_UNSUPPORTED = _fault("encryption_unsupported", 501, _VALID, "Server-side encryption is not configured.",
+    "The request asks for encryption, and storing plaintext instead would be a lie.", "Leave the encryption header out.")
+OPERATION_UNKNOWN = _fault("operation_unknown", 501, _VALID, "The operation is not implemented.",
+    "The sub-resource or header names a function that this server does not have.", "See docs/reference/s3 for what is supported.")
+METHOD_NOT_ALLOWED = _fault("method_not_allowed", 405, _VALID, "The method is not allowed here.",
+    "The resource exists but does not take this method.", "See the Allow header.")
+SETTING_INVALID = _fault("setting_invalid", 400, _VALID, "A setting is invalid.",
+    "The configuration names an unknown setting or a value of the wrong form.", "`zotplus config check` names it; `zotplus config schema` lists all.")
+
+# --- integrity -------------------------------------------------------------------------------------------------------
+DIGEST_MALFORMED = _fault("digest_malformed", 400, _VALID, "A digest or checksum cannot be read.",
+    "Content-MD5 or an x-amz-checksum header is not valid base64 of the right length.", "Correct the header.")
+DIGEST_MISMATCH = _fault("digest_mismatch", 400, _INTEGRITY, "The content does not match Content-MD5.",
+    "The body was changed on the way, or the digest is of another body.", "Send the request again.")
+CHECKSUM_MISMATCH = _fault("checksum_mismatch", 400, _INTEGRITY, "The content does not match its checksum.",
+    "The body was changed on the way, or the checksum is of another body.", "Send the request again.")
+CONTENT_SHA256_MISMATCH = _fault("content_sha256_mismatch", 400, _INTEGRITY, "The content does not match x-amz-content-sha256.",
+    "The body is not the one that was signed.", "Send the request again.")
+BLOB_CORRUPT = _fault("blob_corrupt", 500, _INTEGRITY, "The stored content is damaged.",
+    "Reading found other bytes than were written; they are never served.", "Restore the object from a backup; `zotplus scrub` lists what is damaged.")
+BLOB_MISSING = _fault("blob_missing", 500, _INTEGRITY, "The stored content is missing.",
+    "Metadata names a blob that is not on disk.", "Restore from a backup; `zotplus scrub` lists what is missing.")
+
+# --- what is there ---------------------------------------------------------------------------------------------------
+ROUTE_NOT_FOUND = _fault("route_not_found", 404, _MISSING, "There is nothing at this address.",
+    "No face of the server has this path.", "Check the address.")
+BUCKET_NOT_FOUND = _fault("bucket_not_found", 404, _MISSING, "The bucket does not exist.",
+    "No bucket has this name.", "Create it, or check the spelling.")
+BUCKET_EXISTS = _fault("bucket_exists", 409, _CONFLICT, "The bucket already exists.",
+    "Another owner has a bucket of this name.", "Choose another name.")
+BUCKET_OWNED = _fault("bucket_owned", 409, _CONFLICT, "The bucket already exists and is yours.",
+    "It was created before.", "Nothing needs to be done.")
+BUCKET_NOT_EMPTY = _fault("bucket_not_empty", 409, _CONFLICT, "The bucket is not empty.",
+    "It still holds objects or unfinished uploads.", "Delete them first, or use `zotplus rb --force`.")
+OBJECT_NOT_FOUND = _fault("object_not_found", 404, _MISSING, "The object does not exist.",
+    "The bucket has no object with this key.", "Check the key.")
+VERSION_NOT_FOUND = _fault("version_not_found", 404, _MISSING, "The version does not exist.",
+    "The object has no version with this id.", "List the versions.")
+UPLOAD_NOT_FOUND = _fault("upload_not_found", 404, _MISSING, "The multipart upload does not exist.",
+    "It was completed, aborted or never begun.", "Begin a new upload.")
+PRECONDITION_FAILED = _fault("precondition_failed", 412, _CONFLICT, "A precondition does not hold.",
+    "If-Match, If-None-Match or a date condition is not met.", "Read the object again and decide anew.")
+NOT_MODIFIED = _fault("not_modified", 304, _CONFLICT, "Not modified.",
+    "The client's copy is current.", "Use it.")
+CONDITIONAL_CONFLICT = _fault("conditional_conflict", 409, _CONFLICT, "Another write to the same key was faster.",
+    "Two conditional writes met.", "Try again.", 1)
+RECORD_NOT_FOUND = _fault("record_not_found", 404, _MISSING, "It does not exist.",
+    "No key, grant or other record has this name.", "List what exists.")
+RECORD_EXISTS = _fault("record_exists", 409, _CONFLICT, "It already exists.",
+    "A record of this name was created before.", "Choose another name.")
+
+# --- OCI -------------------------------------------------------------------------------------------------------------
+REPOSITORY_NAME_INVALID = _fault("repository_name_invalid", 400, _VALID, "The repository name is not valid.",
+    "Names follow the OCI distribution specification: lower-case components joined by slashes.", "Choose another name.")
+REFERENCE_INVALID = _fault("reference_invalid", 400, _VALID, "The tag or digest is not valid.",
+    "Tags have up to 128 letters, digits, dots, hyphens and underscores; digests are algorithm:hex.", "Correct the reference.")
+REPOSITORY_NOT_FOUND = _fault("repository_not_found", 404, _MISSING, "The repository does not exist.",
+    "The upstream registry does not know it.", "Check the name.")
+BLOB_UNKNOWN = _fault("blob_unknown", 404, _MISSING, "The blob does not exist in this repository.",
+    "No blob of this digest was pushed to the repository.", "Push it first.")
+UPSTREAM_MISSING = _fault("upstream_missing", 503, _UPSTREAM, "No OCI registry is configured.",
+    "The gateway found no Zot: neither upstream.url, nor upstream.binary, nor zot on PATH.",
+    "Install Zot, or set upstream.url.", 30)
+UPSTREAM_UNAVAILABLE = _fault("upstream_unavailable", 503, _UPSTREAM, "The OCI registry does not answer.",
+    "The connection to the upstream was refused or broke.", "Try again; if it lasts, look at the upstream's log.", 5)
+UPSTREAM_FAILED = _fault("upstream_failed", 502, _UPSTREAM, "The OCI registry gave no usable answer.",
+    "The upstream answered outside the protocol, or with a server error.", "Look at the upstream's log.", 5)
+
+# --- storage and the rest --------------------------------------------------------------------------------------------
+STORAGE_FULL = _fault("storage_full", 507, _STORAGE, "The storage is full.",
+    "The disk or the metadata map has no room; reads and deletes still work.", "Free or add space.", 60)
+STORAGE_FAILED = _fault("storage_failed", 500, _STORAGE, "The storage failed.",
+    "The disk reported an error.", "Look at the server's log and the disk.")
+SLOW_DOWN = _fault("slow_down", 503, _STORAGE, "Too many requests.",
+    "More work is under way than the server takes.", "Try again with back-off.", 1)
+SHUTTING_DOWN = _fault("shutting_down", 503, _INTERNAL, "The server is shutting down.",
+    "It finishes what runs and takes nothing new.", "Try again.", 2)
+REQUEST_TIMEOUT = _fault("request_timeout", 400, _VALID, "The client was too slow.",
+    "No byte of the body arrived for longer than the idle time.", "Send the request again.")
+INTERNAL_ERROR = _fault("internal_error", 500, _INTERNAL, "An internal error.",
+    "A fault in the server; the log has the details under the request id.", "Report it with the request id.")
+# fmt: on

@@ -1,0 +1,149 @@
+"""The policy language and its one evaluator: AWS-IAM-style statements, explicit deny wins, no match denies.
+
+Spec: AWS IAM User Guide, "Policy evaluation logic" and "IAM JSON policy elements reference". Differences: resources are
+named ``s3:bucket/key``, ``oci:repository`` and ``admin:name``; ``*`` matches any run of characters, ``/`` included, so that
+``oci:team/*`` and ``oci:team/**`` mean the same; ``?`` matches one character.
+"""
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import lru_cache
+from typing import TypeAlias
+
+import msgspec
+
+from zotplus.domain import errors
+from zotplus.domain.actions import ACTIONS
+from zotplus.domain.errors import Problem
+
+ConditionBlock: TypeAlias = dict[str, dict[str, str | list[str]]]
+
+
+class Effect(StrEnum):
+    """What a matching statement does."""
+
+    ALLOW = "Allow"
+    DENY = "Deny"
+
+
+class Statement(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """One statement of a policy. ``condition`` is operator -> key -> accepted values; all must hold."""
+
+    effect: Effect
+    action: tuple[str, ...]
+    resource: tuple[str, ...]
+    condition: ConditionBlock = {}
+    sid: str = ""
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """A named list of statements."""
+
+    statement: tuple[Statement, ...]
+    id: str = ""
+
+
+class Need(msgspec.Struct, frozen=True):
+    """What an operation asks leave for: an action's name on a resource, with the request's condition keys."""
+
+    action: str
+    resource: str
+    keys: dict[str, str] = {}
+
+
+class Allowed(msgspec.Struct, frozen=True):
+    """Granted, by the policy of this id."""
+
+    policy: str
+
+
+class Denied(msgspec.Struct, frozen=True):
+    """Refused, for this reason; ``explicit`` when a Deny statement matched."""
+
+    reason: str
+    explicit: bool = False
+
+
+Decision: TypeAlias = Allowed | Denied
+
+_OPERATORS = frozenset({"StringEquals", "StringNotEquals", "StringLike", "StringNotLike"})
+
+
+def validate(policy: Policy) -> None:
+    """Refuse a policy that could not mean what its author thinks. Raises ``ARGUMENT_INVALID``."""
+    for statement in policy.statement:
+        for pattern in statement.action:
+            if not any(_matches(pattern, name) for name in ACTIONS):
+                raise Problem(errors.ARGUMENT_INVALID, f"No action matches {pattern!r}.", argument="Action")
+        for operator in statement.condition:
+            if operator not in _OPERATORS:
+                raise Problem(errors.ARGUMENT_INVALID, f"Unknown condition operator {operator!r}.", argument="Condition")
+
+
+def evaluate(policies: tuple[Policy, ...], need: Need) -> Decision:
+    """Whether ``policies`` together allow ``need``: an explicit deny wins, and without an allow the answer is no."""
+    if need.action not in ACTIONS:
+        return Denied(f"{need.action} is not an action")
+    allowed: Allowed | None = None
+    for policy in policies:
+        for statement in policy.statement:
+            if allowed is not None and statement.effect is Effect.ALLOW:
+                continue
+            if not _applies(statement, need):
+                continue
+            if statement.effect is Effect.DENY:
+                return Denied(f"policy {policy.id or 'without id'} denies {need.action}", explicit=True)
+            allowed = Allowed(policy.id)
+    return allowed or Denied(f"no policy allows {need.action} on {need.resource}")
+
+
+def _applies(statement: Statement, need: Need) -> bool:
+    return (
+        any(_matches(pattern, need.action) for pattern in statement.action)
+        and any(_matches(pattern, need.resource) for pattern in statement.resource)
+        and _conditions_hold(statement, need.keys)
+    )
+
+
+def _conditions_hold(statement: Statement, keys: Mapping[str, str]) -> bool:
+    """All conditions hold. An operator that is not known makes an Allow not apply and a Deny apply (fail closed)."""
+    for operator, tests in statement.condition.items():
+        if operator not in _OPERATORS:
+            if statement.effect is Effect.ALLOW:
+                return False
+            continue
+        for key, accepted in tests.items():
+            values = [accepted] if isinstance(accepted, str) else accepted
+            if not _condition_holds(operator, keys.get(key), values):
+                return False
+    return True
+
+
+def _condition_holds(operator: str, value: str | None, accepted: list[str]) -> bool:
+    negated = "Not" in operator
+    if value is None:
+        return negated  # AWS: a negated operator holds when the key is absent
+    if operator.endswith("Like"):
+        found = any(_matches(pattern, value) for pattern in accepted)
+    else:
+        found = value in accepted
+    return found is not negated
+
+
+def _matches(pattern: str, text: str) -> bool:
+    if pattern in ("*", text):
+        return True
+    if "*" not in pattern and "?" not in pattern:
+        return False
+    if pattern.find("*") == len(pattern) - 1 and "?" not in pattern:
+        return text.startswith(pattern[:-1])
+    return _compiled(pattern).fullmatch(text) is not None
+
+
+@lru_cache(maxsize=4096)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """A glob as a regular expression; runs of ``*`` collapse, which also keeps matching time bounded."""
+    pieces = re.split(r"(\*+|\?)", pattern)
+    translated = (".*" if piece.startswith("*") else "." if piece == "?" else re.escape(piece) for piece in pieces)
+    return re.compile("".join(translated), re.DOTALL)

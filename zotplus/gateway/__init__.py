@@ -1,0 +1,1 @@
+"""HTTP plumbing that knows no format: heads, routes, the pipeline, bodies and replies."""

@@ -1,0 +1,19 @@
+"""The body of a request: a bounded stream that answers ``Expect: 100-continue`` only when somebody wants to read it."""
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+
+class RequestBody(Protocol):
+    """The bytes that follow a head. Nothing is read, and no 100 is sent, before the first ``chunks`` or ``read``."""
+
+    length: int | None
+    """Content-Length in bytes, None for a chunked transfer."""
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The content as it arrives. Raises ``BODY_INCOMPLETE`` at an early end, ``REQUEST_TIMEOUT`` after the idle time."""
+        ...
+
+    async def read(self, limit: int) -> bytes:
+        """The whole content. Raises ``BODY_TOO_LARGE`` above ``limit`` bytes, and as ``chunks``."""
+        ...

@@ -1,0 +1,40 @@
+"""What one request carries through the pipeline."""
+
+from typing import TYPE_CHECKING
+
+from zotplus.domain.iam import Need
+from zotplus.domain.principals import Principal, PrincipalKind
+from zotplus.gateway.bodies import RequestBody
+from zotplus.gateway.head import RequestHead
+from zotplus.gateway.route import Route
+from zotplus.services.directory import Services
+
+if TYPE_CHECKING:
+    from zotplus.domain.sigv4 import Claim
+
+NOBODY = Principal(id="anonymous", kind=PrincipalKind.ANONYMOUS)
+
+
+class Context:
+    """One request on its way: head and body as received, who asks, and what log and metrics will say about it.
+
+    ``claim`` and ``secret`` are set by the S3 schemes for the body's chunk signatures and never logged.
+    """
+
+    __slots__ = ("body", "claim", "head", "log", "principal", "request_id", "route", "secret", "services", "started")
+
+    def __init__(self, *, head: RequestHead, body: RequestBody, services: Services, request_id: str, started: float) -> None:
+        self.head = head
+        self.body = body
+        self.services = services
+        self.request_id = request_id
+        self.started = started
+        self.principal: Principal = NOBODY
+        self.route: Route | None = None
+        self.claim: Claim | None = None
+        self.secret: str = ""
+        self.log: dict[str, str | int | float] = {}
+
+    def may(self, need: Need) -> bool:
+        """Whether the caller may do ``need``; for handlers that decide per item."""
+        return self.principal.may(need)

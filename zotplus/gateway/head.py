@@ -1,0 +1,31 @@
+"""The parsed head of a request, as every step of the pipeline sees it: a value, not an aiohttp object."""
+
+from enum import StrEnum
+
+import msgspec
+from multidict import CIMultiDictProxy
+
+
+class Listener(StrEnum):
+    """Which socket the request came in by."""
+
+    MAIN = "main"
+    S3 = "s3"
+
+
+class RequestHead(msgspec.Struct, frozen=True, kw_only=True):
+    """A request's head.
+
+    ``raw_path`` and ``raw_query`` are as received: percent-encoded, undecoded and unnormalised (``raw_query`` without
+    the ``?``). ``peer`` is the client's address after trusted proxies are taken into account, ``scheme`` ``http`` or
+    ``https`` likewise, ``host`` the Host header or the trusted forwarded host.
+    """
+
+    method: str
+    raw_path: str
+    raw_query: str
+    headers: CIMultiDictProxy[str]
+    peer: str
+    scheme: str
+    host: str
+    listener: Listener = Listener.MAIN

@@ -1,0 +1,66 @@
+"""Routes as data: what a face offers, which action each operation needs, and the functions that serve it."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from zotplus.domain.actions import Action
+from zotplus.domain.errors import Problem
+from zotplus.domain.iam import Need
+from zotplus.domain.principals import Principal
+
+if TYPE_CHECKING:
+    from zotplus.gateway.context import Context
+    from zotplus.gateway.head import RequestHead
+    from zotplus.gateway.reply import Reply
+
+
+class Operation(Protocol):
+    """A parsed request: a frozen value with everything that the handler needs from head, path and query."""
+
+    def needs(self) -> tuple[Need, ...]:
+        """All that must be allowed before the handler runs; the first carries the route's action.
+
+        Empty only on public routes and where the handler itself decides per item (``Route.decides``).
+        """
+        ...
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """One operation of a face.
+
+    ``name`` is the protocol's own word (``PutObject``) and labels metrics, spans and logs. ``action`` is None only for
+    public routes. ``decides`` marks a route whose handler asks the evaluator per item (DeleteObjects, catalogue).
+    ``template`` is for documents: ``/{bucket}/{key+}``; the face's own matcher finds the route. ``writes_body`` says
+    that the operation takes a body.
+    """
+
+    name: str
+    method: str
+    template: str
+    summary: str
+    handle: "Callable[[Context, Operation], Awaitable[Reply]]"
+    action: Action | None = None
+    public: bool = False
+    decides: bool = False
+    takes_body: bool = False
+
+
+class Face(Protocol):
+    """One protocol. ``prefix`` of the addresses it owns is decided in ``app.py``."""
+
+    name: str
+    routes: Sequence[Route]
+
+    def parse(self, head: "RequestHead") -> tuple[Route, Operation]:
+        """Find the route and read the head into its operation. Raises ``Problem`` in bounded time."""
+        ...
+
+    async def authenticate(self, context: "Context") -> Principal:
+        """Who asks, by the first scheme that applies; the anonymous principal when none does. Raises ``Problem``."""
+        ...
+
+    def render(self, problem: Problem, context: "Context") -> "Reply":
+        """``problem`` in the face's own wire form, with the request id. Must not raise."""
+        ...

@@ -1,0 +1,1 @@
+"""Use cases, async, over ports and records only."""

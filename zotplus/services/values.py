@@ -1,0 +1,153 @@
+"""The values that the object services take and give. Times are seconds since the epoch, sizes are bytes."""
+
+from collections.abc import AsyncIterator
+
+import msgspec
+
+
+class BucketInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A bucket: its name, when it was created, by which principal id, and the region it reports."""
+
+    name: str
+    created: float
+    owner: str
+    region: str
+
+
+class Attributes(msgspec.Struct, frozen=True, kw_only=True):
+    """What a writer says about an object. ``headers`` are the stored content headers, with lower-case names.
+
+    They are ``content-type``, ``cache-control``, ``content-disposition``, ``content-encoding``, ``content-language``
+    and ``expires``; ``metadata`` is the user's, without the ``x-amz-meta-`` prefix.
+    """
+
+    headers: dict[str, str] = {}
+    metadata: dict[str, str] = {}
+    storage_class: str = "STANDARD"
+
+
+class Checksum(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored checksum: ``algorithm`` as S3 writes it (``CRC64NVME``), base64 ``value``, ``type`` FULL_OBJECT or COMPOSITE."""
+
+    algorithm: str
+    value: str
+    type: str = "FULL_OBJECT"
+
+
+class Slice(msgspec.Struct, frozen=True, kw_only=True):
+    """A run of a stored blob: hexadecimal ``digest``, ``offset`` and ``length``; ``sums`` as ``ChunkSums.to_bytes``."""
+
+    digest: str
+    offset: int
+    length: int
+    sums: bytes = b""
+
+
+class ObjectInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """An object without its content. ``etag`` has no quotes; ``parts`` is 0 for an object written by one request."""
+
+    key: str
+    size: int
+    etag: str
+    modified: float
+    attributes: Attributes = Attributes()
+    checksum: Checksum | None = None
+    parts: int = 0
+
+
+class ObjectContent(msgspec.Struct, frozen=True, kw_only=True):
+    """An object and where its bytes are: inlined here, or in slices to be sent in order."""
+
+    info: ObjectInfo
+    inline: bytes | None
+    slices: tuple[Slice, ...] = ()
+
+
+class Expected(msgspec.Struct, frozen=True, kw_only=True):
+    """What the content must turn out to be; every value given is checked before anything becomes visible.
+
+    ``md5`` is hexadecimal, ``sha256`` hexadecimal (x-amz-content-sha256). ``algorithm`` asks for that checksum to be
+    computed and kept; ``checksum`` is its expected base64 value, or a function where it only comes in a trailer.
+    """
+
+    size: int | None = None
+    md5: str | None = None
+    sha256: str | None = None
+    algorithm: str | None = None
+    checksum: str | None = None
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """Content on its way in: ``chunks`` decoded, ``expected`` known beforehand.
+
+    ``trailer`` is asked once after the last chunk for checksums that came behind the body: header name -> value.
+    """
+
+    chunks: AsyncIterator[bytes]
+    expected: Expected = Expected()
+    trailer: "Trailer | None" = None
+
+
+class Trailer(msgspec.Struct):
+    """Filled by the body's decoder when the last chunk has been read: lower-case header name -> value."""
+
+    values: dict[str, str] = {}
+
+
+class ListQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """A listing: keys after ``after`` (exclusive) with ``prefix``; those sharing a prefix up to ``delimiter`` are rolled up.
+
+    ``after`` is a key or a common prefix of an earlier page; ``limit`` 0 to 1,000 entries and prefixes together.
+    """
+
+    prefix: str = ""
+    delimiter: str = ""
+    after: str = ""
+    limit: int = 1000
+
+
+class ListEntry(msgspec.Struct, frozen=True):
+    """One listed object: its ``key`` and ``fragment``, the ready XML of everything after <Key> but <Owner>.
+
+    The fragment (``domain/listing.py``) is rendered once, when the object is written.
+    """
+
+    key: str
+    fragment: bytes
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """A page: ``items`` in order, a str is a common prefix; ``next_after`` is None on the last page."""
+
+    items: tuple[ListEntry | str, ...]
+    next_after: str | None = None
+
+
+class PartInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """An uploaded part; ``number`` 1 to 10,000, ``etag`` without quotes."""
+
+    number: int
+    size: int
+    etag: str
+    modified: float
+    checksum: Checksum | None = None
+
+
+class UploadInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """An unfinished multipart upload."""
+
+    key: str
+    upload_id: str
+    initiated: float
+    initiator: str
+    attributes: Attributes = Attributes()
+    checksum_algorithm: str | None = None
+    checksum_type: str | None = None
+
+
+class PartChoice(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of CompleteMultipartUpload: the part meant, its ETag, and its checksum value where given."""
+
+    number: int
+    etag: str
+    checksum: str | None = None
