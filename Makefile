@@ -18,7 +18,7 @@ PYTEST := $(BIN)/python -m pytest
 SKIPS := .pytest_cache/skips.txt
 
 help: ## print this list
-	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: .venv/.installed ## create .venv and install the pinned requirements and zotplus into it
 

@@ -2,8 +2,8 @@
 
 ``make peers`` runs this file with nothing but the standard library. Programs go to a cache outside the checkout:
 ``$ZOTPLUS_PEERS``, or ``$XDG_CACHE_HOME/zotplus/peers``, or ``~/.cache/zotplus/peers``; ``bin/`` in it holds one entry
-per program. One stamp per program and version makes a second run instant. A program that cannot be had is reported and is
-no failure: its tests skip with the reason that `why_missing` gives.
+per program. One stamp per program and version makes a second run instant. A program that cannot be had is reported and
+is no failure: its tests skip with the reason that `why_missing` gives.
 
 Tests ask from Python (the repository root is on pytest's path), scripts from the shell::
 
@@ -18,6 +18,7 @@ import argparse
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -48,11 +49,17 @@ class PythonProgram:
     """A program from a Python package, in an environment of its own, so that its pins meet nobody else's."""
 
     name: str
-    version: str
     lock: Path
     licence: str
     purpose: str
     bench: bool = False
+
+    @property
+    def version(self) -> str:
+        """What the lock pins, with a mark that changes with any other pin in it."""
+        text = self.lock.read_text()
+        found = re.search(r"^awscli==([\w.]+)", text, re.MULTILINE)
+        return f"{found[1] if found else 'unknown'}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +136,6 @@ GO_PROGRAMS = (
 PYTHON_PROGRAMS = (
     PythonProgram(
         name="aws",
-        version="1.46.3",
         lock=HERE / "awscli.lock",
         licence="Apache-2.0",
         purpose="the AWS command line: S3 client",
@@ -235,8 +241,7 @@ def _install_go(program: GoProgram) -> None:
 
 
 def _install_python(program: PythonProgram) -> None:
-    pins = hashlib.sha256(program.lock.read_bytes()).hexdigest()[:12]
-    stamp = f"{program.name}-{program.version}-{pins}"
+    stamp = f"{program.name}-{program.version}"
     if _is_stamped(program.name, stamp):
         return
     print(f"installing {program.name} {program.version}", flush=True)
