@@ -1,0 +1,66 @@
+"""Records of credentials and grants, and the generation that every change of them raises."""
+
+import msgspec
+
+from zotplus.ports.keyvalue import Snapshot, Transaction
+from zotplus.records import layout
+from zotplus.records.shape import Shape
+
+
+class CredentialRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """An access key or robot. ``kind`` is a ``PrincipalKind``'s value, ``sealed`` the secret under the master key."""
+
+    kind: str
+    name: str
+    created_ms: int
+    expires_ms: int | None
+    sealed: bytes
+
+
+class GrantRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """``grantee`` (a credential's id or ``public``) has ``role`` on ``pattern``."""
+
+    grantee: str
+    role: str
+    pattern: str
+    created_ms: int
+
+
+CREDENTIAL = Shape(b"C\x01", CredentialRecord)
+GRANT = Shape(b"G\x01", GrantRecord)
+
+
+def generation(snapshot: Snapshot) -> int:
+    """The generation of credentials and grants; 0 before the first change."""
+    return int.from_bytes(snapshot.get(layout.GENERATION) or b"", "big")
+
+
+def raise_generation(transaction: Transaction) -> None:
+    """Make every cache of credentials and grants stale, in all processes, with this change."""
+    transaction.put(layout.GENERATION, (generation(transaction) + 1).to_bytes(8, "big"))
+
+
+def find_credential(snapshot: Snapshot, credential_id: str) -> CredentialRecord | None:
+    """The credential, or None."""
+    data = snapshot.get(layout.credential(credential_id))
+    return None if data is None else CREDENTIAL.decode(data)
+
+
+def grants_of(snapshot: Snapshot, grantee: str) -> list[tuple[str, GrantRecord]]:
+    """Id and record of every grant of ``grantee``, by id."""
+    prefix = layout.grants_of(grantee)
+    ids = [key[len(prefix) :].decode() for key, _ in snapshot.scan(*layout.table_span(prefix))]
+    found = [(grant_id, snapshot.get(layout.grant(grant_id))) for grant_id in ids]
+    return [(grant_id, GRANT.decode(data)) for grant_id, data in found if data is not None]
+
+
+def put_grant(transaction: Transaction, grant_id: str, record: GrantRecord) -> None:
+    """Store a grant and its entry under the grantee."""
+    transaction.put(layout.grant(grant_id), GRANT.encode(record))
+    transaction.put(layout.grant_of(record.grantee, grant_id), b"")
+
+
+def delete_grant(transaction: Transaction, grant_id: str, record: GrantRecord) -> None:
+    """Remove a grant and its entry under the grantee."""
+    transaction.delete(layout.grant(grant_id))
+    transaction.delete(layout.grant_of(record.grantee, grant_id))

@@ -1,0 +1,164 @@
+r"""The one place that builds keys: what lies where in the ordered keyspace.
+
+Every key begins with one byte that names its table. Parts of fixed length need no separator; ``\0`` separates text
+of any length from what follows, and no text in a key may hold it, so that order and meaning are never in doubt::
+
+    B <bucket name>                                  bucket
+    O <bucket id: 8> <object key>                    object, small content included
+    U <bucket id: 8> <object key> \0 <upload id>     unfinished multipart upload
+    P <upload id> <part number: 2>                   part of an upload
+    F <upload id>                                    completed upload, so that a client may complete again
+    X <bucket id: 8>                                 bucket removed by name, its content still to be emptied
+    R <digest: 32>                                   how often a blob is referred to
+    S <digest: 32>                                   a blob's block checksums
+    Z <milliseconds: 8> <digest: 32>                 a blob without references since then
+    H <hold id>                                      nothing may be collected until it ends
+    C <credential id>                                credential, its secret sealed
+    G <grant id>                                     grant
+    g <grantee> \0 <grant id>                        the grants of one grantee
+    N                                                generation of credentials and grants
+
+Numbers are big-endian. An object key has at most 1,024 bytes (Amazon S3 User Guide, "Naming Amazon S3 objects"), so the
+longest key (``U``) has 1,066 bytes; the port takes 1,600.
+"""
+
+from typing import Final
+
+BUCKETS: Final = b"B"
+OBJECTS: Final = b"O"
+UPLOADS: Final = b"U"
+PARTS: Final = b"P"
+COMPLETED: Final = b"F"
+PURGING: Final = b"X"
+REFERENCES: Final = b"R"
+BLOCK_SUMS: Final = b"S"
+UNREFERENCED: Final = b"Z"
+HOLDS: Final = b"H"
+CREDENTIALS: Final = b"C"
+GRANTS: Final = b"G"
+GRANTS_BY_GRANTEE: Final = b"g"
+GENERATION: Final = b"N"
+
+BUCKET_ID_BYTES: Final = 8
+UPLOAD_ID_BYTES: Final = 32
+OBJECT_KEY_OFFSET: Final = 1 + BUCKET_ID_BYTES
+"""Where the object's key begins in a key of ``O`` or ``U``."""
+
+_SEPARATOR: Final = b"\0"
+
+
+def after(prefix: bytes) -> bytes | None:
+    """The least key above all that begin with ``prefix``; None when there is none (a prefix of only 0xFF)."""
+    kept = prefix.rstrip(b"\xff")
+    return kept[:-1] + bytes([kept[-1] + 1]) if kept else None
+
+
+def table_span(table: bytes) -> tuple[bytes, bytes | None]:
+    """First key and end of everything in ``table``, or under a longer prefix."""
+    return table, after(table)
+
+
+def bucket(name: str) -> bytes:
+    """A bucket by its name."""
+    return BUCKETS + name.encode()
+
+
+def objects(bucket_id: bytes) -> bytes:
+    """What all objects of a bucket begin with."""
+    return OBJECTS + bucket_id
+
+
+def object_(bucket_id: bytes, key: bytes) -> bytes:
+    """An object by its key's UTF-8 bytes."""
+    return OBJECTS + bucket_id + key
+
+
+def uploads(bucket_id: bytes) -> bytes:
+    """What all unfinished uploads of a bucket begin with."""
+    return UPLOADS + bucket_id
+
+
+def uploads_of_key(bucket_id: bytes, key: bytes) -> bytes:
+    """What the unfinished uploads of one object key begin with."""
+    return UPLOADS + bucket_id + key + _SEPARATOR
+
+
+def upload(bucket_id: bytes, key: bytes, upload_id: str) -> bytes:
+    """An unfinished upload; ordered by object key, then upload id."""
+    return UPLOADS + bucket_id + key + _SEPARATOR + upload_id.encode()
+
+
+def split_upload(key: bytes) -> tuple[bytes, str]:
+    """Object key and upload id from an upload's key."""
+    name, _, upload_id = key[OBJECT_KEY_OFFSET:].partition(_SEPARATOR)
+    return name, upload_id.decode()
+
+
+def parts(upload_id: str) -> bytes:
+    """What all parts of an upload begin with."""
+    return PARTS + upload_id.encode()
+
+
+def part(upload_id: str, number: int) -> bytes:
+    """A part by its number, 1 to 10,000."""
+    return PARTS + upload_id.encode() + number.to_bytes(2, "big")
+
+
+def part_number(key: bytes) -> int:
+    """The number from a part's key."""
+    return int.from_bytes(key[-2:], "big")
+
+
+def completed(upload_id: str) -> bytes:
+    """What remains of a completed upload."""
+    return COMPLETED + upload_id.encode()
+
+
+def purging(bucket_id: bytes) -> bytes:
+    """A removed bucket whose content is still to be emptied."""
+    return PURGING + bucket_id
+
+
+def reference(digest: bytes) -> bytes:
+    """The reference count of a blob."""
+    return REFERENCES + digest
+
+
+def block_sums(digest: bytes) -> bytes:
+    """The block checksums of a blob."""
+    return BLOCK_SUMS + digest
+
+
+def unreferenced(since_ms: int, digest: bytes) -> bytes:
+    """A blob that lost its last reference; ordered by when."""
+    return UNREFERENCED + since_ms.to_bytes(8, "big") + digest
+
+
+def split_unreferenced(key: bytes) -> tuple[int, bytes]:
+    """Milliseconds and digest from a key of ``Z``."""
+    return int.from_bytes(key[1:9], "big"), key[9:]
+
+
+def hold(hold_id: str) -> bytes:
+    """A hold on collection."""
+    return HOLDS + hold_id.encode()
+
+
+def credential(credential_id: str) -> bytes:
+    """A credential by its id."""
+    return CREDENTIALS + credential_id.encode()
+
+
+def grant(grant_id: str) -> bytes:
+    """A grant by its id."""
+    return GRANTS + grant_id.encode()
+
+
+def grants_of(grantee: str) -> bytes:
+    """What the grants of one grantee begin with."""
+    return GRANTS_BY_GRANTEE + grantee.encode() + _SEPARATOR
+
+
+def grant_of(grantee: str, grant_id: str) -> bytes:
+    """One grant of a grantee; the value is empty."""
+    return grants_of(grantee) + grant_id.encode()

@@ -1,0 +1,84 @@
+"""Object records, laid out so that a listing copies a slice and a read decodes once.
+
+::
+
+    marker: 2 | fragment length: 2 | fragment | metadata length: 4 | metadata (MessagePack) | inline content
+
+The fragment is the object's ready piece of a listing (``domain/listing.py``). Content up to the inline limit follows
+the metadata; larger content is in blobs that the metadata's slices name. Numbers are big-endian.
+"""
+
+import struct
+from collections.abc import Callable
+
+import msgspec
+
+from zotplus.domain import errors
+from zotplus.domain.errors import Problem
+
+_HEAD = struct.Struct(">2sH")
+_LENGTH = struct.Struct(">I")
+_MARKER = b"O\x01"
+
+
+class ChecksumRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A checksum: S3's name of the algorithm, base64 value (with ``-N`` when composite), FULL_OBJECT or COMPOSITE."""
+
+    algorithm: str
+    value: str
+    type: str
+
+
+class SliceRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """``length`` bytes of the blob named by the 32 bytes of ``digest``, from ``offset``."""
+
+    digest: bytes
+    offset: int
+    length: int
+
+
+class ObjectRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """An object without its content. ``part_sizes`` is empty unless it was uploaded in parts."""
+
+    size: int
+    etag: str
+    modified_ms: int
+    headers: dict[str, str] = {}
+    metadata: dict[str, str] = {}
+    storage_class: str = "STANDARD"
+    checksum: ChecksumRecord | None = None
+    slices: tuple[SliceRecord, ...] = ()
+    part_sizes: tuple[int, ...] = ()
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(ObjectRecord)
+# Marker of an older shape -> what reads its metadata into today's record. Empty: this is the first.
+_OLDER: dict[bytes, Callable[[bytes], ObjectRecord]] = {}
+
+
+def encode_object(record: ObjectRecord, fragment: bytes, inline: bytes = b"") -> bytes:
+    """The stored form. ``inline`` is the whole content of an object without slices, else empty."""
+    metadata = _ENCODER.encode(record)
+    return b"".join(
+        (_HEAD.pack(_MARKER, len(fragment)), fragment, _LENGTH.pack(len(metadata)), metadata, inline),
+    )
+
+
+def decode_object(data: bytes) -> tuple[ObjectRecord, bytes]:
+    """The record and its inline content (empty where the content is in blobs). Raises ``STORAGE_FAILED``."""
+    try:
+        marker, fragment_length = _HEAD.unpack_from(data)
+        start = _HEAD.size + fragment_length
+        (length,) = _LENGTH.unpack_from(data, start)
+        end = start + _LENGTH.size + length
+        metadata = data[start + _LENGTH.size : end]
+        record = _DECODER.decode(metadata) if marker == _MARKER else _OLDER[marker](metadata)
+    except (struct.error, msgspec.MsgspecError, KeyError) as error:
+        raise Problem(errors.STORAGE_FAILED, "An object's record cannot be read.") from error
+    return record, data[end:]
+
+
+def fragment_of(data: bytes) -> bytes:
+    """The listing's fragment, without decoding the rest. ``data`` is a stored record."""
+    return data[_HEAD.size : _HEAD.size + (data[2] << 8 | data[3])]
