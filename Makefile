@@ -72,9 +72,10 @@ docs: setup ## print the generated pages and build docs/_build/html
 	$(BIN)/python -m tools.docs_sync
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
-lock: setup ## resolve requirements.lock and tools/awscli.lock anew
+lock: setup ## resolve the locks anew: everything, what the container image needs, aws-cli
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile $(LOCK) --all-extras pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile $(LOCK) --extra telemetry --extra build -c requirements.lock pyproject.toml -o requirements-run.lock
 	echo "awscli" | $(BIN)/uv pip compile $(LOCK) - -o tools/awscli.lock
 LOCK := --quiet --upgrade --generate-hashes --universal --python-version $(MINIMUM) --no-annotate --no-emit-index-url \
   --custom-compile-command "make lock"
