@@ -115,6 +115,8 @@ XML_MALFORMED = _fault("xml_malformed", 400, _VALID, "The XML is not well-formed
     "The body is not the document that this operation takes; DOCTYPE is never accepted.", "Send the document as the S3 API defines it.")
 JSON_MALFORMED = _fault("json_malformed", 400, _VALID, "The JSON body does not fit its schema.",
     "The body is not the document that this operation takes.", "See /openapi.json for the schema.")
+MEDIA_TYPE_UNSUPPORTED = _fault("media_type_unsupported", 415, _VALID, "The content type is not taken here.",
+    "The body is announced as another kind of document than this operation takes.", "Send application/json with a Content-Type header.")
 BODY_INCOMPLETE = _fault("body_incomplete", 400, _VALID, "The body is shorter than announced.",
     "The connection ended early or Content-Length is wrong.", "Send the request again.")
 BODY_CHUNK_INVALID = _fault("body_chunk_invalid", 400, _VALID, "The aws-chunked body is malformed.",

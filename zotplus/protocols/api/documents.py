@@ -1,0 +1,153 @@
+"""The JSON documents of the administration API. Times are RFC 3339 in UTC.
+
+Unknown fields of a request are refused; clients ignore unknown fields of answers, so that a server may add some.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from zotplus.services.access import Credential, Grant, Role
+from zotplus.services.values import BucketInfo
+
+# A name is for people and shows in tables: one line, and short enough for one.
+Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
+# Access key ids, robot names and patterns; the longest thing a pattern names is an S3 key of 1,024 bytes.
+Pattern = Annotated[str, Meta(min_length=1, max_length=1100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+# PATH_MAX of Linux.
+Folder = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"^[^\x00]+$")]
+Moment = Annotated[datetime, Meta(tz=True)]
+
+
+class _Document(msgspec.Struct, frozen=True, kw_only=True):
+    """What every document has in common."""
+
+
+class NewKey(_Document, frozen=True, forbid_unknown_fields=True):
+    """What to create: an access key for S3 clients, or a robot token for pipelines."""
+
+    name: Name
+    kind: Literal["key", "robot"] = "key"
+    expires: Moment | None = None
+
+
+class Key(_Document, frozen=True):
+    """A credential without its secret."""
+
+    id: str
+    kind: str
+    name: str
+    created: datetime
+    expires: datetime | None
+
+
+class CreatedKey(Key, frozen=True):
+    """A credential just made; ``secret`` is shown this once."""
+
+    secret: str
+
+
+class Keys(_Document, frozen=True):
+    """All credentials."""
+
+    keys: tuple[Key, ...]
+
+
+class NewGrant(_Document, frozen=True, forbid_unknown_fields=True):
+    """Who gets which role on what: ``grantee`` is a key id, a robot's name, or ``public`` for everybody."""
+
+    grantee: Name
+    role: Role
+    pattern: Pattern
+
+
+class GrantDocument(_Document, frozen=True):
+    """A grant as it stands."""
+
+    id: str
+    grantee: str
+    role: Role
+    pattern: str
+    created: datetime
+
+
+class Grants(_Document, frozen=True):
+    """All grants."""
+
+    grants: tuple[GrantDocument, ...]
+
+
+class Bucket(_Document, frozen=True):
+    """A bucket."""
+
+    name: str
+    created: datetime
+    owner: str
+    region: str
+
+
+class Buckets(_Document, frozen=True):
+    """The buckets that the caller may see."""
+
+    buckets: tuple[Bucket, ...]
+
+
+class Purged(_Document, frozen=True):
+    """What a purge removed."""
+
+    bucket: str
+    objects: int
+
+
+class Identity(_Document, frozen=True):
+    """Who the server takes the caller for."""
+
+    id: str
+    kind: str
+    name: str
+
+
+class Status(_Document, frozen=True):
+    """The server at a glance; ``now`` is its clock, which signatures are judged by."""
+
+    version: str
+    now: datetime
+    buckets: int
+    keys: int
+    grants: int
+
+
+def moment(epoch: float) -> datetime:
+    """``epoch`` (seconds) as a time in UTC."""
+    return datetime.fromtimestamp(epoch, UTC)
+
+
+def key(credential: Credential) -> Key:
+    """The document of ``credential``."""
+    expires = None if credential.expires is None else moment(credential.expires)
+    return Key(
+        id=credential.id,
+        kind=credential.kind.value,
+        name=credential.name,
+        created=moment(credential.created),
+        expires=expires,
+    )
+
+
+def created_key(credential: Credential, secret: str) -> CreatedKey:
+    """The document of a credential that was just made."""
+    return CreatedKey(**msgspec.structs.asdict(key(credential)), secret=secret)
+
+
+def grant(row: Grant) -> GrantDocument:
+    """The document of ``row``."""
+    return GrantDocument(
+        id=row.id, grantee=row.grantee, role=row.role, pattern=row.pattern, created=moment(row.created)
+    )
+
+
+def bucket(info: BucketInfo) -> Bucket:
+    """The document of ``info``."""
+    return Bucket(name=info.name, created=moment(info.created), owner=info.owner, region=info.region)

@@ -1,0 +1,75 @@
+"""The face: finds the endpoint, knows the caller by Basic authentication, and renders problems as RFC 9457 says."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from zotplus.domain.errors import Problem
+from zotplus.domain.iam import Need
+from zotplus.domain.principals import Principal
+from zotplus.gateway.context import Context
+from zotplus.gateway.head import RequestHead
+from zotplus.gateway.openapi import openapi
+from zotplus.gateway.problems import render_problem
+from zotplus.gateway.reply import Reply
+from zotplus.gateway.route import Operation, Route
+from zotplus.protocols.api import buckets, grants, keys, server
+from zotplus.protocols.api.basic import basic_credentials
+from zotplus.protocols.api.endpoint import Call, Endpoint, describe, route_of
+from zotplus.protocols.api.matching import Matcher, Row, fill
+
+PREFIX = "/api/v1"
+ENDPOINTS: tuple[Endpoint, ...] = (*server.ENDPOINTS, *keys.ENDPOINTS, *grants.ENDPOINTS, *buckets.ENDPOINTS)
+
+
+class ApiFace:
+    """The administration API under ``/api/v1``, and ``/openapi.json`` at the root."""
+
+    name = "api"
+
+    def __init__(self) -> None:
+        rows = [(endpoint, route_of(endpoint, PREFIX)) for endpoint in ENDPOINTS]
+        described = openapi("zotplus", server.VERSION, [describe(endpoint, route) for endpoint, route in rows])
+        self._document = msgspec.json.encode(described)
+        documents = [self._document_route(template) for template in ("/openapi.json", f"{PREFIX}/openapi.json")]
+        self.routes: Sequence[Route] = (*documents, *(route for _, route in rows))
+        self._matcher = Matcher([*map(_public_row, documents), *(_row(endpoint, route) for endpoint, route in rows)])
+
+    def parse(self, head: RequestHead) -> tuple[Route, Operation]:
+        """Find the endpoint. Raises as ``Matcher.match``."""
+        found = self._matcher.match(head)
+        route = found.row.route
+        need = None if route.action is None else Need(route.action.name, fill(found.row.resource, found.path))
+        return route, Call(need=need, path=found.path, query=found.query)
+
+    async def authenticate(self, context: Context) -> Principal:
+        """The holder of an access key or robot token; anonymous without a header. Raises the credentials' problems."""
+        credentials = basic_credentials(context.head.headers)
+        if credentials is None:
+            return await context.services.access.anonymous()
+        return await context.services.access.by_password(*credentials)
+
+    def render(self, problem: Problem, context: Context) -> Reply:
+        """An ``application/problem+json`` document."""
+        return render_problem(problem, context)
+
+    def _document_route(self, template: str) -> Route:
+        return Route(
+            name="OpenApi",
+            method="GET",
+            template=template,
+            summary="Read this API's OpenAPI document.",
+            handle=self._serve_document,
+            public=True,
+        )
+
+    async def _serve_document(self, _context: Context, _operation: Operation) -> Reply:
+        return Reply(headers=(("Content-Type", "application/json"),), body=self._document)
+
+
+def _row(endpoint: Endpoint, route: Route) -> Row:
+    return Row(route=route, resource=endpoint.resource, query=frozenset(query.name for query in endpoint.query))
+
+
+def _public_row(route: Route) -> Row:
+    return Row(route=route)

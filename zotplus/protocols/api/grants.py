@@ -1,0 +1,59 @@
+"""Grants of roles on patterns: list, create, withdraw."""
+
+from zotplus.domain import actions, errors
+from zotplus.gateway.context import Context
+from zotplus.protocols.api.documents import GrantDocument, Grants, NewGrant, grant
+from zotplus.protocols.api.endpoint import Call, Endpoint
+
+
+async def list_grants(context: Context, _call: Call, _body: None) -> Grants:
+    """All grants."""
+    return Grants(grants=tuple(grant(row) for row in await context.services.access.grants()))
+
+
+async def create_grant(context: Context, _call: Call, body: NewGrant) -> GrantDocument:
+    """Give a role; it holds from the next request on."""
+    made = await context.services.access.grant(body.grantee, body.role, body.pattern)
+    context.log["grant"] = made.id
+    return grant(made)
+
+
+async def delete_grant(context: Context, call: Call, _body: None) -> None:
+    """Withdraw a grant; it no longer holds from the next request on."""
+    context.log["grant"] = call.path["id"]
+    await context.services.access.withdraw(call.path["id"])
+
+
+ENDPOINTS = (
+    Endpoint(
+        address="GET /grants",
+        name="ListGrants",
+        summary="List all grants.",
+        work=list_grants,
+        action=actions.ADMIN_LIST_GRANTS,
+        resource="admin:grants",
+        gives=Grants,
+    ),
+    Endpoint(
+        address="POST /grants",
+        name="CreateGrant",
+        summary="Grant a role on a pattern to a key, a robot or everybody.",
+        work=create_grant,
+        action=actions.ADMIN_CREATE_GRANT,
+        resource="admin:grants",
+        takes=NewGrant,
+        gives=GrantDocument,
+        status=201,
+        faults=(errors.RECORD_NOT_FOUND, errors.RECORD_EXISTS),
+    ),
+    Endpoint(
+        address="DELETE /grants/{id}",
+        name="DeleteGrant",
+        summary="Withdraw a grant.",
+        work=delete_grant,
+        action=actions.ADMIN_DELETE_GRANT,
+        resource="admin:grants/{id}",
+        status=204,
+        faults=(errors.RECORD_NOT_FOUND,),
+    ),
+)

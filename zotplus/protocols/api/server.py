@@ -1,0 +1,52 @@
+"""The server itself: who it takes the caller for, and how it is."""
+
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from zotplus.domain import actions, errors
+from zotplus.domain.errors import Problem
+from zotplus.gateway.context import Context
+from zotplus.protocols.api.documents import Identity, Status
+from zotplus.protocols.api.endpoint import Call, Endpoint
+
+VERSION = version("zotplus")
+
+
+async def whoami(context: Context, _call: Call, _body: None) -> Identity:
+    """The caller as the server knows them; what `zotplus login` tries a credential with."""
+    principal = context.principal
+    if principal.is_anonymous:
+        raise Problem(errors.CREDENTIALS_MISSING)
+    return Identity(id=principal.id, kind=principal.kind.value, name=principal.name)
+
+
+async def status(context: Context, _call: Call, _body: None) -> Status:
+    """Version, clock and counts."""
+    access = context.services.access
+    return Status(
+        version=VERSION,
+        now=datetime.now(UTC),
+        buckets=len(await context.services.buckets.list()),
+        keys=len(await access.list()),
+        grants=len(await access.grants()),
+    )
+
+
+ENDPOINTS = (
+    Endpoint(
+        address="GET /whoami",
+        name="WhoAmI",
+        summary="Say who the server takes the caller for.",
+        work=whoami,
+        gives=Identity,
+    ),
+    Endpoint(
+        address="GET /status",
+        name="ReadStatus",
+        summary="Read version, clock and counts.",
+        work=status,
+        action=actions.ADMIN_READ_STATUS,
+        resource="admin:status",
+        gives=Status,
+    ),
+)
