@@ -1,0 +1,135 @@
+"""The catalogue's faults in S3's words: code, status where S3's differs, and the XML body.
+
+Spec: Amazon S3 API Reference, "Error responses". Missing and wrong credentials are 403 there, never 401, since S3
+has no challenge. 507 has no word at Amazon; ``XMinioStorageFull`` is what clients of the self-hosted servers know.
+"""
+
+import re
+
+from zotplus.domain import errors
+from zotplus.domain.errors import Fault, Problem
+from zotplus.protocols.s3.xml_out import DECLARATION, element, escape
+
+HOST_ID = "zotplus"
+"""What stands in HostId and x-amz-id-2: S3 clients want the field, and there is nothing to tell."""
+
+WIRE: dict[Fault, tuple[str, int]] = {}
+"""Fault -> (S3 code, S3 status). Complete over the catalogue, which a test keeps."""
+
+
+def _wire(fault: Fault, code: str, status: int | None = None) -> None:
+    WIRE[fault] = (code, fault.status if status is None else status)
+
+
+_wire(errors.CREDENTIALS_MISSING, "AccessDenied", 403)
+_wire(errors.CREDENTIALS_INVALID, "AccessDenied", 403)
+_wire(errors.CREDENTIALS_EXPIRED, "ExpiredToken", 400)
+_wire(errors.CREDENTIALS_AMBIGUOUS, "InvalidArgument")
+_wire(errors.CREDENTIALS_MALFORMED, "AuthorizationHeaderMalformed")
+_wire(errors.ACCESS_KEY_UNKNOWN, "InvalidAccessKeyId")
+_wire(errors.SIGNATURE_MISMATCH, "SignatureDoesNotMatch")
+_wire(errors.SIGNATURE_VERSION_REFUSED, "InvalidRequest")
+_wire(errors.REQUEST_EXPIRED, "AccessDenied")
+_wire(errors.CLOCK_SKEWED, "RequestTimeTooSkewed")
+_wire(errors.TOKEN_INVALID, "InvalidToken", 400)
+_wire(errors.ACCESS_DENIED, "AccessDenied")
+
+_wire(errors.ARGUMENT_INVALID, "InvalidArgument")
+_wire(errors.REQUEST_INVALID, "InvalidRequest")
+_wire(errors.PATH_INVALID, "InvalidURI")
+_wire(errors.BUCKET_NAME_INVALID, "InvalidBucketName")
+_wire(errors.KEY_TOO_LONG, "KeyTooLongError")
+_wire(errors.METADATA_TOO_LARGE, "MetadataTooLarge")
+_wire(errors.XML_MALFORMED, "MalformedXML")
+_wire(errors.JSON_MALFORMED, "InvalidRequest")
+_wire(errors.MEDIA_TYPE_UNSUPPORTED, "InvalidRequest")
+_wire(errors.BODY_INCOMPLETE, "IncompleteBody")
+_wire(errors.BODY_CHUNK_INVALID, "InvalidRequest")
+_wire(errors.BODY_CHUNK_SIGNATURE_MISMATCH, "SignatureDoesNotMatch")
+_wire(errors.BODY_LENGTH_REQUIRED, "MissingContentLength")
+_wire(errors.BODY_TOO_LARGE, "MaxMessageLengthExceeded", 400)
+_wire(errors.ENTITY_TOO_LARGE, "EntityTooLarge")
+_wire(errors.PART_TOO_SMALL, "EntityTooSmall")
+_wire(errors.PART_INVALID, "InvalidPart")
+_wire(errors.PART_ORDER_INVALID, "InvalidPartOrder")
+_wire(errors.RANGE_UNSATISFIABLE, "InvalidRange")
+_wire(errors.COPY_SOURCE_INVALID, "InvalidArgument")
+_wire(errors.COPY_ONTO_ITSELF, "InvalidRequest")
+_wire(errors.HEADER_CRYPTO_UNSUPPORTED, "NotImplemented")
+_wire(errors.OPERATION_UNKNOWN, "NotImplemented")
+_wire(errors.METHOD_NOT_ALLOWED, "MethodNotAllowed")
+_wire(errors.SETTING_INVALID, "InvalidRequest")
+
+_wire(errors.DIGEST_MALFORMED, "InvalidDigest")
+_wire(errors.DIGEST_MISMATCH, "BadDigest")
+_wire(errors.CHECKSUM_MISMATCH, "BadDigest")
+_wire(errors.CONTENT_SHA256_MISMATCH, "XAmzContentSHA256Mismatch")
+_wire(errors.BLOB_CORRUPT, "InternalError")
+_wire(errors.BLOB_MISSING, "InternalError")
+
+_wire(errors.ROUTE_NOT_FOUND, "NoSuchBucket")
+_wire(errors.BUCKET_NOT_FOUND, "NoSuchBucket")
+_wire(errors.BUCKET_EXISTS, "BucketAlreadyExists")
+_wire(errors.BUCKET_OWNED, "BucketAlreadyOwnedByYou")
+_wire(errors.BUCKET_NOT_EMPTY, "BucketNotEmpty")
+_wire(errors.OBJECT_NOT_FOUND, "NoSuchKey")
+_wire(errors.VERSION_NOT_FOUND, "NoSuchVersion")
+_wire(errors.UPLOAD_NOT_FOUND, "NoSuchUpload")
+_wire(errors.PRECONDITION_FAILED, "PreconditionFailed")
+_wire(errors.NOT_MODIFIED, "NotModified")
+_wire(errors.CONDITIONAL_CONFLICT, "ConditionalRequestConflict")
+_wire(errors.RECORD_NOT_FOUND, "NoSuchEntity")
+_wire(errors.RECORD_EXISTS, "EntityAlreadyExists")
+
+# The OCI face's own faults cannot reach this one; they have a word all the same, so that no lookup can fail.
+_wire(errors.REPOSITORY_NAME_INVALID, "InvalidArgument")
+_wire(errors.REFERENCE_INVALID, "InvalidArgument")
+_wire(errors.REPOSITORY_NOT_FOUND, "NoSuchKey")
+_wire(errors.BLOB_UNKNOWN, "NoSuchKey")
+_wire(errors.UPSTREAM_MISSING, "ServiceUnavailable")
+_wire(errors.UPSTREAM_UNAVAILABLE, "ServiceUnavailable")
+_wire(errors.UPSTREAM_FAILED, "InternalError")
+
+_wire(errors.STORAGE_FULL, "XMinioStorageFull")
+_wire(errors.STORAGE_FAILED, "InternalError")
+_wire(errors.SLOW_DOWN, "SlowDown")
+_wire(errors.SHUTTING_DOWN, "ServiceUnavailable")
+_wire(errors.REQUEST_TIMEOUT, "RequestTimeout")
+_wire(errors.INTERNAL_ERROR, "InternalError")
+
+_NAMED_FIELDS = {
+    "argument": "ArgumentName",
+    "bucket": "BucketName",
+    "key": "Key",
+    "upload_id": "UploadId",
+    "value": "ArgumentValue",
+    "version_id": "VersionId",
+}
+_is_wire_name = re.compile(r"[A-Z][A-Za-z0-9]{0,63}").fullmatch
+_RESERVED = frozenset({"Code", "Message", "Resource", "RequestId", "HostId"})
+
+
+def wire(fault: Fault) -> tuple[str, int]:
+    """S3's code and status of ``fault``; InternalError for one that the table lacks."""
+    return WIRE.get(fault, ("InternalError", 500))
+
+
+def error_fields(problem: Problem) -> dict[str, str]:
+    """The elements of S3's own that ``problem`` carries; fields that have no S3 name stay inside."""
+    found: dict[str, str] = {}
+    for name, value in problem.fields.items():
+        wire_name = _NAMED_FIELDS.get(name, name)
+        if _is_wire_name(wire_name) is not None and wire_name not in _RESERVED:
+            found[wire_name] = str(value)
+    return found
+
+
+def error_document(problem: Problem, resource: str, request_id: str) -> bytes:
+    """The ``<Error>`` body. ``resource`` is the path as text."""
+    code, _ = wire(problem.fault)
+    extra = "".join([element(name, value) for name, value in error_fields(problem).items()])
+    text = (
+        f"{DECLARATION}<Error>{element('Code', code)}{element('Message', problem.detail)}{extra}"
+        f"{element('Resource', resource)}<RequestId>{escape(request_id)}</RequestId><HostId>{HOST_ID}</HostId></Error>"
+    )
+    return text.encode("utf-8", "backslashreplace")
