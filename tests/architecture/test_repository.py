@@ -8,8 +8,8 @@ import pytest
 from tests.architecture.source import ROOT
 from tools import docs_sync
 
-# Paths of one machine, and hosts of package registries: whoever installs has configured their own. Images of others keep
-# their programs in /opt/app-root and /opt/keycloak.
+# Paths of one machine, and hosts of package registries: whoever installs has configured their own. Images of others
+# keep their programs in /opt/app-root and /opt/keycloak.
 FORBIDDEN = re.compile(
     r"(?<![\w.-])/(work|root|Users)/\w|(?<![\w.-])/opt/(?!app-root|keycloak/)\w"
     r"|pypi\.org|pythonhosted\.org|proxy\.golang\.org|registry\.npmjs\.org|repo1?\.maven"
