@@ -1,0 +1,1 @@
+"""Token signing with joserfc."""
