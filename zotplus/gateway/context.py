@@ -2,15 +2,16 @@
 
 from typing import TYPE_CHECKING
 
+from zotplus.domain.errors import Fault
 from zotplus.domain.iam import Need
 from zotplus.domain.principals import Principal, PrincipalKind
 from zotplus.gateway.bodies import RequestBody
 from zotplus.gateway.head import RequestHead
-from zotplus.gateway.route import Route
+from zotplus.gateway.route import Face, Route
 from zotplus.services.directory import Services
 
 if TYPE_CHECKING:
-    from zotplus.domain.sigv4 import Claim
+    from zotplus.domain.sigv4_claim import Claim
 
 NOBODY = Principal(id="anonymous", kind=PrincipalKind.ANONYMOUS)
 
@@ -18,22 +19,45 @@ NOBODY = Principal(id="anonymous", kind=PrincipalKind.ANONYMOUS)
 class Context:
     """One request on its way: head and body as received, who asks, and what log and metrics will say about it.
 
-    ``claim`` and ``secret`` are set by the S3 schemes for the body's chunk signatures and never logged.
+    ``claim`` and ``secret`` are set by the S3 schemes for the body's chunk signatures and never logged. ``fault`` is the
+    catalogue's row when the answer is a refusal.
     """
 
-    __slots__ = ("body", "claim", "head", "log", "principal", "request_id", "route", "secret", "services", "started")
+    __slots__ = (
+        "body",
+        "claim",
+        "face",
+        "fault",
+        "head",
+        "log",
+        "principal",
+        "request_id",
+        "route",
+        "secret",
+        "services",
+        "started",
+    )
 
-    def __init__(self, *, head: RequestHead, body: RequestBody, services: Services, request_id: str, started: float) -> None:
+    def __init__(
+        self, *, head: RequestHead, body: RequestBody, services: Services, face: Face, request_id: str, started: float
+    ) -> None:
         self.head = head
         self.body = body
         self.services = services
+        self.face = face
         self.request_id = request_id
         self.started = started
         self.principal: Principal = NOBODY
         self.route: Route | None = None
+        self.fault: Fault | None = None
         self.claim: Claim | None = None
         self.secret: str = ""
         self.log: dict[str, str | int | float] = {}
+
+    @property
+    def operation_name(self) -> str:
+        """The route's name, or ``Unknown`` while none is found; a bounded set, fit for metrics."""
+        return self.route.name if self.route is not None else "Unknown"
 
     def may(self, need: Need) -> bool:
         """Whether the caller may do ``need``; for handlers that decide per item."""

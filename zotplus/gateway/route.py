@@ -48,10 +48,14 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Face(Protocol):
-    """One protocol. ``prefix`` of the addresses it owns is decided in ``app.py``."""
+    """One protocol. Which addresses it owns is decided in ``app.py``.
+
+    ``request_id_header`` is the response header that carries the request id (``X-Request-Id``, S3: ``x-amz-request-id``).
+    """
 
     name: str
     routes: Sequence[Route]
+    request_id_header: str
 
     def parse(self, head: "RequestHead") -> tuple[Route, Operation]:
         """Find the route and read the head into its operation. Raises ``Problem`` in bounded time."""

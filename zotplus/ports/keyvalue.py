@@ -5,7 +5,7 @@ port because a transaction is a function that may run again.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 T = TypeVar("T")
 
@@ -75,4 +75,22 @@ class KeyValue(Protocol):
 
     async def close(self) -> None:
         """Finish the writes under way and release the engine. Idempotent."""
+        ...
+
+
+@runtime_checkable
+class SupportsImmediateRead(Protocol):
+    """An ability: reading neither blocks nor waits, so that it needs no coroutine (about a microsecond saved)."""
+
+    def read_now(self, function: Callable[[Snapshot], T]) -> T:
+        """As ``KeyValue.read``, from any thread."""
+        ...
+
+
+@runtime_checkable
+class SupportsMaintenance(Protocol):
+    """An ability: the engine wants to be looked after from time to time, by one process of the machine."""
+
+    async def maintain(self) -> int:
+        """Remove what dead processes left behind, such as reader slots; how many. Cheap: once a minute is fine."""
         ...

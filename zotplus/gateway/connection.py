@@ -1,0 +1,120 @@
+"""The server's side of a connection: aiohttp's parser with limits of its own, and request bodies as bounded streams."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from zotplus.domain import errors
+from zotplus.domain.errors import Problem
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+LINE_BYTES = 16_384
+"""Longest request line and header line: a 1,024-byte key percent-encoded, and a presigned query with a session token."""
+
+READ_BUFFER_BYTES = 1 << 20
+"""How much of a body may wait for its reader; large reads keep the cost per byte low."""
+
+
+class GatewayProtocol(RequestHandler):
+    """One connection. Notes when it last did something, so that idle and dribbling ones can be closed."""
+
+    __slots__ = ("since",)
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.since = self._loop.time()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether no request is under way: the client is silent, or has sent a part of a head."""
+        return self._current_request is None
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """What aiohttp's parser refuses, it refuses here: one line, no traceback, and the connection closes."""
+        del request, exc
+        phrase = HTTPStatus(status).phrase if status != HTTPStatus.INTERNAL_SERVER_ERROR else "Internal Server Error"
+        detail = (message or phrase).splitlines()[0][:200]
+        response = web.Response(status=status, text=f"{detail}\n", headers={"Server": "zotplus"})
+        response.force_close()
+        return response
+
+
+class GatewayServer(web.Server):
+    """aiohttp's low-level server with our connections."""
+
+    def __call__(self) -> RequestHandler:
+        """A handler for a new connection."""
+        return GatewayProtocol(self, loop=self._loop, **self._kwargs)
+
+
+class ConnectionBody:
+    """``gateway.bodies.RequestBody`` over an aiohttp request."""
+
+    __slots__ = ("_expects", "_idle_seconds", "_reader", "_request", "length", "received")
+
+    def __init__(self, request: web.BaseRequest, idle_seconds: float) -> None:
+        self._request = request
+        self._reader = request.content
+        self._idle_seconds = idle_seconds
+        self._expects = "Expect" in request.headers and request.headers["Expect"].lower() == "100-continue"
+        self.length = request.content_length if "Transfer-Encoding" not in request.headers else None
+        if self.length is None and "Transfer-Encoding" not in request.headers:
+            self.length = 0
+        self.received = 0
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether bytes of the body are still to come that nobody asked for: the connection cannot be used again."""
+        return not self._reader.is_eof() and (self._expects or self.length is None or self.length > READ_BUFFER_BYTES)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The content as it arrives; the first call sends the 100 that an expecting client waits for."""
+        self._continue()
+        reader = self._reader
+        while not reader.at_eof():
+            data = await self._next()
+            if data:
+                self.received += len(data)
+                yield data
+        if self.length is not None and self.received != self.length:
+            raise Problem(errors.BODY_INCOMPLETE)
+
+    async def read(self, limit: int) -> bytes:
+        """The whole content, at most ``limit`` bytes of it."""
+        if self.length is not None and self.length > limit:
+            raise Problem(errors.BODY_TOO_LARGE, f"At most {limit} bytes are taken here.")
+        pieces: list[bytes] = []
+        async for data in self.chunks():
+            pieces.append(data)
+            if self.received > limit:
+                raise Problem(errors.BODY_TOO_LARGE, f"At most {limit} bytes are taken here.")
+        return b"".join(pieces)
+
+    async def _next(self) -> bytes:
+        data = self._reader.read_nowait()
+        if data:
+            return data
+        try:
+            async with asyncio.timeout(self._idle_seconds):
+                return await self._reader.readany()
+        except TimeoutError as late:
+            raise Problem(errors.REQUEST_TIMEOUT) from late
+        except (ConnectionError, web.RequestPayloadError) as broken:
+            raise Problem(errors.BODY_INCOMPLETE) from broken
+
+    def _continue(self) -> None:
+        if not self._expects:
+            return
+        self._expects = False
+        if self._request.transport is not None:
+            self._request.transport.write(CONTINUE)

@@ -1,0 +1,92 @@
+"""The way of a request, as one function: parse, authenticate, authorise, handle, render.
+
+Every listener and every protocol comes through ``Pipeline.respond``; there is no second set of rules. What wraps it
+(request id, access log, metrics, span, the bytes on the wire) is in ``gateway/server.py``.
+"""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from zotplus.domain import errors
+from zotplus.domain.errors import Problem
+from zotplus.domain.iam import Allowed, Need
+from zotplus.gateway.bodies import RequestBody
+from zotplus.gateway.context import Context
+from zotplus.gateway.head import RequestHead
+from zotplus.gateway.reply import Reply
+from zotplus.gateway.route import Face, Route
+from zotplus.services.directory import Services
+
+log = structlog.get_logger("zotplus.pipeline")
+
+FaceOf = Callable[[RequestHead], Face]
+"""Which face owns a request; ``app.py`` decides by listener, path prefix and host."""
+
+
+class Pipeline:
+    """Serves requests with the given faces and services."""
+
+    def __init__(self, face_of: FaceOf, services: Services) -> None:
+        self._face_of = face_of
+        self._services = services
+
+    def open(self, head: RequestHead, body: RequestBody) -> Context:
+        """Begin a request: gives it its id and its face."""
+        return Context(
+            head=head,
+            body=body,
+            services=self._services,
+            face=self._face_of(head),
+            request_id=f"{random.getrandbits(64):016X}",  # noqa: S311 - names a request, guards nothing
+            started=time.perf_counter(),
+        )
+
+    async def respond(self, context: Context) -> Reply:
+        """Answer a request. Never raises ``Exception``: whatever goes wrong becomes a problem in the face's wire form."""
+        try:
+            return await self._serve(context)
+        except Problem as problem:
+            return self.refuse(context, problem)
+        except Exception:
+            log.exception("request_failed", request_id=context.request_id, operation=context.operation_name)
+            return self.refuse(context, Problem(errors.INTERNAL_ERROR))
+
+    def refuse(self, context: Context, problem: Problem) -> Reply:
+        """``problem`` in the wire form of the request's face, noted for the log."""
+        context.fault = problem.fault
+        context.log["fault"] = problem.fault.code
+        return context.face.render(problem, context)
+
+    async def _serve(self, context: Context) -> Reply:
+        route, operation = context.face.parse(context.head)
+        context.route = route
+        context.principal = await context.face.authenticate(context)
+        authorise(context, route, operation.needs())
+        return await route.handle(context, operation)
+
+
+def authorise(context: Context, route: Route, needs: Sequence[Need]) -> None:
+    """Let the request pass only if every need is allowed.
+
+    Fails closed: a route that is neither public nor deciding per item and names no need is refused, and so is one whose
+    first need is not its declared action. Raises ``CREDENTIALS_MISSING`` for anonymous callers, else ``ACCESS_DENIED``.
+    """
+    if route.public:
+        return
+    if not needs:
+        if route.decides:
+            return
+        raise Problem(errors.ACCESS_DENIED, f"{route.name} names nothing that could be allowed.")
+    if route.action is None or needs[0].action != route.action.name:
+        raise Problem(errors.ACCESS_DENIED, f"{route.name} asks for another action than it declares.")
+    for need in needs:
+        decision = context.principal.decide(need)
+        if isinstance(decision, Allowed):
+            continue
+        context.log["denied"] = decision.reason
+        if context.principal.is_anonymous:
+            raise Problem(errors.CREDENTIALS_MISSING, resource=need.resource)
+        raise Problem(errors.ACCESS_DENIED, f"You may not {need.action} on {need.resource}.", resource=need.resource)

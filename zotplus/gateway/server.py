@@ -1,0 +1,229 @@
+"""From aiohttp to the pipeline and back: one listener's requests, with request id, log, metrics, limits and drain."""
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import Sequence
+
+import msgspec
+import structlog
+from aiohttp import web
+from multidict import CIMultiDictProxy
+
+from zotplus.domain import errors
+from zotplus.domain.errors import Problem
+from zotplus.gateway.connection import LINE_BYTES, READ_BUFFER_BYTES, ConnectionBody, GatewayProtocol, GatewayServer
+from zotplus.gateway.context import Context
+from zotplus.gateway.head import Listener, RequestHead
+from zotplus.gateway.pipeline import Pipeline
+from zotplus.gateway.reply import Reply
+from zotplus.gateway.transfer import TransferBroken
+from zotplus.gateway.wire import Wire
+from zotplus.ports.telemetry import Finished, Telemetry
+
+log = structlog.get_logger("zotplus.server")
+
+SWEEP_SECONDS = 5.0
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class ServerLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a connection may cost. Times in seconds."""
+
+    idle_seconds: float = 60.0
+    """How long a body or an answer may stand still."""
+    keepalive_seconds: float = 75.0
+    """How long a connection without a request is kept; longer than usual proxies keep theirs."""
+    linger_seconds: float = 5.0
+    """How long what remains of a refused body is read, so that the client sees the refusal."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """Whose X-Forwarded-For, -Proto and -Host are believed."""
+
+
+class _Sent:
+    """What the handler returns to aiohttp: everything is on the wire already."""
+
+    __slots__ = ("keep_alive", "status")
+
+    def __init__(self, status: int, *, keep_alive: bool) -> None:
+        self.status = status
+        self.keep_alive = keep_alive
+
+    async def prepare(self, _request: web.BaseRequest) -> None:
+        """Nothing is left to prepare."""
+
+    async def write_eof(self) -> None:
+        """Nothing is left to write."""
+
+
+class Server:
+    """Serves one listening socket."""
+
+    def __init__(
+        self, pipeline: Pipeline, wire: Wire, telemetry: Telemetry, listener: Listener, limits: ServerLimits
+    ) -> None:
+        self._pipeline = pipeline
+        self._wire = wire
+        self._telemetry = telemetry
+        self._listener = listener
+        self._limits = limits
+        self._server: asyncio.Server | None = None
+        self._protocols = GatewayServer(
+            self._handle,  # type: ignore[arg-type] # _Sent is a response by its three attributes
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=limits.keepalive_seconds,
+            lingering_time=limits.linger_seconds,
+            max_line_size=LINE_BYTES,
+            max_field_size=LINE_BYTES,
+            read_bufsize=READ_BUFFER_BYTES,
+        )
+        self._running = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._draining = False
+        self._sweeper: asyncio.Task[None] | None = None
+
+    async def start(self, listening: socket.socket, tls: ssl.SSLContext | None = None) -> None:
+        """Accept connections on ``listening``."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._protocols, sock=listening, ssl=tls, backlog=1024)
+        self._sweeper = loop.create_task(self._sweep())
+
+    async def drain(self, seconds: float) -> None:
+        """Accept nothing new, let what runs finish for up to ``seconds``, then close all connections."""
+        self._draining = True
+        if self._server is not None:
+            self._server.close()
+        for connection in self._protocols.connections:
+            if isinstance(connection, GatewayProtocol) and connection.is_waiting:
+                connection.close()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            log.warning("drain_incomplete", running=self._running)
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        await self._protocols.shutdown(1.0)
+
+    async def _handle(self, request: web.BaseRequest) -> _Sent:
+        self._running += 1
+        self._idle.clear()
+        try:
+            return await self._serve(request)
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._idle.set()
+            protocol = request.protocol
+            if isinstance(protocol, GatewayProtocol):
+                protocol.since = asyncio.get_running_loop().time()
+
+    async def _serve(self, request: web.BaseRequest) -> _Sent:
+        body = ConnectionBody(request, self._limits.idle_seconds)
+        context = self._pipeline.open(self._head(request), body)
+        self._telemetry.begin(context.request_id, context.head.headers)
+        if self._draining:
+            reply = self._pipeline.refuse(context, Problem(errors.SHUTTING_DOWN))
+        else:
+            reply = await self._pipeline.respond(context)
+        keep_alive = request.keep_alive and not (self._draining or reply.close or body.abandoned)
+        sent, keep_alive = await self._send(request, context, reply, keep_alive=keep_alive)
+        self._finish(context, reply, body.received, sent)
+        return _Sent(reply.status, keep_alive=keep_alive)
+
+    async def _send(
+        self, request: web.BaseRequest, context: Context, reply: Reply, *, keep_alive: bool
+    ) -> tuple[int, bool]:
+        """Bytes of body sent, and whether the connection can go on."""
+        try:
+            return await self._wire.send(request, _stamped(reply, context), keep_alive=keep_alive), keep_alive
+        except Problem as problem:
+            refusal = self._pipeline.refuse(context, problem)
+            return await self._wire.send(request, _stamped(refusal, context), keep_alive=keep_alive), keep_alive
+        except (TransferBroken, ConnectionError) as broken:
+            context.log["broken"] = str(broken)
+        except Exception:
+            log.exception("reply_failed", request_id=context.request_id, operation=context.operation_name)
+            context.log["broken"] = "internal"
+        if request.transport is not None:
+            request.transport.abort()
+        return 0, False
+
+    def _finish(self, context: Context, reply: Reply, received: int, sent: int) -> None:
+        self._telemetry.finish(
+            Finished(
+                request_id=context.request_id,
+                face=context.face.name,
+                operation=context.operation_name,
+                principal=context.principal.id,
+                method=context.head.method,
+                path=context.head.raw_path,
+                peer=context.head.peer,
+                status=context.fault.status if context.fault and reply.status == 0 else reply.status,
+                bytes_in=received,
+                bytes_out=sent,
+                seconds=time.perf_counter() - context.started,
+                fields=context.log,
+            )
+        )
+
+    def _head(self, request: web.BaseRequest) -> RequestHead:
+        message = request._message  # noqa: SLF001 - the raw target; the parsed one is normalised
+        path, _, query = message.path.partition("?")
+        headers: CIMultiDictProxy[str] = request.headers
+        peer, scheme, host = request.remote or "", request.scheme, headers.get("Host", "")
+        if self._limits.trusted_proxies and _is_within(peer, self._limits.trusted_proxies):
+            peer = _client_behind(peer, headers.get("X-Forwarded-For", ""), self._limits.trusted_proxies)
+            scheme = headers.get("X-Forwarded-Proto", scheme)
+            host = headers.get("X-Forwarded-Host", host)
+        return RequestHead(
+            method=request.method,
+            raw_path=path,
+            raw_query=query,
+            headers=headers,
+            peer=peer,
+            scheme=scheme,
+            host=host,
+            listener=self._listener,
+        )
+
+    async def _sweep(self) -> None:
+        """Close connections that wait too long for a head: aiohttp times only those that had a request before."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            oldest = loop.time() - self._limits.keepalive_seconds
+            for connection in self._protocols.connections:
+                if isinstance(connection, GatewayProtocol) and connection.is_waiting and connection.since < oldest:
+                    connection.force_close()
+
+
+def _stamped(reply: Reply, context: Context) -> Reply:
+    name = context.face.request_id_header
+    return msgspec.structs.replace(reply, headers=(*reply.headers, (name, context.request_id)))
+
+
+def _is_within(address: str, networks: Sequence[Network]) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed in network for network in networks)
+
+
+def _client_behind(peer: str, forwarded: str, trusted: Sequence[Network]) -> str:
+    """The nearest address in X-Forwarded-For that is not itself a trusted proxy: what lies beyond can be invented."""
+    for address in reversed([part.strip() for part in forwarded.split(",") if part.strip()]):
+        try:
+            ipaddress.ip_address(address)
+        except ValueError:
+            return peer
+        peer = address
+        if not _is_within(address, trusted):
+            return peer
+    return peer

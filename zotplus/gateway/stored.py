@@ -1,0 +1,148 @@
+"""Sending slices of stored blobs straight from their files, verified block by block.
+
+A blob's record holds a CRC32C for every 1 MiB block. A block is checked before its bytes are sent, once per file and
+worker: what was checked is remembered under the file's identity (inode, size, change time), so a warm blob goes out by
+``sendfile`` alone and a file that was touched is checked again.
+"""
+
+import os
+import select
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+from zotplus.domain import errors
+from zotplus.domain.checksums import BLOCK_BYTES, ChunkSums
+from zotplus.domain.errors import Problem
+from zotplus.gateway.reply import BlobSlice
+from zotplus.gateway.transfer import SPLICE_BYTES, HeadPump, Progress, wait_briefly
+
+REMEMBERED_FILES = 4096
+RECHECK_SECONDS = 24 * 3600.0
+
+Identity = tuple[int, int, int]
+
+
+class VerifiedBlocks:
+    """Which blocks of which files were found intact by this worker."""
+
+    def __init__(self) -> None:
+        self._files: OrderedDict[str, tuple[Identity, float, bytearray]] = OrderedDict()
+
+    def of(self, digest: str, identity: Identity, blocks: int) -> bytearray:
+        """One byte per block, non-zero where it was verified; forgotten when the file changed or after a day."""
+        known = self._files.get(digest)
+        now = time.monotonic()
+        if known is not None and known[0] == identity and now - known[1] < RECHECK_SECONDS:
+            self._files.move_to_end(digest)
+            return known[2]
+        fresh = bytearray(blocks)
+        self._files[digest] = (identity, now, fresh)
+        if len(self._files) > REMEMBERED_FILES:
+            self._files.popitem(last=False)
+        return fresh
+
+
+class StoredPump:
+    """Sends a response head and then ``slices`` from the files that ``path_of`` names."""
+
+    source = -1
+
+    def __init__(
+        self, head: bytes, slices: Sequence[BlobSlice], path_of: Callable[[str], str], verified: VerifiedBlocks
+    ) -> None:
+        self._head = HeadPump(head)
+        self._slices = list(reversed(slices))
+        self._path_of = path_of
+        self._verified = verified
+        self._current: _OpenSlice | None = None
+        self._started = False
+
+    def run(self, sink: int, until: float) -> Progress:
+        """As ``Pump.run``. Raises ``BLOB_MISSING`` or ``BLOB_CORRUPT`` before the first byte, ``ConnectionError`` after."""
+        try:
+            return self._run(sink, until)
+        except Problem as problem:
+            if self._started:
+                raise ConnectionError(problem.detail) from problem
+            raise
+
+    def _run(self, sink: int, until: float) -> Progress:
+        while (current := self._open()) is not None:
+            ready = current.verify_ahead()
+            self._started = True
+            if (progress := self._head.run(sink)) is not Progress.DONE:
+                return progress
+            if not current.send(sink, ready):
+                return Progress.WANTS_WRITE
+            if current.left == 0:
+                self.close()
+            if time.monotonic() > until:
+                return Progress.YIELD
+        return Progress.DONE
+
+    def _open(self) -> "_OpenSlice | None":
+        if self._current is None and self._slices:
+            piece = self._slices.pop()
+            self._current = _OpenSlice(piece, self._path_of(piece.digest), self._verified)
+        return self._current
+
+    def close(self) -> None:
+        """Close the file at hand."""
+        if self._current is not None:
+            os.close(self._current.file)
+            self._current = None
+
+
+class _OpenSlice:
+    """The slice being sent: its open file and how far it is sent and verified."""
+
+    def __init__(self, piece: BlobSlice, path: str, verified: VerifiedBlocks) -> None:
+        try:
+            self.file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError as missing:
+            raise Problem(errors.BLOB_MISSING, digest=piece.digest) from missing
+        self._digest = piece.digest
+        self._position = piece.offset
+        self.left = piece.length
+        found = os.fstat(self.file)
+        self._size = found.st_size
+        if found.st_size < piece.offset + piece.length:
+            os.close(self.file)
+            raise Problem(errors.BLOB_CORRUPT, digest=piece.digest)
+        self._sums = ChunkSums.from_bytes(piece.sums) if piece.sums else None
+        identity = (found.st_ino, found.st_size, found.st_ctime_ns)
+        self._blocks = verified.of(piece.digest, identity, found.st_size // BLOCK_BYTES + 1)
+
+    def verify_ahead(self) -> int:
+        """How many bytes from here may be sent now; checks the block at hand where nobody has yet."""
+        if self._sums is None:
+            return self.left
+        first = self._position // BLOCK_BYTES
+        last = (self._position + self.left - 1) // BLOCK_BYTES
+        block = first
+        while block <= last and self._blocks[block]:
+            block += 1
+        if block == first:
+            data = os.pread(self.file, BLOCK_BYTES, block * BLOCK_BYTES)
+            if not self._sums.verify(block, data):
+                raise Problem(errors.BLOB_CORRUPT, digest=self._digest)
+            self._blocks[block] = 1
+            block += 1
+        return min(self.left, block * BLOCK_BYTES - self._position)
+
+    def send(self, sink: int, ready: int) -> bool:
+        """Send ``ready`` bytes; False when the socket takes no more for now."""
+        while ready:
+            try:
+                sent = os.sendfile(sink, self.file, self._position, min(ready, SPLICE_BYTES))
+            except BlockingIOError:
+                if not wait_briefly(sink, select.POLLOUT):
+                    return False
+                continue
+            if sent == 0:
+                raise Problem(errors.BLOB_CORRUPT, digest=self._digest)
+            self._position += sent
+            self.left -= sent
+            ready -= sent
+        return True

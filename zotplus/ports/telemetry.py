@@ -1,0 +1,46 @@
+"""What is said about requests: access log, metrics and spans."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+
+
+class Finished(msgspec.Struct, frozen=True, kw_only=True):
+    """One answered request. Sizes are body bytes, ``seconds`` from the head's arrival to the last byte handed over.
+
+    ``fields`` are the log's extra values (``fault``, ``denied``, ``bucket`` …), never a secret.
+    """
+
+    request_id: str
+    face: str
+    operation: str
+    principal: str
+    method: str
+    path: str
+    peer: str
+    status: int
+    bytes_in: int
+    bytes_out: int
+    seconds: float
+    fields: dict[str, str | int | float]
+
+
+class Headers(Protocol):
+    """Request headers, case-insensitive."""
+
+    def get(self, name: str, /) -> str | None:
+        """The first value, or None."""
+        ...
+
+
+class Telemetry(Protocol):
+    """One per worker. Both calls are quick and never raise."""
+
+    def begin(self, request_id: str, headers: Headers | Mapping[str, str]) -> None:
+        """A request's head has arrived: count it as in flight, take over its W3C trace context."""
+        ...
+
+    def finish(self, finished: Finished) -> None:
+        """It has been answered: count, time, log, and end its span."""
+        ...
