@@ -21,7 +21,7 @@ class Snapshot(Protocol):
         ...
 
     def scan(self, start: bytes, stop: bytes | None = None, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
-        """Pairs with ``start <= key < stop`` in bytewise order, or the same pairs in reverse; no ``stop`` means to the end.
+        """Pairs with ``start <= key < stop`` in bytewise order, or the same in reverse; no ``stop``: to the end.
 
         Lazy: what is not iterated is not read, so skipping ahead is a new ``scan``. The store must not be changed
         while one of its iterators is in use.

@@ -1,0 +1,180 @@
+"""Group commit: one thread runs all changes that are waiting in one LMDB transaction and syncs once for all of them.
+
+Functions are isolated without nested transactions, each of which would cost two megabytes of page list. A function
+that fails before it has changed anything fails alone. One that fails later has left its changes in the common
+transaction, so that is aborted, the others run again, and the failed one runs at last in a transaction of its own:
+what it reports then is true of a state that really existed. So the price of a late failure is a second run; check
+before you change.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import lmdb
+
+from zotplus.adapters.keyvalue_lmdb.engine import Engine, Room
+from zotplus.adapters.keyvalue_lmdb.faults import is_full, problem
+from zotplus.adapters.keyvalue_lmdb.transactions import FreeingTransaction, LmdbTransaction
+from zotplus.domain import errors, failpoints
+from zotplus.domain.errors import Problem
+from zotplus.ports.keyvalue import Transaction
+
+
+class Job:
+    """A change on its way: its function, who waits for it, and how it ended."""
+
+    __slots__ = ("effects", "error", "function", "future", "loop", "result")
+
+    def __init__(self, function: Callable[[Transaction], Any], loop: asyncio.AbstractEventLoop) -> None:
+        self.function = function
+        self.loop = loop
+        self.future: asyncio.Future[Any] = loop.create_future()
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.effects: list[Callable[[], None]] = []
+
+    def run(self, transaction: LmdbTransaction) -> bool:
+        """Run the function; False when it failed and has left changes behind."""
+        self.result, self.error, self.effects = None, None, transaction.effects
+        try:
+            self.result = self.function(transaction)
+            transaction.conclude()
+        except (lmdb.MapFullError, lmdb.TxnFullError):
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the caller, not to this thread
+            self.error = problem(error) if isinstance(error, lmdb.Error) else error
+            return not (transaction.changed or isinstance(error, lmdb.Error))
+        return True
+
+    def settle(self) -> None:
+        """Tell the caller, in the caller's loop: effects first, then the result."""
+        if self.error is None:
+            for effect in self.effects:
+                self._run_effect(effect)
+        if self.future.done():  # the caller was cancelled; the change stands
+            return
+        if self.error is None:
+            self.future.set_result(self.result)
+        elif isinstance(self.error, StopIteration):  # a future does not take it
+            self.future.set_exception(RuntimeError("the function raised StopIteration"))
+        else:
+            self.future.set_exception(self.error)
+
+    def _run_effect(self, effect: Callable[[], None]) -> None:
+        try:
+            effect()
+        except Exception as error:  # noqa: BLE001 - the change is made; it must not look failed
+            self.loop.call_exception_handler({"message": "on_commit failed", "exception": error})
+
+
+class GroupCommit:
+    """The committing thread of a process and its queue."""
+
+    def __init__(self, engine: Engine, *, batch_limit: int, key_chunk: int) -> None:
+        self._engine = engine
+        self._batch_limit = batch_limit
+        self._key_chunk = key_chunk
+        self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, name="keyvalue-commit", daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Job) -> None:
+        """Add ``job`` to the next batch."""
+        self._queue.put(job)
+
+    def stop(self) -> None:
+        """Finish what was submitted and end the thread; blocks until then."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _serve(self) -> None:
+        stopping = False
+        while not stopping:
+            batch, stopping = self._take()
+            try:
+                self._commit(batch)
+            except BaseException as error:  # noqa: BLE001 - this thread must outlive every fault, or all writes hang
+                for job in batch:
+                    job.error = job.error or Problem(errors.STORAGE_FAILED, engine=repr(error))
+            _announce(batch)
+
+    def _take(self) -> tuple[list[Job], bool]:
+        """Wait for a job, take what else is waiting; with it, whether the end has come."""
+        job = self._queue.get()
+        batch: list[Job] = []
+        while job is not None:
+            batch.append(job)
+            if len(batch) == self._batch_limit:
+                return batch, False
+            try:
+                job = self._queue.get_nowait()
+            except Empty:
+                return batch, False
+        return batch, True
+
+    def _commit(self, jobs: list[Job], *, freeing: bool = False) -> None:
+        """Make all of ``jobs`` durable, or give them an error. With ``freeing`` only those that need no room pass."""
+        late_failures: list[Job] = []
+        pending = jobs
+        while pending:
+            try:
+                failed = self._attempt(pending, freeing=freeing)
+            except (lmdb.Error, OSError) as error:
+                if isinstance(error, lmdb.MapFullError) and self._engine.grow_map():
+                    continue
+                if is_full(error) and not freeing:
+                    freeing = True
+                    continue
+                self._divide(pending, error, freeing=freeing)
+                break
+            if failed is None:
+                break
+            if len(pending) > 1:
+                late_failures.append(failed)
+            pending = [job for job in pending if job is not failed]
+        for job in late_failures:
+            self._commit([job], freeing=freeing)
+
+    def _divide(self, jobs: list[Job], error: Exception, *, freeing: bool) -> None:
+        """After a failure of the whole transaction: each job alone, so that only the one which is too large fails."""
+        if len(jobs) > 1 and (is_full(error) or isinstance(error, lmdb.TxnFullError)):
+            for job in jobs:
+                self._commit([job], freeing=freeing)
+            return
+        for job in jobs:
+            job.error = problem(error)
+
+    def _attempt(self, jobs: list[Job], *, freeing: bool) -> Job | None:
+        """Run ``jobs`` in one transaction and commit it; or abort it and return the job that spoiled it."""
+        with self._engine.begin_write() as transaction:
+            room = self._engine.room(transaction)
+            if room is Room.MAP_NEARLY_FULL:
+                raise lmdb.MapFullError("the reserve is reached")
+            kind = FreeingTransaction if freeing or room is Room.EXHAUSTED else LmdbTransaction
+            for job in jobs:
+                if not job.run(kind(transaction, self._engine.overflow, self._key_chunk)):
+                    return job
+            failpoints.hit("keyvalue.before_commit")
+            transaction.commit()
+            failpoints.hit("keyvalue.after_commit")
+        return None
+
+
+def _announce(jobs: list[Job]) -> None:
+    """Settle ``jobs`` in their loops, waking each loop once."""
+    loops: dict[asyncio.AbstractEventLoop, list[Job]] = {}
+    for job in jobs:
+        loops.setdefault(job.loop, []).append(job)
+    for loop, its_jobs in loops.items():
+        try:
+            loop.call_soon_threadsafe(_settle, its_jobs)
+        except RuntimeError:  # the loop is closed: nobody waits there any more
+            continue
+
+
+def _settle(jobs: list[Job]) -> None:
+    for job in jobs:
+        job.settle()

@@ -1,0 +1,59 @@
+"""Places where a test may kill the process, to prove that a crash there loses nothing.
+
+``ZOTPLUS_FAILPOINT=blobs.after_rename`` makes the process kill itself (SIGKILL: no handlers, no flushing) when it gets
+there; ``blobs.after_rename:7`` when it gets there for the seventh time. Without the variable a hit is one comparison.
+"""
+
+import os
+import signal
+from typing import Final
+
+VARIABLE: Final = "ZOTPLUS_FAILPOINT"
+
+FAILPOINTS: Final[dict[str, str]] = {
+    "blobs.after_create": "the temporary file exists, empty",
+    "blobs.after_write": "all content is in the temporary file, nothing is synced",
+    "blobs.after_sync": "the content is durable under its temporary name",
+    "blobs.after_rename": "the blob has its name, the folder is not synced",
+    "blobs.after_folder_sync": "the blob is durable, its writer does not know yet",
+    "blobs.delete_after_set_aside": "the blob to delete has left its name but is not unlinked",
+    "blobs.delete_after_unlink": "the blob is unlinked, the folder is not synced",
+    "keyvalue.before_commit": "all functions of the batch have run, nothing is written",
+    "keyvalue.after_commit": "the batch is durable, its writers do not know yet",
+    "keyvalue.before_grow": "the map is full and nothing has changed yet",
+    "keyvalue.after_grow": "the map has its new size in this process only",
+}
+"""Name of every place -> what the disk holds there. Tests walk all of them."""
+
+
+class _Armed:
+    """Where to die and after how many hits; ``name`` is None in every process but a test's victim."""
+
+    name: str | None = None
+    remaining: int = 1
+
+
+def arm(value: str | None) -> None:
+    """Read ``name`` or ``name:count``; None or an empty string disarms. Raises ``ValueError`` for an unknown name."""
+    name, _, count = (value or "").partition(":")
+    if name and name not in FAILPOINTS:
+        raise ValueError(f"there is no failpoint {name}")
+    _Armed.name = name or None
+    _Armed.remaining = int(count or 1)
+
+
+def hit(name: str) -> None:
+    """Die here when ``name`` is armed."""
+    if _Armed.name is not None:
+        _reached(name)
+
+
+def _reached(name: str) -> None:
+    if _Armed.name != name:
+        return
+    _Armed.remaining -= 1
+    if _Armed.remaining <= 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+arm(os.environ.get(VARIABLE))
