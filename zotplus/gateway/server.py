@@ -19,7 +19,7 @@ from zotplus.gateway.context import Context
 from zotplus.gateway.head import Listener, RequestHead
 from zotplus.gateway.pipeline import Pipeline
 from zotplus.gateway.reply import Reply
-from zotplus.gateway.transfer import TransferBroken
+from zotplus.gateway.transfer import TransferBrokenError
 from zotplus.gateway.wire import Wire
 from zotplus.ports.telemetry import Finished, Telemetry
 
@@ -145,7 +145,7 @@ class Server:
         except Problem as problem:
             refusal = self._pipeline.refuse(context, problem)
             return await self._wire.send(request, _stamped(refusal, context), keep_alive=keep_alive), keep_alive
-        except (TransferBroken, ConnectionError) as broken:
+        except (TransferBrokenError, ConnectionError) as broken:
             context.log["broken"] = str(broken)
         except Exception:
             log.exception("reply_failed", request_id=context.request_id, operation=context.operation_name)

@@ -47,7 +47,7 @@ class Pump(Protocol):
         ...
 
 
-class TransferBroken(ConnectionError):
+class TransferBrokenError(ConnectionError):
     """The client went away, idled too long, or the source ended early: the connection is of no more use."""
 
 
@@ -59,7 +59,7 @@ class Transfers:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="transfer")
 
     async def run(self, connection: socket.socket, pump: Pump) -> None:
-        """Run ``pump`` to its end on a duplicate of ``connection``. Raises ``TransferBroken``, and what the pump raises."""
+        """Run ``pump`` to its end on a duplicate of ``connection``. Raises ``TransferBrokenError``, and what the pump raises."""
         loop = asyncio.get_running_loop()
         sink = os.dup(connection.fileno())
         try:
@@ -69,7 +69,7 @@ class Transfers:
                 elif progress is Progress.WANTS_READ:
                     await self._ready(loop.add_reader, loop.remove_reader, pump.source)
         except OSError as broken:
-            raise TransferBroken(str(broken)) from broken
+            raise TransferBrokenError(str(broken)) from broken
         finally:
             os.close(sink)
 
@@ -80,7 +80,7 @@ class Transfers:
             async with asyncio.timeout(self._idle_seconds):
                 await ready
         except TimeoutError as late:
-            raise TransferBroken("the connection was idle for too long") from late
+            raise TransferBrokenError("the connection was idle for too long") from late
         finally:
             remove(descriptor)
 

@@ -15,7 +15,7 @@ from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.gateway.reply import BlobSlice, Relayed, Reply, Stored, Streamed
 from zotplus.gateway.stored import StoredPump, VerifiedBlocks
-from zotplus.gateway.transfer import SplicePump, TransferBroken, Transfers
+from zotplus.gateway.transfer import SplicePump, TransferBrokenError, Transfers
 from zotplus.ports.blobs import Blobs, SupportsLocalPath
 
 _FORBIDDEN_IN_HEADERS = re.compile(r"[\r\n\0]")
@@ -102,13 +102,13 @@ class Wire:
     async def send(self, request: web.BaseRequest, reply: Reply, *, keep_alive: bool) -> int:
         """Send ``reply``; the number of body bytes sent.
 
-        Raises ``Problem`` only while nothing has been sent, ``TransferBroken`` when the connection is of no more use.
+        Raises ``Problem`` only while nothing has been sent, ``TransferBrokenError`` when the connection is of no more use.
         """
         head = head_bytes(reply, keep_alive=keep_alive, framing=_framing(reply, request.method))
         transport = request.transport
         if transport is None:
             await _discard(reply)
-            raise TransferBroken("the client is gone")
+            raise TransferBrokenError("the client is gone")
         body = reply.body
         if request.method == "HEAD" or reply.status in _BODILESS:
             await _discard(reply)
@@ -168,11 +168,11 @@ class Wire:
                     async with asyncio.timeout(self._idle_seconds):
                         data = await loop.sock_recv(source, min(left, WRITE_BYTES))
                     if not data:
-                        raise TransferBroken("the upstream ended its answer early")
+                        raise TransferBrokenError("the upstream ended its answer early")
                     left -= len(data)
                     await self._write_all(request, data)
             except TimeoutError as late:
-                raise TransferBroken("the upstream was idle for too long") from late
+                raise TransferBrokenError("the upstream was idle for too long") from late
             finally:
                 source.detach()
 
@@ -190,16 +190,16 @@ class Wire:
         except (Problem, OSError) as broken:
             if pending:
                 raise
-            raise TransferBroken(str(broken)) from broken
+            raise TransferBrokenError(str(broken)) from broken
         if body.length is not None and sent != body.length:
-            raise TransferBroken("the content ended early") if sent else Problem(errors.BLOB_CORRUPT)
+            raise TransferBrokenError("the content ended early") if sent else Problem(errors.BLOB_CORRUPT)
         await self._write_all(request, pending + (b"0\r\n\r\n" if chunked else b""))
         return sent
 
     async def _write_all(self, request: web.BaseRequest, data: bytes) -> int:
         transport = request.transport
         if transport is None:
-            raise TransferBroken("the client is gone")
+            raise TransferBrokenError("the client is gone")
         if data:
             transport.write(data)
         if transport.get_write_buffer_size() > WRITE_BYTES:
@@ -216,7 +216,7 @@ async def _drained(request: web.BaseRequest, idle_seconds: float) -> None:
         async with asyncio.timeout(idle_seconds):
             await request.protocol._drain_helper()  # noqa: SLF001 - aiohttp has no public way to wait for its own buffer
     except TimeoutError as late:
-        raise TransferBroken("the client took nothing for too long") from late
+        raise TransferBrokenError("the client took nothing for too long") from late
 
 
 async def _flushed(request: web.BaseRequest, idle_seconds: float) -> None:
@@ -225,7 +225,7 @@ async def _flushed(request: web.BaseRequest, idle_seconds: float) -> None:
         await _drained(request, idle_seconds)
         await asyncio.sleep(0)
     if request.transport is None:
-        raise TransferBroken("the client is gone")
+        raise TransferBrokenError("the client is gone")
 
 
 def _plain_socket(request: web.BaseRequest) -> socket.socket | None:
