@@ -1,8 +1,8 @@
 """The policy language and its one evaluator: AWS-IAM-style statements, explicit deny wins, no match denies.
 
 Spec: AWS IAM User Guide, "Policy evaluation logic" and "IAM JSON policy elements reference". Differences: resources are
-named ``s3:bucket/key``, ``oci:repository`` and ``admin:name``; ``*`` matches any run of characters, ``/`` included, so that
-``oci:team/*`` and ``oci:team/**`` mean the same; ``?`` matches one character.
+named ``s3:bucket/key``, ``oci:repository`` and ``admin:name``; ``*`` matches any run of characters, ``/`` included, so
+that ``oci:team/*`` and ``oci:team/**`` mean the same; ``?`` matches one character.
 """
 
 import re
@@ -126,10 +126,8 @@ def _condition_holds(operator: str, value: str | None, accepted: list[str]) -> b
     negated = "Not" in operator
     if value is None:
         return negated  # AWS: a negated operator holds when the key is absent
-    if operator.endswith("Like"):
-        found = any(_matches(pattern, value) for pattern in accepted)
-    else:
-        found = value in accepted
+    is_glob = operator.endswith("Like")
+    found = any(_matches(pattern, value) for pattern in accepted) if is_glob else value in accepted
     return found is not negated
 
 

@@ -11,7 +11,7 @@ class RequestBody(Protocol):
     """Content-Length in bytes, None for a chunked transfer."""
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """The content as it arrives. Raises ``BODY_INCOMPLETE`` at an early end, ``REQUEST_TIMEOUT`` after the idle time."""
+        """The content as it arrives. Raises ``BODY_INCOMPLETE`` at an early end, ``REQUEST_TIMEOUT`` on idling."""
         ...
 
     async def read(self, limit: int) -> bytes:

@@ -12,21 +12,38 @@ from zotplus.domain.errors import Problem
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-LINE_BYTES = 16_384
-"""Longest request line and header line: a 1,024-byte key percent-encoded, and a presigned query with a session token."""
-
 READ_BUFFER_BYTES = 1 << 20
 """How much of a body may wait for its reader; large reads keep the cost per byte low."""
 
 
 class GatewayProtocol(RequestHandler):
-    """One connection. Notes when it last did something, so that idle and dribbling ones can be closed."""
+    """One connection. Notes since when it has been silent or dribbling a head, so that such ones can be closed."""
 
-    __slots__ = ("since",)
+    __slots__ = ("head_since", "since")
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         self.since = self._loop.time()
+        self.head_since: float | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of a head or body."""
+        if self.head_since is None and self._current_request is None:
+            self.head_since = self._loop.time()
+        super().data_received(data)
+
+    def served(self) -> None:
+        """A request has been answered: the connection waits for the next."""
+        self.since = self._loop.time()
+        self.head_since = None
+
+    def is_late(self, now: float, head_seconds: float, keepalive_seconds: float) -> bool:
+        """Whether the client has taken too long to send a head, or has been silent for too long."""
+        if not self.is_waiting:
+            return False
+        if self.head_since is not None:
+            return now - self.head_since > head_seconds
+        return now - self.since > keepalive_seconds
 
     @property
     def is_waiting(self) -> bool:

@@ -40,12 +40,12 @@ class Pipeline:
             body=body,
             services=self._services,
             face=self._face_of(head),
-            request_id=f"{random.getrandbits(64):016X}",  # noqa: S311 - names a request, guards nothing
+            request_id=f"{random.getrandbits(64):016X}",
             started=time.perf_counter(),
         )
 
     async def respond(self, context: Context) -> Reply:
-        """Answer a request. Never raises ``Exception``: whatever goes wrong becomes a problem in the face's wire form."""
+        """Answer a request. Never raises ``Exception``: what goes wrong becomes a problem in the face's wire form."""
         try:
             return await self._serve(context)
         except Problem as problem:

@@ -50,7 +50,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 class Face(Protocol):
     """One protocol. Which addresses it owns is decided in ``app.py``.
 
-    ``request_id_header`` is the response header that carries the request id (``X-Request-Id``, S3: ``x-amz-request-id``).
+    ``request_id_header`` is the response header with the request id (``X-Request-Id``, S3: ``x-amz-request-id``).
     """
 
     name: str

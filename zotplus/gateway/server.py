@@ -14,7 +14,7 @@ from multidict import CIMultiDictProxy
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
-from zotplus.gateway.connection import LINE_BYTES, READ_BUFFER_BYTES, ConnectionBody, GatewayProtocol, GatewayServer
+from zotplus.gateway.connection import READ_BUFFER_BYTES, ConnectionBody, GatewayProtocol, GatewayServer
 from zotplus.gateway.context import Context
 from zotplus.gateway.head import Listener, RequestHead
 from zotplus.gateway.pipeline import Pipeline
@@ -35,6 +35,10 @@ class ServerLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     idle_seconds: float = 60.0
     """How long a body or an answer may stand still."""
+    head_seconds: float = 15.0
+    """How long a client may take to send a head."""
+    line_bytes: int = 16_384
+    """Longest request or header line."""
     keepalive_seconds: float = 75.0
     """How long a connection without a request is kept; longer than usual proxies keep theirs."""
     linger_seconds: float = 5.0
@@ -77,8 +81,8 @@ class Server:
             auto_decompress=False,
             keepalive_timeout=limits.keepalive_seconds,
             lingering_time=limits.linger_seconds,
-            max_line_size=LINE_BYTES,
-            max_field_size=LINE_BYTES,
+            max_line_size=limits.line_bytes,
+            max_field_size=limits.line_bytes,
             read_bufsize=READ_BUFFER_BYTES,
         )
         self._running = 0
@@ -121,7 +125,7 @@ class Server:
                 self._idle.set()
             protocol = request.protocol
             if isinstance(protocol, GatewayProtocol):
-                protocol.since = asyncio.get_running_loop().time()
+                protocol.served()
 
     async def _serve(self, request: web.BaseRequest) -> _Sent:
         body = ConnectionBody(request, self._limits.idle_seconds)
@@ -193,13 +197,15 @@ class Server:
         )
 
     async def _sweep(self) -> None:
-        """Close connections that wait too long for a head: aiohttp times only those that had a request before."""
+        """Close connections that are late with a head: aiohttp times only those that had a request before."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            oldest = loop.time() - self._limits.keepalive_seconds
+            now, limits = loop.time(), self._limits
             for connection in self._protocols.connections:
-                if isinstance(connection, GatewayProtocol) and connection.is_waiting and connection.since < oldest:
+                if not isinstance(connection, GatewayProtocol):
+                    continue
+                if connection.is_late(now, limits.head_seconds, limits.keepalive_seconds):
                     connection.force_close()
 
 

@@ -59,7 +59,7 @@ class StoredPump:
         self._started = False
 
     def run(self, sink: int, until: float) -> Progress:
-        """As ``Pump.run``. Raises ``BLOB_MISSING`` or ``BLOB_CORRUPT`` before the first byte, ``ConnectionError`` after."""
+        """As ``Pump.run``. Raises ``BLOB_MISSING``, ``BLOB_CORRUPT`` before the first byte, ``OSError`` later."""
         try:
             return self._run(sink, until)
         except Problem as problem:
@@ -69,7 +69,7 @@ class StoredPump:
 
     def _run(self, sink: int, until: float) -> Progress:
         while (current := self._open()) is not None:
-            ready = current.verify_ahead()
+            ready = current.verified_ahead()
             self._started = True
             if (progress := self._head.run(sink)) is not Progress.DONE:
                 return progress
@@ -114,7 +114,7 @@ class _OpenSlice:
         identity = (found.st_ino, found.st_size, found.st_ctime_ns)
         self._blocks = verified.of(piece.digest, identity, found.st_size // BLOCK_BYTES + 1)
 
-    def verify_ahead(self) -> int:
+    def verified_ahead(self) -> int:
         """How many bytes from here may be sent now; checks the block at hand where nobody has yet."""
         if self._sums is None:
             return self.left

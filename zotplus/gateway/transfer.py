@@ -59,7 +59,7 @@ class Transfers:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="transfer")
 
     async def run(self, connection: socket.socket, pump: Pump) -> None:
-        """Run ``pump`` to its end on a duplicate of ``connection``. Raises ``TransferBrokenError``, and what the pump raises."""
+        """Run ``pump`` to its end on a duplicate of ``connection``. Raises ``TransferBrokenError``."""
         loop = asyncio.get_running_loop()
         sink = os.dup(connection.fileno())
         try:
@@ -74,8 +74,8 @@ class Transfers:
             os.close(sink)
 
     async def _ready(self, add: Callable[..., object], remove: Callable[[int], object], descriptor: int) -> None:
-        ready = asyncio.get_running_loop().create_future()
-        add(descriptor, lambda: ready.done() or ready.set_result(None))
+        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        add(descriptor, _resolve, ready)
         try:
             async with asyncio.timeout(self._idle_seconds):
                 await ready
@@ -87,6 +87,11 @@ class Transfers:
     def close(self) -> None:
         """Let the threads end."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _resolve(ready: asyncio.Future[None]) -> None:
+    if not ready.done():
+        ready.set_result(None)
 
 
 def _slice(pump: Pump, sink: int) -> Progress:
@@ -121,7 +126,7 @@ class HeadPump:
 
 
 class SplicePump:
-    """Moves ``length`` bytes from one socket to another through a pipe, after ``prefix`` (head and bytes read already)."""
+    """Moves ``length`` bytes from socket to socket through a pipe, after ``prefix`` (head and bytes read already)."""
 
     def __init__(self, prefix: bytes, source: int, length: int) -> None:
         self.source = source

@@ -102,7 +102,7 @@ class Wire:
     async def send(self, request: web.BaseRequest, reply: Reply, *, keep_alive: bool) -> int:
         """Send ``reply``; the number of body bytes sent.
 
-        Raises ``Problem`` only while nothing has been sent, ``TransferBrokenError`` when the connection is of no more use.
+        Raises ``Problem`` only while nothing has been sent, ``TransferBrokenError`` when the connection is lost.
         """
         head = head_bytes(reply, keep_alive=keep_alive, framing=_framing(reply, request.method))
         transport = request.transport

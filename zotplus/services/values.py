@@ -27,7 +27,7 @@ class Attributes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Checksum(msgspec.Struct, frozen=True, kw_only=True):
-    """A stored checksum: ``algorithm`` as S3 writes it (``CRC64NVME``), base64 ``value``, ``type`` FULL_OBJECT or COMPOSITE."""
+    """A stored checksum: ``algorithm`` as S3 writes it (``CRC64NVME``), base64 ``value``, FULL_OBJECT or COMPOSITE."""
 
     algorithm: str
     value: str
@@ -95,7 +95,7 @@ class Trailer(msgspec.Struct):
 
 
 class ListQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """A listing: keys after ``after`` (exclusive) with ``prefix``; those sharing a prefix up to ``delimiter`` are rolled up.
+    """A listing: keys after ``after`` (exclusive) with ``prefix``; those alike up to ``delimiter`` are rolled up.
 
     ``after`` is a key or a common prefix of an earlier page; ``limit`` 0 to 1,000 entries and prefixes together.
     """
