@@ -1,30 +1,90 @@
 """Buckets: create, find, list, delete, purge."""
 
-from zotplus.ports.keyvalue import KeyValue
+import secrets
+import time
+
+from zotplus.domain import errors
+from zotplus.domain.errors import Problem
+from zotplus.domain.names import check_bucket_name
+from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
+from zotplus.records import layout
+from zotplus.records.buckets import BUCKET, PURGING, BucketRecord, PurgingRecord
+from zotplus.services.emptying import empty_bucket, is_empty
+from zotplus.services.lookups import Clock, find_bucket, now_ms
 from zotplus.services.values import BucketInfo
 
 
 class Buckets:
-    """Buckets over the key-value port."""
+    """Buckets over the key-value port. ``region`` is what a new bucket reports, ``clock`` is the time of creation."""
 
-    def __init__(self, store: KeyValue, region: str) -> None: ...
+    def __init__(self, store: KeyValue, region: str, *, clock: Clock = time.time) -> None:
+        self._store = store
+        self._region = region
+        self._clock = clock
 
     async def create(self, name: str, owner: str) -> BucketInfo:
-        """Raises ``BUCKET_OWNED`` when ``owner`` has it already, ``BUCKET_EXISTS`` when another has."""
-        raise NotImplementedError
+        """Make a bucket.
+
+        Raises ``BUCKET_NAME_INVALID``; ``BUCKET_OWNED`` when ``owner`` has it already, ``BUCKET_EXISTS`` when another
+        has.
+        """
+        check_bucket_name(name)
+        record = BucketRecord(
+            id=secrets.token_bytes(layout.BUCKET_ID_BYTES),
+            created_ms=now_ms(self._clock),
+            owner=owner,
+            region=self._region,
+        )
+
+        def insert(transaction: Transaction) -> None:
+            there = transaction.get(layout.bucket(name))
+            if there is not None:
+                is_own = BUCKET.decode(there).owner == owner
+                raise Problem(errors.BUCKET_OWNED if is_own else errors.BUCKET_EXISTS, bucket=name)
+            transaction.put(layout.bucket(name), BUCKET.encode(record))
+
+        await self._store.write(insert)
+        return _info(name, record)
 
     async def get(self, name: str) -> BucketInfo:
-        """Raises ``BUCKET_NOT_FOUND``."""
-        raise NotImplementedError
+        """Find a bucket. Raises ``BUCKET_NOT_FOUND``."""
+        return _info(name, await self._store.read(lambda snapshot: find_bucket(snapshot, name)))
 
     async def list(self) -> tuple[BucketInfo, ...]:
         """All buckets by name; the caller filters by rights."""
-        raise NotImplementedError
+
+        def collect(snapshot: Snapshot) -> tuple[BucketInfo, ...]:
+            found = snapshot.scan(*layout.table_span(layout.BUCKETS))
+            return tuple([_info(key[1:].decode(), BUCKET.decode(value)) for key, value in found])
+
+        return await self._store.read(collect)
 
     async def delete(self, name: str) -> None:
-        """Raises ``BUCKET_NOT_FOUND``, ``BUCKET_NOT_EMPTY`` (objects or unfinished uploads)."""
-        raise NotImplementedError
+        """Remove an empty bucket. Raises ``BUCKET_NOT_FOUND``, ``BUCKET_NOT_EMPTY`` (objects or unfinished uploads)."""
+
+        def remove(transaction: Transaction) -> None:
+            if not is_empty(transaction, find_bucket(transaction, name).id):
+                raise Problem(errors.BUCKET_NOT_EMPTY, bucket=name)
+            transaction.delete(layout.bucket(name))
+
+        await self._store.write(remove)
 
     async def purge(self, name: str) -> int:
-        """Delete the bucket with all objects and uploads; how many objects. The name is free as soon as this returns."""
-        raise NotImplementedError
+        """Delete the bucket with all objects and uploads; how many objects.
+
+        The name is free from the first step on; what a crash leaves behind, the collector empties.
+        Raises ``BUCKET_NOT_FOUND``.
+        """
+        removed_ms = now_ms(self._clock)
+
+        def unname(transaction: Transaction) -> bytes:
+            record = find_bucket(transaction, name)
+            transaction.delete(layout.bucket(name))
+            transaction.put(layout.purging(record.id), PURGING.encode(PurgingRecord(name=name, removed_ms=removed_ms)))
+            return record.id
+
+        return await empty_bucket(self._store, await self._store.write(unname), removed_ms)
+
+
+def _info(name: str, record: BucketRecord) -> BucketInfo:
+    return BucketInfo(name=name, created=record.created_ms / 1000, owner=record.owner, region=record.region)

@@ -1,0 +1,83 @@
+"""Credentials as values: their forms, and how new ones are made."""
+
+import re
+import secrets
+import string
+
+import msgspec
+
+from zotplus.domain import errors
+from zotplus.domain.errors import Problem
+from zotplus.domain.principals import PrincipalKind
+
+ROBOT_PREFIX = "robot:"
+"""What a robot's id begins with; an access key id holds no colon, so the two never meet."""
+
+_ID_ALPHABET = string.ascii_uppercase + string.digits
+_ID_RANDOM = 18  # with "ZP" 20 characters, as long as AWS's own: some clients check
+_SECRET_BYTES = 30  # 40 characters of URL-safe base64, as long as AWS's own
+_NAME_MAX = 128
+# Seconds since the epoch, year 5138: beyond it a number is no time in seconds but a mistake (milliseconds).
+_LATEST = 100_000_000_000
+# AWS IAM API, AccessKey: 16 to 128 word characters; shorter ones are common with MinIO (3 and more).
+_is_key_id = re.compile(r"[A-Za-z0-9_.-]{3,128}").fullmatch
+_is_robot_id = re.compile(rf"{ROBOT_PREFIX}[a-z0-9][a-z0-9._-]{{0,63}}").fullmatch
+# Visible ASCII without blanks, so that a secret survives every shell, header and file; MinIO asks for 8 and more.
+_is_secret = re.compile(r"[!-~]{8,128}").fullmatch
+# Words that mean something else where an id is expected.
+_RESERVED = frozenset({"public", "anonymous"})
+
+
+class Credential(msgspec.Struct, frozen=True, kw_only=True):
+    """An access key or robot token without its secret. ``id`` is the access key id or robot name (``robot:ci``)."""
+
+    id: str
+    kind: PrincipalKind
+    name: str
+    created: float
+    expires: float | None = None
+
+
+class NewCredential(msgspec.Struct, frozen=True, kw_only=True):
+    """A credential just made; ``secret`` is shown this once."""
+
+    credential: Credential
+    secret: str
+
+
+def is_credential_id(text: str) -> bool:
+    """Whether ``text`` could be the id of a key or robot."""
+    return _is_key_id(text) is not None or _is_robot_id(text) is not None
+
+
+def draft_credential(credential: Credential, secret: str | None) -> NewCredential:
+    """``credential`` with an id and a secret where it has none yet (``id`` empty, ``secret`` None).
+
+    A robot without an id is called after its name. Raises ``ARGUMENT_INVALID`` for anything outside its form.
+    """
+    if credential.kind not in (PrincipalKind.KEY, PrincipalKind.ROBOT):
+        raise _invalid("kind", "only access keys and robots can be made")
+    is_robot = credential.kind is PrincipalKind.ROBOT
+    made = ROBOT_PREFIX + credential.name if is_robot else "ZP" + _random_id()
+    new_id = credential.id or made
+    if (_is_robot_id if is_robot else _is_key_id)(new_id) is None or new_id in _RESERVED:
+        form = "'robot:' and lower-case letters, digits, dots, hyphens" if is_robot else "3 to 128 letters and digits"
+        raise _invalid("id", f"it has {form}")
+    if len(credential.name) > _NAME_MAX or not credential.name.isprintable():
+        raise _invalid("name", f"it has at most {_NAME_MAX} printable characters")
+    if credential.expires is not None and not credential.created < credential.expires < _LATEST:
+        raise _invalid("expires", "it is a time in the future, in seconds since the epoch")
+    new_secret = secrets.token_urlsafe(_SECRET_BYTES) if secret is None else secret
+    if _is_secret(new_secret) is None:
+        raise _invalid("secret", "it has 8 to 128 visible ASCII characters")
+    if secret is None and is_robot:
+        new_secret = "zp_" + new_secret
+    return NewCredential(credential=msgspec.structs.replace(credential, id=new_id), secret=new_secret)
+
+
+def _random_id() -> str:
+    return "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_RANDOM))
+
+
+def _invalid(argument: str, form: str) -> Problem:
+    return Problem(errors.ARGUMENT_INVALID, f"The {argument} is invalid: {form}.", argument=argument)

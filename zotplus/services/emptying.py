@@ -1,0 +1,73 @@
+"""Taking content out of a bucket that has no name any more, a batch at a time; purge and the collector call it."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+import msgspec
+
+from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
+from zotplus.records import layout
+from zotplus.records.blobs import release
+from zotplus.records.objects import decode_object
+from zotplus.records.uploads import PART
+
+BATCH = 1_000
+"""Records that one transaction removes: a few milliseconds, so that other writers are not kept waiting."""
+
+
+class Emptied(msgspec.Struct, frozen=True):
+    """What one batch did: how many objects went, and whether nothing is left."""
+
+    objects: int
+    done: bool
+
+
+async def empty_bucket(store: KeyValue, bucket_id: bytes, now_ms: int) -> int:
+    """Remove all that a removed bucket still holds, then its place in the ``purging`` table; how many objects."""
+    removed = 0
+    while True:
+        batch = await store.write(lambda transaction: empty_batch(transaction, bucket_id, now_ms))
+        removed += batch.objects
+        if batch.done:
+            return removed
+
+
+def empty_batch(transaction: Transaction, bucket_id: bytes, now_ms: int) -> Emptied:
+    """Remove up to ``BATCH`` records of the bucket: objects first, then parts and uploads."""
+    objects = _first(transaction, layout.objects(bucket_id), BATCH)
+    for key, value in objects:
+        release(transaction, decode_object(value)[0].slices, now_ms)
+        transaction.delete(key)
+    room = BATCH - len(objects)
+    for key, _ in _first(transaction, layout.uploads(bucket_id), room):
+        room -= remove_upload(transaction, key, now_ms, room)
+        if room <= 0:
+            break
+    if room <= 0:
+        return Emptied(len(objects), done=False)
+    transaction.delete(layout.purging(bucket_id))
+    return Emptied(len(objects), done=True)
+
+
+def remove_upload(transaction: Transaction, upload_key: bytes, now_ms: int, limit: int) -> int:
+    """Remove up to ``limit`` parts of the upload at ``upload_key``, and the upload with its last; how many records."""
+    _, upload_id = layout.split_upload(upload_key)
+    parts = _first(transaction, layout.parts(upload_id), limit)
+    for key, value in parts:
+        release(transaction, PART.decode(value).slices, now_ms)
+        transaction.delete(key)
+    if len(parts) == limit:
+        return limit
+    transaction.delete(upload_key)
+    return len(parts) + 1
+
+
+def is_empty(snapshot: Snapshot, bucket_id: bytes) -> bool:
+    """Whether the bucket holds neither objects nor unfinished uploads."""
+    return not _first(snapshot, layout.objects(bucket_id), 1) and not _first(snapshot, layout.uploads(bucket_id), 1)
+
+
+def _first(snapshot: Snapshot, prefix: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+    """Up to ``limit`` pairs under ``prefix``, read before anything changes."""
+    found: Iterator[tuple[bytes, bytes]] = snapshot.scan(*layout.table_span(prefix))
+    return list(islice(found, limit))

@@ -1,0 +1,42 @@
+"""A cache per process that a change anywhere makes stale at once, by a number kept beside what is cached."""
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from zotplus.ports.keyvalue import KeyValue, Snapshot
+from zotplus.records.access import generation
+
+V = TypeVar("V")
+
+CAPACITY = 10_000
+"""Entries kept, unknown names included; one has about a kilobyte. A flood of unknown names only empties the cache."""
+
+
+class GenerationCache(Generic[V]):
+    """What ``load`` made of a snapshot for a name, kept until the generation moves on.
+
+    Every ``get`` reads the generation, which is one small look-up; only a miss loads.
+    """
+
+    def __init__(self, store: KeyValue, load: Callable[[Snapshot, str], V]) -> None:
+        self._store = store
+        self._load = load
+        self._generation = -1
+        self._entries: dict[str, V] = {}
+
+    async def get(self, name: str) -> V:
+        """What ``load`` says of ``name`` now. Raises what ``load`` raises."""
+        current = await self._store.read(generation)
+        if current == self._generation and name in self._entries:
+            return self._entries[name]
+        current, loaded = await self._store.read(lambda snapshot: (generation(snapshot), self._load(snapshot, name)))
+        self._keep(current, name, loaded)
+        return loaded
+
+    def _keep(self, current: int, name: str, loaded: V) -> None:
+        if current < self._generation:
+            return  # another task has seen a newer state meanwhile
+        if current > self._generation or len(self._entries) >= CAPACITY:
+            self._entries = {}
+            self._generation = current
+        self._entries[name] = loaded

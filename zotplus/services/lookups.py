@@ -1,0 +1,53 @@
+"""What every object operation begins with: reading names and finding the bucket, inside a snapshot."""
+
+import time
+from collections.abc import Callable
+from typing import TypeAlias
+
+from zotplus.domain import errors
+from zotplus.domain.errors import Problem
+from zotplus.ports.keyvalue import Snapshot
+from zotplus.records import layout
+from zotplus.records.buckets import BUCKET, BucketRecord
+
+KEY_MAX_BYTES = 1024
+"""Amazon S3 User Guide, "Naming Amazon S3 objects"."""
+BUCKET_NAME_MAX = 63
+"""Amazon S3 User Guide, "Bucket naming rules"."""
+
+Clock: TypeAlias = Callable[[], float]
+"""Seconds since the epoch."""
+
+
+def milliseconds(seconds: float) -> int:
+    """``seconds`` as records hold times."""
+    return int(seconds * 1000)
+
+
+def now_ms(clock: Clock = time.time) -> int:
+    """The time as records hold it."""
+    return milliseconds(clock())
+
+
+def key_bytes(key: str) -> bytes:
+    """An object's key as stored.
+
+    Raises ``KEY_TOO_LONG``, and ``PATH_INVALID`` for an empty key, a NUL or a lone surrogate.
+    """
+    try:
+        encoded = key.encode()
+    except UnicodeEncodeError as error:
+        raise Problem(errors.PATH_INVALID, "The key is not valid UTF-8.") from error
+    if not encoded or b"\0" in encoded:
+        raise Problem(errors.PATH_INVALID, "A key is not empty and holds no NUL.")
+    if len(encoded) > KEY_MAX_BYTES:
+        raise Problem(errors.KEY_TOO_LONG)
+    return encoded
+
+
+def find_bucket(snapshot: Snapshot, name: str) -> BucketRecord:
+    """The bucket's record. Raises ``BUCKET_NOT_FOUND``, also for what can be no bucket's name."""
+    data = snapshot.get(layout.bucket(name)) if name.isascii() and len(name) <= BUCKET_NAME_MAX else None
+    if data is None:
+        raise Problem(errors.BUCKET_NOT_FOUND, bucket=name)
+    return BUCKET.decode(data)
