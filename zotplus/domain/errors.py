@@ -123,6 +123,10 @@ BODY_CHUNK_INVALID = _fault("body_chunk_invalid", 400, _VALID, "The aws-chunked 
     "A chunk header, size, signature line or trailer is not in its form.", "Use an unmodified client.")
 BODY_CHUNK_SIGNATURE_MISMATCH = _fault("body_chunk_signature_mismatch", 403, _AUTHN, "A chunk's signature does not match.",
     "The body was changed on the way, or the secret is wrong.", "Send the request again with the right key.")
+BODY_CHUNK_TOO_SMALL = _fault("body_chunk_too_small", 403, _VALID, "Only the last chunk may have less than 8,192 bytes.",
+    "The aws-chunked body is cut into smaller chunks than S3 admits.", "Buffer the stream, so that chunks have at least 8 KiB.")
+BODY_TRAILER_INVALID = _fault("body_trailer_invalid", 400, _VALID, "The trailer of the aws-chunked body is malformed.",
+    "A trailer is not in its form, was not announced in x-amz-trailer, or is missing.", "Use an unmodified client.")
 BODY_LENGTH_REQUIRED = _fault("body_length_required", 411, _VALID, "Content-Length is required.",
     "The operation needs to know the size before the body arrives.", "Send Content-Length.")
 BODY_TOO_LARGE = _fault("body_too_large", 413, _VALID, "The body is too large.",
