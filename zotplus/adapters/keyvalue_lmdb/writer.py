@@ -9,6 +9,7 @@ before you change.
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -21,6 +22,10 @@ from zotplus.adapters.keyvalue_lmdb.transactions import FreeingTransaction, Lmdb
 from zotplus.domain import errors, failpoints
 from zotplus.domain.errors import Problem
 from zotplus.ports.keyvalue import Transaction
+
+_LINGER_SHARE = 8  # a batch waits for more jobs for at most this part of the time that the last commit took
+_LINGER_MAX_SECONDS = 0.001  # and never longer than a request's own handling takes
+_ALONE = 2  # the sum of the last two batches when one caller writes one thing after the other
 
 
 class Job:
@@ -78,6 +83,8 @@ class GroupCommit:
         self._batch_limit = batch_limit
         self._key_chunk = key_chunk
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._recent = (1, 1)  # how many jobs the last two batches had
+        self._commit_seconds = 0.0
         self._thread = threading.Thread(target=self._serve, name="keyvalue-commit", daemon=True)
         self._thread.start()
 
@@ -94,23 +101,35 @@ class GroupCommit:
         stopping = False
         while not stopping:
             batch, stopping = self._take()
+            began = time.monotonic()
             try:
                 self._commit(batch)
             except BaseException as error:  # noqa: BLE001 - this thread must outlive every fault, or all writes hang
                 for job in batch:
                     job.error = job.error or Problem(errors.STORAGE_FAILED, engine=repr(error))
+            self._recent = (self._recent[1], len(batch))
+            self._commit_seconds = time.monotonic() - began
             _announce(batch)
 
     def _take(self) -> tuple[list[Job], bool]:
-        """Wait for a job, take what else is waiting; with it, whether the end has come."""
+        """Wait for a job, take what else is waiting or about to come; with it, whether the end has come.
+
+        Those whose writes were just acknowledged mostly come back with the next. Without waiting for them, callers fall
+        into two groups that wait for each other's commits, each of half the size: half as many writes a second.
+        """
         job = self._queue.get()
         batch: list[Job] = []
+        deadline = time.monotonic() + min(self._commit_seconds / _LINGER_SHARE, _LINGER_MAX_SECONDS)
+        expected = min(sum(self._recent), self._batch_limit)
         while job is not None:
             batch.append(job)
-            if len(batch) == self._batch_limit:
-                return batch, False
             try:
-                job = self._queue.get_nowait()
+                if len(batch) < expected and expected > _ALONE:
+                    job = self._queue.get(timeout=max(deadline - time.monotonic(), 0))
+                elif len(batch) < self._batch_limit:
+                    job = self._queue.get_nowait()
+                else:
+                    return batch, False
             except Empty:
                 return batch, False
         return batch, True
