@@ -71,7 +71,7 @@ def checked_url(url: str) -> str:
 
 
 def connect(settings: UpstreamSettings, *, managed_url: str | None = None) -> Upstream:
-    """The client for a worker. ``managed_url`` is where the supervisor's Zot listens: it was started without ``dedupe``."""
+    """The client for a worker. ``managed_url`` is where the supervisor's Zot listens, started without ``dedupe``."""
     if managed_url:
         return HttpUpstream(checked_url(managed_url), settings, links=False)
     if settings.url:
