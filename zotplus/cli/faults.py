@@ -1,0 +1,133 @@
+"""What can go wrong on the client's side, in the same form as the server's catalogue, and the exit codes of both.
+
+These rows never travel: they are printed in ``docs/cli.md`` beside the exit codes.
+"""
+
+from zotplus.domain.errors import Fault, FaultType
+
+EXIT_CODES: dict[FaultType, int] = {
+    FaultType.INTERNAL: 1,
+    FaultType.VALIDATION: 2,  # click's own code for usage errors
+    FaultType.AUTHENTICATION: 3,
+    FaultType.AUTHORIZATION: 4,
+    FaultType.NOT_FOUND: 5,
+    FaultType.CONFLICT: 6,
+    FaultType.STORAGE: 7,
+    FaultType.INTEGRITY: 8,
+    FaultType.SUPPLY_CHAIN: 9,
+    FaultType.UPSTREAM: 10,
+}
+"""The process's exit code by the type of the fault; complete, which a test keeps."""
+
+INTERRUPTED = 130
+"""As shells report a program that SIGINT ended (128 + 2)."""
+
+FAULTS: dict[str, Fault] = {}
+
+
+def _fault(code: str, kind: FaultType, message: str, cause: str, remedy: str) -> Fault:
+    fault = Fault(code=code, status=0, type=kind, message=message, cause=cause, remedy=remedy)
+    FAULTS[code] = fault
+    return fault
+
+
+USAGE = _fault(
+    "usage",
+    FaultType.VALIDATION,
+    "The command line cannot be read.",
+    "A command, option or argument is unknown, missing or of the wrong form.",
+    "Add --help to the command to see what it takes.",
+)
+ADDRESS_INVALID = _fault(
+    "address_invalid",
+    FaultType.VALIDATION,
+    "The address cannot be read.",
+    "Objects are addressed as s3://bucket/key or bucket/key.",
+    "Correct the address.",
+)
+ENDPOINT_INVALID = _fault(
+    "endpoint_invalid",
+    FaultType.VALIDATION,
+    "The endpoint is no address of a server.",
+    "An endpoint is http:// or https:// with host, port and path, and without credentials.",
+    "Give it like https://registry.example.com.",
+)
+PROFILE_UNKNOWN = _fault(
+    "profile_unknown",
+    FaultType.AUTHENTICATION,
+    "The profile does not exist.",
+    "Nobody has logged in under this name on this machine.",
+    "Run `zotplus login URL --profile NAME`.",
+)
+PROFILES_UNSAFE = _fault(
+    "profiles_unsafe",
+    FaultType.AUTHENTICATION,
+    "The file with the credentials is not safe to use.",
+    "It is a link, or others may read it; secrets are neither read from nor written to such a file.",
+    "Make it a plain file of yours with mode 600.",
+)
+PROFILES_MALFORMED = _fault(
+    "profiles_malformed",
+    FaultType.VALIDATION,
+    "The file with the credentials cannot be read.",
+    "It is not the document that `zotplus login` writes.",
+    "Correct or remove it, and log in again.",
+)
+SERVER_UNREACHABLE = _fault(
+    "server_unreachable",
+    FaultType.UPSTREAM,
+    "The server does not answer.",
+    "Nothing accepts connections at the endpoint, or its name does not resolve.",
+    "Check the address (--endpoint, ZOTPLUS_ENDPOINT or `zotplus login`), and that the server runs and "
+    "no firewall is between.",
+)
+CERTIFICATE_REFUSED = _fault(
+    "certificate_refused",
+    FaultType.UPSTREAM,
+    "The server's certificate is not trusted.",
+    "It is signed by an authority that this machine does not know, is for another name, or has expired.",
+    "Name the authority's certificate with --ca-file, or correct the endpoint's name.",
+)
+CONNECTION_BROKEN = _fault(
+    "connection_broken",
+    FaultType.UPSTREAM,
+    "The connection broke.",
+    "The server or something between closed it, or no byte came for a minute.",
+    "Run the command again: downloads go on where they stopped.",
+)
+ANSWER_UNEXPECTED = _fault(
+    "answer_unexpected",
+    FaultType.UPSTREAM,
+    "The server gives no answer that zotplus understands.",
+    "Another program answers at the endpoint, or a proxy on the way.",
+    "Check the endpoint.",
+)
+FILE_FAILED = _fault(
+    "file_failed",
+    FaultType.STORAGE,
+    "A local file cannot be read or written.",
+    "The operating system refuses it.",
+    "Check path, rights and free space.",
+)
+FILE_CHANGED = _fault(
+    "file_changed",
+    FaultType.CONFLICT,
+    "The file changed while it was read.",
+    "Another program writes to it.",
+    "Try again when it is complete.",
+)
+DOWNLOAD_DAMAGED = _fault(
+    "download_damaged",
+    FaultType.INTEGRITY,
+    "The downloaded content is not what the server announced.",
+    "Size or checksum differ; nothing was put in place and the partial file is removed.",
+    "Run the command again; if it lasts, `zotplus scrub` the server.",
+)
+SOURCE_IS_FOLDER = _fault(
+    "source_is_folder",
+    FaultType.VALIDATION,
+    "The source is a folder.",
+    "Only --recursive takes folders and prefixes.",
+    "Add --recursive.",
+)
+ABORTED = _fault("aborted", FaultType.INTERNAL, "Interrupted.", "The command was stopped.", "Run it again.")

@@ -1,0 +1,103 @@
+"""The administration API as a client."""
+
+import base64
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+import msgspec
+
+from zotplus.cli import faults
+from zotplus.cli.remote.connection import Answer, Connection, Outgoing
+from zotplus.domain import errors
+from zotplus.domain.errors import CATALOGUE, Fault, Problem
+from zotplus.domain.percent import encode
+from zotplus.gateway.problems import ProblemDocument
+
+PREFIX = "/api/v1"
+Document = TypeVar("Document")
+
+
+class Api:
+    """Calls of ``/api/v1`` on one connection. Everything raises as ``Connection.send``, and what the server answers."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def get(self, path: str, gives: type[Document]) -> Document:
+        """Read the document at ``path`` (below the prefix)."""
+        return _decode(await self._call("GET", path), gives)
+
+    async def post(self, path: str, body: Any, gives: type[Document]) -> Document:
+        """Send ``body`` as JSON. Never repeated by itself."""
+        return _decode(await self._call("POST", path, msgspec.json.encode(body)), gives)
+
+    async def delete(self, path: str, gives: type[Document], raw_query: str = "") -> Document:
+        """Delete what is at ``path`` and read the answer."""
+        return _decode(await self._call("DELETE", path, raw_query=raw_query), gives)
+
+    async def remove(self, path: str) -> None:
+        """Delete what is at ``path``, where nothing is answered."""
+        await self._call("DELETE", path)
+
+    async def raw(self, raw_path: str) -> Answer:
+        """Any address of the server, whatever its status."""
+        return await self._connection.send(Outgoing(method="GET", raw_path=raw_path, headers=self._headers()))
+
+    async def _call(self, method: str, path: str, body: bytes | None = None, raw_query: str = "") -> Answer:
+        headers = self._headers()
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        outgoing = Outgoing(method=method, raw_path=f"{PREFIX}{path}", raw_query=raw_query, headers=headers)
+        answer = await self._connection.send(outgoing, body)
+        if answer.is_error:
+            raise problem_of(answer)
+        return answer
+
+    def _headers(self) -> dict[str, str]:
+        target = self._connection.target
+        headers = {"Accept": "application/json"}
+        if target.access_key:
+            pair = f"{target.access_key}:{target.secret_key}".encode()
+            headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+        return headers
+
+
+def segment(text: str) -> str:
+    """``text`` as one segment of a path."""
+    return encode(text, keep_slash=False)
+
+
+def problem_of(answer: Answer) -> Problem:
+    """The problem in an answer; ``ANSWER_UNEXPECTED`` when it is none of this API's."""
+    try:
+        document = msgspec.json.decode(answer.body, type=ProblemDocument)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        reason = HTTPStatus(answer.status).phrase if answer.status in set(HTTPStatus) else "an unknown status"
+        return Problem(faults.ANSWER_UNEXPECTED, f"It answers {answer.status} ({reason}) without saying why.")
+    fault = CATALOGUE.get(document.code) or _unknown(document)
+    return Problem(fault, document.detail, **{**document.fields, "request_id": document.request_id})
+
+
+def _unknown(document: ProblemDocument) -> Fault:
+    """A fault that a newer server knows: its own words, under the type that the status suggests."""
+    kind = (
+        errors.FaultType.INTERNAL
+        if document.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        else errors.FaultType.VALIDATION
+    )
+    return Fault(
+        code=document.code,
+        status=document.status,
+        type=kind,
+        message=document.title,
+        cause=document.cause,
+        remedy=document.remedy,
+        retry_after=document.retry_after,
+    )
+
+
+def _decode(answer: Answer, gives: type[Document]) -> Document:
+    try:
+        return msgspec.json.decode(answer.body, type=gives)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Problem(faults.ANSWER_UNEXPECTED, f"The answer is not the document asked for: {error}.") from error

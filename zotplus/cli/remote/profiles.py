@@ -1,0 +1,87 @@
+"""The file in which ``zotplus login`` keeps endpoints and credentials: YAML, mode 600, written atomically."""
+
+import os
+import stat
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import yaml
+
+from zotplus.cli import faults
+from zotplus.domain.errors import Problem
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One server and who one is there."""
+
+    endpoint: str
+    access_key: str = ""
+    secret_key: str = ""
+    region: str = ""
+    ca_file: str = ""
+
+    def __repr__(self) -> str:
+        return f"Profile(endpoint={self.endpoint!r}, access_key={self.access_key!r})"  # the rest is secret
+
+
+class Profiles(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    profiles: dict[str, Profile] = {}
+
+
+def profiles_path(environ: Mapping[str, str]) -> Path:
+    """``$XDG_CONFIG_HOME/zotplus/client.yaml``, by default below ``~/.config`` (XDG Base Directory Specification)."""
+    base = environ.get("XDG_CONFIG_HOME", "")
+    folder = Path(base) if base.startswith("/") else Path(environ.get("HOME") or Path.home()) / ".config"
+    return folder / "zotplus" / "client.yaml"
+
+
+def read_profiles(path: Path) -> Profiles:
+    """The stored profiles; none when there is no file. Raises ``PROFILES_UNSAFE``, ``PROFILES_MALFORMED``."""
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if not stat.S_ISREG(mode) or mode & _OTHERS:
+                raise Problem(faults.PROFILES_UNSAFE, f"{path} has mode {stat.S_IMODE(mode):o}.")
+            content = file.read()
+    except FileNotFoundError:
+        return Profiles()
+    except OSError as error:
+        raise Problem(faults.FILE_FAILED, f"{path}: {error.strerror}.") from error
+    try:
+        return msgspec.convert(yaml.safe_load(content) or {}, Profiles)
+    except (yaml.YAMLError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
+        # PyYAML quotes the lines around an error, and they may hold a secret.
+        hint = str(error) if isinstance(error, msgspec.ValidationError) else "it is no YAML"
+        raise Problem(faults.PROFILES_MALFORMED, f"{path}: {hint}.") from None
+
+
+def write_profile(path: Path, name: str, profile: Profile) -> None:
+    """Add or replace ``name``; the file is whole at every moment. Raises ``PROFILES_UNSAFE``, ``FILE_FAILED``."""
+    if path.is_symlink():
+        raise Problem(faults.PROFILES_UNSAFE, f"{path} is a symbolic link.")
+    stored = {**read_profiles(path).profiles, name: profile}
+    content = yaml.safe_dump(msgspec.to_builtins(Profiles(profiles=stored)), sort_keys=True, allow_unicode=True)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _replace(path, content.encode())
+    except OSError as error:
+        raise Problem(faults.FILE_FAILED, f"{path}: {error.strerror}.") from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".client-")  # created with mode 600
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
