@@ -1,0 +1,156 @@
+"""Conditional requests: reads (RFC 9110 section 13), copy sources, and S3's conditional writes.
+
+Entity tags are compared without their quotes, since S3 clients send them with and without.
+"""
+
+import msgspec
+
+from zotplus.domain import errors
+from zotplus.domain.dates import parse_http_date
+from zotplus.domain.errors import Problem
+from zotplus.domain.headers import Headers
+
+ANY = "*"
+# Headers are bounded by the server; this bounds the work on one that is all commas.
+_MAX_TAGS = 128
+
+
+class ReadConditions(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reader demands; None where nothing is said. Dates are in seconds since the epoch."""
+
+    match: tuple[str, ...] | None = None
+    none_match: tuple[str, ...] | None = None
+    modified_since: int | None = None
+    unmodified_since: int | None = None
+
+
+class WriteConditions(msgspec.Struct, frozen=True, kw_only=True):
+    """What a writer demands: ``absent`` that there is no object, ``match`` that there is one with this ETag."""
+
+    absent: bool = False
+    match: tuple[str, ...] | None = None
+
+
+UNCONDITIONAL_READ = ReadConditions()
+UNCONDITIONAL_WRITE = WriteConditions()
+
+
+def parse_read_conditions(headers: Headers) -> ReadConditions:
+    """The conditions of a GET or HEAD; unreadable dates are ignored (RFC 9110 section 13.1.3)."""
+    return _parse(headers, "")
+
+
+def parse_copy_source_conditions(headers: Headers) -> ReadConditions:
+    """The ``x-amz-copy-source-if-…`` conditions of a copy."""
+    return _parse(headers, "x-amz-copy-source-")
+
+
+def parse_write_conditions(headers: Headers) -> WriteConditions:
+    """The conditions of a write. Raises ``OPERATION_UNKNOWN`` for another ``If-None-Match`` than ``*``, as AWS."""
+    match = headers.get("if-match")
+    none_match = headers.get("if-none-match")
+    if match is None and none_match is None:
+        return UNCONDITIONAL_WRITE
+    if none_match is not None and none_match.strip() != ANY:
+        raise Problem(
+            errors.OPERATION_UNKNOWN,
+            "A header you provided implies functionality that is not implemented.",
+            Header="If-None-Match",
+        )
+    return WriteConditions(absent=none_match is not None, match=None if match is None else parse_tags(match))
+
+
+def check_read(conditions: ReadConditions, etag: str, modified: float) -> None:
+    """Judge a read of an object (``etag`` without quotes, ``modified`` in seconds since the epoch).
+
+    Precedence is that of RFC 9110 section 13.2.2. Raises ``PRECONDITION_FAILED``, ``NOT_MODIFIED``.
+    """
+    if conditions is UNCONDITIONAL_READ:
+        return
+    failed = _failed(conditions, etag, int(modified))
+    if failed in ("If-None-Match", "If-Modified-Since"):
+        raise Problem(errors.NOT_MODIFIED, Condition=failed)
+    if failed:
+        raise Problem(errors.PRECONDITION_FAILED, Condition=failed)
+
+
+def check_copy_source(conditions: ReadConditions, etag: str, modified: float) -> None:
+    """Judge a copy by its source; every failure is ``PRECONDITION_FAILED``, since nothing is cached."""
+    if conditions is UNCONDITIONAL_READ:
+        return
+    failed = _failed(conditions, etag, int(modified))
+    if failed:
+        raise Problem(errors.PRECONDITION_FAILED, Condition=f"x-amz-copy-source-{failed}")
+
+
+def check_write(conditions: WriteConditions, current_etag: str | None) -> None:
+    """Judge a write over the current object's ETag (without quotes), None where there is no object.
+
+    Raises ``PRECONDITION_FAILED``, and ``OBJECT_NOT_FOUND`` for ``If-Match`` without an object, as AWS does.
+    """
+    if conditions.absent and current_etag is not None:
+        raise Problem(errors.PRECONDITION_FAILED, Condition="If-None-Match")
+    if conditions.match is None:
+        return
+    if current_etag is None:
+        raise Problem(errors.OBJECT_NOT_FOUND)
+    if not _strongly_matches(conditions.match, current_etag):
+        raise Problem(errors.PRECONDITION_FAILED, Condition="If-Match")
+
+
+def parse_tags(header: str) -> tuple[str, ...]:
+    """The entity tags of a list, unquoted; weak ones keep their ``W/`` and ``*`` stands for any.
+
+    A comma inside quotes belongs to the tag. Quotes are optional, as on S3.
+    """
+    tags: list[str] = []
+    rest = header.strip(" \t,")
+    while rest and len(tags) < _MAX_TAGS:
+        weak = rest.startswith("W/")
+        body = rest[2:] if weak else rest
+        if body.startswith('"'):
+            tag, _, rest = body[1:].partition('"')
+        else:
+            tag, _, rest = body.partition(",")
+            tag = tag.strip(" \t")
+        tags.append(f"W/{tag}" if weak else tag)
+        rest = rest.lstrip(" \t,")
+    return tuple(tags)
+
+
+def _parse(headers: Headers, prefix: str) -> ReadConditions:
+    match = headers.get(f"{prefix}if-match")
+    none_match = headers.get(f"{prefix}if-none-match")
+    modified_since = headers.get(f"{prefix}if-modified-since")
+    unmodified_since = headers.get(f"{prefix}if-unmodified-since")
+    if match is None and none_match is None and modified_since is None and unmodified_since is None:
+        return UNCONDITIONAL_READ
+    return ReadConditions(
+        match=None if match is None else parse_tags(match),
+        none_match=None if none_match is None else parse_tags(none_match),
+        modified_since=None if modified_since is None else parse_http_date(modified_since),
+        unmodified_since=None if unmodified_since is None else parse_http_date(unmodified_since),
+    )
+
+
+def _failed(conditions: ReadConditions, etag: str, modified: int) -> str:
+    """The header that does not hold, or the empty string. A date counts only without its tag (13.2.2)."""
+    if conditions.match is not None:
+        if not _strongly_matches(conditions.match, etag):
+            return "If-Match"
+    elif conditions.unmodified_since is not None and modified > conditions.unmodified_since:
+        return "If-Unmodified-Since"
+    if conditions.none_match is not None:
+        if _weakly_matches(conditions.none_match, etag):
+            return "If-None-Match"
+    elif conditions.modified_since is not None and modified <= conditions.modified_since:
+        return "If-Modified-Since"
+    return ""
+
+
+def _strongly_matches(tags: tuple[str, ...], etag: str) -> bool:
+    return etag in tags or ANY in tags
+
+
+def _weakly_matches(tags: tuple[str, ...], etag: str) -> bool:
+    return _strongly_matches(tags, etag) or f"W/{etag}" in tags
