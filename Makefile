@@ -63,7 +63,7 @@ peers-bench: ## the same, and what only the benchmarks need
 	@$(or $(PYTHON),python3) tools/peers.py --bench
 
 bench: setup peers-bench ## measure against other servers on this machine
-	$(BIN)/python bench/run.py
+	$(BIN)/python -m bench.run
 
 full-flow: setup peers ## run versitygw's S3 suite against the gateway
 	$(BIN)/python -m tools.full_flow
