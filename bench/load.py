@@ -64,10 +64,7 @@ def wrk(
     body: str = "nil",
 ) -> Result:
     """Run wrk with 1 thread over ``requests`` (path, headers); ``body`` is a Lua expression."""
-    heads = ",".join(
-        '{"%s",{%s}}' % (path, ",".join(f'["{name}"]="{value}"' for name, value in headers.items()))
-        for path, headers in requests
-    )
+    heads = ",".join(f'{{"{path}",{{{fields(headers)}}}}}' for path, headers in requests)
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder, "load.lua")
         script.write_text(LUA.format(heads=heads, body=body, method=method))
