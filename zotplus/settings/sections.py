@@ -56,9 +56,6 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
     port: Port = 8080
     """TCP port. Above 1023, so that no privilege is needed; 0 takes a free one and prints it."""
 
-    backlog: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 1024
-    """Connections that wait for each worker at most; the kernel caps it at ``net.core.somaxconn``."""
-
     head_timeout: Seconds = 15.0
     """Seconds from the first byte of a request to the end of its head. Ends slow-header attacks; honest clients
     send a head in one packet."""
@@ -71,12 +68,9 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that an idle connection is kept. Longer than the 60 s of usual load balancers, which otherwise
     reuse a connection just when it is closed."""
 
-    max_head_bytes: Annotated[int, msgspec.Meta(ge=8_192, le=1_048_576)] = 65_536
-    """Bytes of a request's head at most. Tokens with many groups reach 16 KiB; more than 64 KiB is no request."""
-
     max_line_bytes: Annotated[int, msgspec.Meta(ge=4_096, le=1_048_576)] = 16_384
-    """Bytes of the request line and of each header at most. A key of 1,024 bytes, percent-encoded, with a presigned
-    query that carries a session token fits."""
+    """Bytes of the request line and of each header at most; there may be 128 headers. A key of 1,024 bytes,
+    percent-encoded, with a presigned query that carries a session token fits."""
 
     tls: TlsSettings | None = None
     """TLS 1.2 and later for both ports. Off by default: usually an ingress or route ends TLS."""

@@ -67,9 +67,9 @@ def test_the_names_that_scripts_rely_on_work(tmp_path):
 
 
 def test_the_environment_wins_over_the_file(config):
-    path = config("http:\n  port: 1\n  backlog: 5\n")
+    path = config("http:\n  port: 1\n  head_timeout: 5\n")
     settings = load(path, {"ZOTPLUS_HTTP__PORT": "2"})
-    assert (settings.http.port, settings.http.backlog) == (2, 5)
+    assert (settings.http.port, settings.http.head_timeout) == (2, 5.0)
 
 
 def test_the_file_can_be_named_in_the_environment_and_the_argument_wins(config, tmp_path):
