@@ -19,8 +19,8 @@ NOBODY = Principal(id="anonymous", kind=PrincipalKind.ANONYMOUS)
 class Context:
     """One request on its way: head and body as received, who asks, and what log and metrics will say about it.
 
-    ``claim`` and ``secret`` are set by the S3 schemes for the body's chunk signatures never logged. ``fault`` is the
-    catalogue's row when the answer is a refusal.
+    ``claim`` and ``secret`` are set by the S3 schemes for chunk signatures and never logged. ``fault`` is
+    the catalogue's row when the answer is a refusal.
     """
 
     __slots__ = (

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from zotplus.domain import errors
-from zotplus.domain.checksums import BLOCK_BYTES, ChunkSums
+from zotplus.domain.chunk_sums import BLOCK_SIZE, ChunkSums
 from zotplus.domain.errors import Problem
 from zotplus.gateway.reply import BlobSlice
 from zotplus.ports.blobs import Blobs
@@ -19,12 +19,14 @@ async def verified_chunks(blobs: Blobs, piece: BlobSlice) -> AsyncIterator[bytes
             yield data
         return
     sums = ChunkSums.from_bytes(piece.sums)
+    found = await blobs.stat(piece.digest)
+    if found is None:
+        raise Problem(errors.BLOB_MISSING, digest=piece.digest)
     stop = piece.offset + piece.length
-    for block in range(piece.offset // BLOCK_BYTES, (stop + BLOCK_BYTES - 1) // BLOCK_BYTES):
-        start = block * BLOCK_BYTES
-        data = await _block(blobs, piece.digest, start, min(BLOCK_BYTES, sums.size - start))
-        if not sums.verify(block, data):
-            raise Problem(errors.BLOB_CORRUPT, digest=piece.digest)
+    for block in range(piece.offset // BLOCK_SIZE, (stop + BLOCK_SIZE - 1) // BLOCK_SIZE):
+        start = block * BLOCK_SIZE
+        data = await _block(blobs, piece.digest, start, min(BLOCK_SIZE, found.size - start))
+        sums.verify(block, data)
         yield data[max(piece.offset - start, 0) : stop - start]
 
 

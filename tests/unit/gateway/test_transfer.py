@@ -1,0 +1,117 @@
+"""Bytes move between sockets and files in slices; slow peers never hold a thread, dead ones end the transfer."""
+
+import asyncio
+import os
+import socket
+
+import pytest
+
+from zotplus.gateway.transfer import HeadPump, Progress, SplicePump, TransferBrokenError, Transfers
+
+
+@pytest.fixture
+def pair():
+    left, right = socket.socketpair()
+    left.setblocking(False)
+    yield left, right
+    left.close()
+    right.close()
+
+
+async def received(reader, size):
+    loop = asyncio.get_running_loop()
+    reader.setblocking(False)
+    data = bytearray()
+    while len(data) < size and (piece := await loop.sock_recv(reader, 1 << 16)):
+        data += piece
+    return bytes(data)
+
+
+async def test_a_relayed_body_arrives_whole_behind_its_head(pair):
+    client, reader = pair
+    upstream, source = socket.socketpair()
+    source.setblocking(False)
+    body = os.urandom(3_000_000)
+    pump = SplicePump(b"HEAD" + body[:10], source.fileno(), len(body) - 10)
+    transfers = Transfers(5)
+    loop = asyncio.get_running_loop()
+    upstream.setblocking(False)
+    feeding = loop.create_task(loop.sock_sendall(upstream, body[10:]))
+    reading = loop.create_task(received(reader, len(body) + 4))
+    await transfers.run(client, pump)
+    assert await reading == b"HEAD" + body
+    await feeding
+    pump.close()
+    transfers.close()
+    upstream.close()
+    source.close()
+
+
+async def test_an_upstream_that_ends_early_breaks_the_transfer(pair):
+    client, _reader = pair
+    upstream, source = socket.socketpair()
+    source.setblocking(False)
+    upstream.send(b"only this")
+    upstream.close()
+    pump = SplicePump(b"H", source.fileno(), 1000)
+    transfers = Transfers(5)
+    with pytest.raises(TransferBrokenError, match="ended its answer early"):
+        await transfers.run(client, pump)
+    pump.close()
+    transfers.close()
+    source.close()
+
+
+async def test_a_client_that_takes_nothing_is_given_up_after_the_idle_time(pair):
+    client, _reader = pair
+    upstream, source = socket.socketpair()
+    upstream.setblocking(False)
+    source.setblocking(False)
+    pump = SplicePump(b"x" * 8_000_000, source.fileno(), 1)
+    transfers = Transfers(0.05)
+    with pytest.raises(TransferBrokenError, match="idle"):
+        await transfers.run(client, pump)
+    pump.close()
+    transfers.close()
+    upstream.close()
+    source.close()
+
+
+async def test_a_silent_upstream_is_given_up_after_the_idle_time(pair):
+    client, _reader = pair
+    upstream, source = socket.socketpair()
+    source.setblocking(False)
+    pump = SplicePump(b"", source.fileno(), 1)
+    transfers = Transfers(0.05)
+    with pytest.raises(TransferBrokenError, match="idle"):
+        await transfers.run(client, pump)
+    pump.close()
+    transfers.close()
+    upstream.close()
+    source.close()
+
+
+async def test_a_client_that_went_away_breaks_the_transfer(pair):
+    client, reader = pair
+    reader.close()
+    pump = SplicePump(b"x", -1, 0)
+    transfers = Transfers(5)
+    with pytest.raises(TransferBrokenError):
+        await transfers.run(client, pump)
+    pump.close()
+    transfers.close()
+
+
+def test_a_head_is_sent_in_as_many_pieces_as_the_socket_takes(pair):
+    client, reader = pair
+    pump = HeadPump(b"y" * 5_000_000)
+    got = 0
+    while pump.run(client.fileno()) is Progress.WANTS_WRITE:
+        got += len(reader.recv(1 << 20))
+    reader.setblocking(False)
+    try:
+        while piece := reader.recv(1 << 20):
+            got += len(piece)
+    except BlockingIOError:
+        pass
+    assert got == 5_000_000
