@@ -141,6 +141,10 @@ PART_ORDER_INVALID = _fault("part_order_invalid", 400, _VALID, "The parts are no
     "Part numbers must ascend.", "Sort the list.")
 RANGE_UNSATISFIABLE = _fault("range_unsatisfiable", 416, _VALID, "The range lies outside the object.",
     "The first byte asked for is past the end.", "Ask within the object's size.")
+LOCATION_INVALID = _fault("location_invalid", 400, _VALID, "The region is not this server's.",
+    "LocationConstraint names another region than the server reports.", "Leave LocationConstraint out, or use the server's region.")
+STORAGE_CLASS_INVALID = _fault("storage_class_invalid", 400, _VALID, "The storage class is not valid.",
+    "The class is unknown, or one from which objects cannot be read at once.", "Use STANDARD.")
 COPY_SOURCE_INVALID = _fault("copy_source_invalid", 400, _VALID, "The copy source is invalid.",
     "x-amz-copy-source is /bucket/key, percent-encoded, with an optional versionId.", "Correct the header.")
 COPY_ONTO_ITSELF = _fault("copy_onto_itself", 400, _VALID, "The copy changes nothing.",

@@ -53,6 +53,8 @@ _wire(errors.PART_TOO_SMALL, "EntityTooSmall")
 _wire(errors.PART_INVALID, "InvalidPart")
 _wire(errors.PART_ORDER_INVALID, "InvalidPartOrder")
 _wire(errors.RANGE_UNSATISFIABLE, "InvalidRange")
+_wire(errors.LOCATION_INVALID, "InvalidLocationConstraint")
+_wire(errors.STORAGE_CLASS_INVALID, "InvalidStorageClass")
 _wire(errors.COPY_SOURCE_INVALID, "InvalidArgument")
 _wire(errors.COPY_ONTO_ITSELF, "InvalidRequest")
 _wire(errors.HEADER_CRYPTO_UNSUPPORTED, "NotImplemented")
@@ -105,8 +107,16 @@ _NAMED_FIELDS = {
     "value": "ArgumentValue",
     "version_id": "VersionId",
 }
-_is_wire_name = re.compile(r"[A-Z][A-Za-z0-9]{0,63}").fullmatch
+_is_wire_name = re.compile(r"[A-Z][A-Za-z0-9-]{0,63}").fullmatch
 _RESERVED = frozenset({"Code", "Message", "Resource", "RequestId", "HostId"})
+
+
+# What XML cannot carry: an error has to be readable whatever was sent.
+_unprintable = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+
+
+def _leaf(name: str, value: str) -> str:
+    return element(name, _unprintable.sub("\ufffd", value))
 
 
 def wire(fault: Fault) -> tuple[str, int]:
@@ -127,9 +137,9 @@ def error_fields(problem: Problem) -> dict[str, str]:
 def error_document(problem: Problem, resource: str, request_id: str) -> bytes:
     """The ``<Error>`` body. ``resource`` is the path as text."""
     code, _ = wire(problem.fault)
-    extra = "".join([element(name, value) for name, value in error_fields(problem).items()])
+    extra = "".join([_leaf(name, value) for name, value in error_fields(problem).items()])
     text = (
-        f"{DECLARATION}<Error>{element('Code', code)}{element('Message', problem.detail)}{extra}"
-        f"{element('Resource', resource)}<RequestId>{escape(request_id)}</RequestId><HostId>{HOST_ID}</HostId></Error>"
+        f"{DECLARATION}<Error>{element('Code', code)}{_leaf('Message', problem.detail)}{extra}"
+        f"{_leaf('Resource', resource)}<RequestId>{escape(request_id)}</RequestId><HostId>{HOST_ID}</HostId></Error>"
     )
-    return text.encode("utf-8", "backslashreplace")
+    return text.encode()

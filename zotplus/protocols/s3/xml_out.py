@@ -41,6 +41,11 @@ def optional(name: str, value: str | None) -> str:
     return element(name, value) if value else ""
 
 
+def etag(value: str) -> str:
+    """``ETag`` with its quotes."""
+    return f"<ETag>&quot;{escape(value)}&quot;</ETag>"
+
+
 def document(root: str, content: str) -> bytes:
     """A whole document in Amazon's namespace around ``content``, which is markup already."""
     return f'{DECLARATION}<{root} xmlns="{NAMESPACE}">{content}</{root}>'.encode()

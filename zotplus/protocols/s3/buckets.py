@@ -1,0 +1,178 @@
+"""Operations on the service and on buckets as a whole. Their lists of objects are in ``listing``.
+
+Spec: Amazon S3 API Reference, ListBuckets, CreateBucket, HeadBucket, GetBucketLocation, GetBucketVersioning,
+DeleteBucket.
+"""
+
+import msgspec
+
+from zotplus.domain import actions, errors
+from zotplus.domain.errors import Problem
+from zotplus.domain.iam import Need
+from zotplus.gateway.context import Context
+from zotplus.gateway.reply import Reply
+from zotplus.protocols.s3 import payload, xml_in, xml_out
+from zotplus.protocols.s3.request import Request, argument_invalid, number
+from zotplus.services.values import BucketInfo
+
+XML = ("Content-Type", "application/xml")
+_DEFAULT_REGION = "us-east-1"  # the one that GetBucketLocation writes as nothing
+_MAX_BUCKETS = 10_000  # S3 API Reference, ListBuckets, max-buckets
+
+
+class ListBuckets(msgspec.Struct, frozen=True, kw_only=True):
+    """Buckets after ``after`` that begin with ``prefix``, at most ``limit``."""
+
+    prefix: str = ""
+    after: str = ""
+    limit: int = _MAX_BUCKETS
+
+    def needs(self) -> tuple[Need, ...]:
+        """Nothing beforehand: each bucket is shown to those who may list it."""
+        return ()
+
+
+def parse_list_buckets(request: Request) -> ListBuckets:
+    """Raises ``ARGUMENT_INVALID``."""
+    query = request.query
+    limit = number(query, "max-buckets", _MAX_BUCKETS, _MAX_BUCKETS)
+    if limit == 0:
+        raise argument_invalid("max-buckets", "0", "max-buckets must be between 1 and 10000.")
+    return ListBuckets(prefix=query.get("prefix", ""), after=query.get("continuation-token", ""), limit=limit)
+
+
+async def list_buckets(context: Context, operation: ListBuckets) -> Reply:
+    """The buckets that the caller may list. Nobody is told of any without a credential."""
+    if context.principal.is_anonymous:
+        raise Problem(errors.CREDENTIALS_MISSING)
+    # A bucket's name is its own token: it tells nothing that the page did not.
+    found = [
+        bucket
+        for bucket in await context.services.buckets.list()
+        if bucket.name > operation.after
+        and bucket.name.startswith(operation.prefix)
+        and context.may(Need(actions.LIST_BUCKET.name, f"s3:{bucket.name}"))
+    ]
+    page = found[: operation.limit]
+    more = xml_out.element("ContinuationToken", page[-1].name) if len(found) > len(page) else ""
+    content = (
+        f"{xml_out.principal('Owner', context.principal.id)}<Buckets>{''.join(map(_bucket, page))}</Buckets>"
+        f"{more}{xml_out.optional('Prefix', operation.prefix)}"
+    )
+    return Reply(headers=(XML,), body=xml_out.document("ListAllMyBucketsResult", content))
+
+
+def _bucket(bucket: BucketInfo) -> str:
+    created = xml_out.timestamp(bucket.created)
+    region = xml_out.element("BucketRegion", bucket.region)
+    return f"<Bucket><Name>{bucket.name}</Name><CreationDate>{created}</CreationDate>{region}</Bucket>"
+
+
+class CreateBucket(msgspec.Struct, frozen=True, kw_only=True):
+    """A new bucket; the body may name ``region``, which has to be ours. ``location`` is its address for the answer."""
+
+    bucket: str
+    region: str
+    location: str
+    body: payload.Incoming
+
+    def needs(self) -> tuple[Need, ...]:
+        """To create this bucket."""
+        return (Need(actions.CREATE_BUCKET.name, f"s3:{self.bucket}"),)
+
+
+def parse_create_bucket(request: Request) -> CreateBucket:
+    """Raises what ``payload.parse_incoming`` does."""
+    return CreateBucket(
+        bucket=request.bucket,
+        region=request.site.region,
+        location=f"{request.site.prefix}/{request.bucket}",
+        body=payload.parse_incoming(request, needs_length=False),
+    )
+
+
+async def create_bucket(context: Context, operation: CreateBucket) -> Reply:
+    """Raises ``LOCATION_INVALID``, ``XML_MALFORMED``, and what the service does."""
+    document = await payload.read_document(context, operation.body, xml_in.DOCUMENT_LIMIT)
+    location = xml_in.read_location(document)
+    if location not in ("", operation.region):
+        raise Problem(errors.LOCATION_INVALID, LocationConstraint=location)
+    await context.services.buckets.create(operation.bucket, context.principal.id)
+    return Reply(headers=(("Location", operation.location),))
+
+
+class _OneBucket(msgspec.Struct, frozen=True, kw_only=True):
+    bucket: str
+
+
+class HeadBucket(_OneBucket, frozen=True, kw_only=True):
+    """Whether a bucket is there."""
+
+    def needs(self) -> tuple[Need, ...]:
+        """To list it."""
+        return (Need(actions.LIST_BUCKET.name, f"s3:{self.bucket}"),)
+
+
+def parse_head_bucket(request: Request) -> HeadBucket:
+    """Only the name."""
+    return HeadBucket(bucket=request.bucket)
+
+
+async def head_bucket(context: Context, operation: HeadBucket) -> Reply:
+    """Raises ``BUCKET_NOT_FOUND``."""
+    bucket = await context.services.buckets.get(operation.bucket)
+    return Reply(headers=(("x-amz-bucket-region", bucket.region), ("x-amz-access-point-alias", "false"), XML))
+
+
+class GetBucketLocation(_OneBucket, frozen=True, kw_only=True):
+    """A bucket's region."""
+
+    def needs(self) -> tuple[Need, ...]:
+        """To read it."""
+        return (Need(actions.GET_BUCKET_LOCATION.name, f"s3:{self.bucket}"),)
+
+
+def parse_get_bucket_location(request: Request) -> GetBucketLocation:
+    """Only the name."""
+    return GetBucketLocation(bucket=request.bucket)
+
+
+async def get_bucket_location(context: Context, operation: GetBucketLocation) -> Reply:
+    """Raises ``BUCKET_NOT_FOUND``."""
+    bucket = await context.services.buckets.get(operation.bucket)
+    region = "" if bucket.region == _DEFAULT_REGION else xml_out.escape(bucket.region)
+    return Reply(headers=(XML,), body=xml_out.document("LocationConstraint", region))
+
+
+class GetBucketVersioning(HeadBucket, frozen=True, kw_only=True):
+    """Whether a bucket keeps versions. None does; mc and rclone ask before they list or delete."""
+
+
+def parse_get_bucket_versioning(request: Request) -> GetBucketVersioning:
+    """Only the name."""
+    return GetBucketVersioning(bucket=request.bucket)
+
+
+async def get_bucket_versioning(context: Context, operation: GetBucketVersioning) -> Reply:
+    """Never enabled. Raises ``BUCKET_NOT_FOUND``."""
+    await context.services.buckets.get(operation.bucket)
+    return Reply(headers=(XML,), body=xml_out.document("VersioningConfiguration", ""))
+
+
+class DeleteBucket(_OneBucket, frozen=True, kw_only=True):
+    """The end of an empty bucket."""
+
+    def needs(self) -> tuple[Need, ...]:
+        """To delete it."""
+        return (Need(actions.DELETE_BUCKET.name, f"s3:{self.bucket}"),)
+
+
+def parse_delete_bucket(request: Request) -> DeleteBucket:
+    """Only the name."""
+    return DeleteBucket(bucket=request.bucket)
+
+
+async def delete_bucket(context: Context, operation: DeleteBucket) -> Reply:
+    """Raises ``BUCKET_NOT_FOUND``, ``BUCKET_NOT_EMPTY``."""
+    await context.services.buckets.delete(operation.bucket)
+    return Reply(status=204)

@@ -1,0 +1,93 @@
+"""The S3 face: how a request is read, who asks, and how a refusal looks.
+
+``app.py`` makes two: with prefix ``/s3`` for the main listener, and at the root of the S3 listener.
+"""
+
+import time
+from collections.abc import Sequence
+from urllib.parse import unquote
+
+from zotplus.domain import errors
+from zotplus.domain.errors import Problem
+from zotplus.domain.principals import Principal
+from zotplus.domain.sigv4 import SignedRequest, parse_authorization, verify
+from zotplus.gateway.context import Context
+from zotplus.gateway.head import RequestHead
+from zotplus.gateway.reply import Reply
+from zotplus.gateway.route import Operation, Route
+from zotplus.protocols.s3.request import Site, read_request, refuse_unsupported_headers
+from zotplus.protocols.s3.routes import ROWS, match
+from zotplus.protocols.s3.wire_errors import HOST_ID, error_document, wire
+
+_NOT_MODIFIED = 304
+
+
+class S3Face:
+    """One address of the S3 protocol; as ``gateway.route.Face``.
+
+    ``prefix`` (``/s3`` or empty) is part of what clients sign; it is taken off for the address and put before every
+    address that is answered. ``domain`` switches virtual hosts (``bucket.domain``) on.
+    """
+
+    name = "s3"
+    request_id_header = "x-amz-request-id"
+
+    def __init__(self, prefix: str, domain: str | None, region: str, allow_signature_v2: bool) -> None:  # noqa: FBT001 - one setting
+        self.routes: Sequence[Route] = tuple(row.route for row in ROWS)
+        self._site = Site(prefix=prefix, domain=domain, region=region)
+        self._allow_signature_v2 = allow_signature_v2
+
+    def parse(self, head: RequestHead) -> tuple[Route, Operation]:
+        """As ``Face.parse``."""
+        request = read_request(head, self._site)
+        row = match(request)
+        refuse_unsupported_headers(head)
+        return row.route, row.parse(request)
+
+    async def authenticate(self, context: Context) -> Principal:
+        """As ``Face.authenticate``; sets the context's claim and secret.
+
+        The signature is verified whatever the body's mode, before a byte of the body is read, and for every region
+        that the client may have signed for.
+        """
+        head = context.head
+        if "Authorization" not in head.headers and "=" not in head.raw_query:
+            return await context.services.access.anonymous()
+        request = SignedRequest(
+            method=head.method,
+            raw_path=head.raw_path,
+            raw_query=head.raw_query,
+            headers=head.headers,
+            scheme=head.scheme,
+        )
+        claim = parse_authorization(request)
+        if claim is None:
+            return await self._without_version_4(context, request)
+        if claim.session_token is not None:
+            raise Problem(errors.TOKEN_INVALID, "Session tokens are not issued here.")
+        principal, secret = await context.services.access.signer(claim.access_key)
+        verify(claim, request, secret, time.time())
+        context.claim, context.secret = claim, secret
+        return principal
+
+    async def _without_version_4(self, context: Context, request: SignedRequest) -> Principal:
+        raise NotImplementedError
+
+    def render(self, problem: Problem, context: Context) -> Reply:
+        """As ``Face.render``: the ``<Error>`` document, without a body for HEAD and 304."""
+        _, status = wire(problem.fault)
+        headers = [("x-amz-id-2", HOST_ID)]
+        fields = problem.fields
+        if "allow" in fields:
+            headers.append(("Allow", str(fields["allow"])))
+        if problem.fault is errors.RANGE_UNSATISFIABLE and "ActualObjectSize" in fields:
+            headers.append(("Content-Range", f"bytes */{fields['ActualObjectSize']}"))
+        if problem.fault.retry_after is not None:
+            headers.append(("Retry-After", str(problem.fault.retry_after)))
+        if status == _NOT_MODIFIED:
+            return Reply(status=status, headers=tuple(headers))
+        headers.append(("Content-Type", "application/xml"))
+        if context.head.method == "HEAD":
+            return Reply(status=status, headers=tuple(headers))
+        resource = unquote(context.head.raw_path, errors="replace")
+        return Reply(status=status, headers=tuple(headers), body=error_document(problem, resource, context.request_id))

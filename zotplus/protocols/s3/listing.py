@@ -1,0 +1,143 @@
+"""The lists of a bucket's objects, first and second version.
+
+Spec: Amazon S3 API Reference, ListObjects, ListObjectsV2.
+"""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as Base64Error
+
+import msgspec
+
+from zotplus.domain import actions
+from zotplus.domain.iam import Need
+from zotplus.gateway.context import Context
+from zotplus.gateway.reply import Reply
+from zotplus.protocols.s3 import xml_out
+from zotplus.protocols.s3.buckets import XML
+from zotplus.protocols.s3.request import Request, argument_invalid, encoding_type, number
+from zotplus.services.values import ListEntry, Listing, ListQuery
+
+PAGE = 1000
+"""Most entries of one page (S3 API Reference, max-keys)."""
+_TOKEN_MARKER = b"\x01"
+_TOKEN_LIMIT = 2048  # base64 of a key of 1,024 bytes and the marker takes 1,368 characters
+
+
+class ListObjects(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of a bucket. ``marker`` is what the client gave: marker, start-after; ``token`` version 2's."""
+
+    bucket: str
+    version: int
+    prefix: str
+    delimiter: str
+    marker: str
+    token: str | None
+    limit: int
+    encoding: str
+    with_owner: bool
+
+    def needs(self) -> tuple[Need, ...]:
+        """To list the bucket, with what policies may make conditions on."""
+        keys = {"s3:prefix": self.prefix, "s3:delimiter": self.delimiter, "s3:max-keys": str(self.limit)}
+        return (Need(actions.LIST_BUCKET.name, f"s3:{self.bucket}", keys),)
+
+
+def parse_list_objects(request: Request) -> ListObjects:
+    """Version 1. Raises ``ARGUMENT_INVALID``."""
+    return _parse(request, version=1, marker=request.query.get("marker", ""), token=None)
+
+
+def parse_list_objects_v2(request: Request) -> ListObjects:
+    """Version 2. Raises ``ARGUMENT_INVALID``."""
+    query = request.query
+    if query["list-type"] != "2":
+        raise argument_invalid("list-type", query["list-type"], "list-type must be 2.")
+    token = query.get("continuation-token")
+    if token is not None:
+        read_token(token)
+    return _parse(request, version=2, marker=query.get("start-after", ""), token=token)
+
+
+def _parse(request: Request, *, version: int, marker: str, token: str | None) -> ListObjects:
+    query = request.query
+    return ListObjects(
+        bucket=request.bucket,
+        version=version,
+        prefix=query.get("prefix", ""),
+        delimiter=query.get("delimiter", ""),
+        marker=marker,
+        token=token,
+        limit=number(query, "max-keys", PAGE, PAGE),
+        encoding=encoding_type(query),
+        with_owner=version == 1 or query.get("fetch-owner", "").lower() == "true",
+    )
+
+
+def write_token(after: str) -> str:
+    """Where the next page begins, as an opaque token."""
+    return urlsafe_b64encode(_TOKEN_MARKER + after.encode()).decode()
+
+
+def read_token(token: str) -> str:
+    """The reverse of ``write_token``. Raises ``ARGUMENT_INVALID`` for anything that was not written here."""
+    try:
+        data = urlsafe_b64decode(token) if token.isascii() and len(token) <= _TOKEN_LIMIT else b""
+        after = data[1:].decode()
+    except (Base64Error, UnicodeDecodeError):
+        data, after = b"", ""
+    if data[:1] != _TOKEN_MARKER or write_token(after) != token:
+        raise argument_invalid("continuation-token", token, "The continuation token provided is incorrect.")
+    return after
+
+
+async def list_objects(context: Context, operation: ListObjects) -> Reply:
+    """One page. Raises ``BUCKET_NOT_FOUND``."""
+    after = operation.marker if operation.token is None else read_token(operation.token)
+    query = ListQuery(prefix=operation.prefix, delimiter=operation.delimiter, after=after, limit=operation.limit)
+    page = await context.services.objects.list(operation.bucket, query)
+    owner = b""
+    if operation.with_owner:
+        owner = xml_out.principal("Owner", (await context.services.buckets.get(operation.bucket)).owner).encode()
+    entries = [item for item in page.items if isinstance(item, ListEntry)]
+    prefixes = [item for item in page.items if isinstance(item, str)]
+    head = _head_v1(operation, page) if operation.version == 1 else _head_v2(operation, page)
+    body = b"%b%b%b%b</ListBucketResult>" % (
+        f'{xml_out.DECLARATION}<ListBucketResult xmlns="{xml_out.NAMESPACE}">{head}'.encode(),
+        xml_out.contents(entries, operation.encoding, owner),
+        xml_out.common_prefixes(prefixes, operation.encoding).encode(),
+        b"",
+    )
+    return Reply(headers=(XML,), body=body)
+
+
+def _is_truncated(operation: ListObjects, page: Listing) -> bool:
+    return page.next_after is not None and operation.limit > 0
+
+
+def _shared(operation: ListObjects, page: Listing) -> str:
+    encode = xml_out.key_encoder(operation.encoding)
+    delimiter = f"<Delimiter>{encode(operation.delimiter)}</Delimiter>" if operation.delimiter else ""
+    return (
+        f"<Name>{operation.bucket}</Name><Prefix>{encode(operation.prefix)}</Prefix>{delimiter}"
+        f"<MaxKeys>{operation.limit}</MaxKeys>{xml_out.optional('EncodingType', operation.encoding)}"
+        f"<IsTruncated>{'true' if _is_truncated(operation, page) else 'false'}</IsTruncated>"
+    )
+
+
+def _head_v1(operation: ListObjects, page: Listing) -> str:
+    encode = xml_out.key_encoder(operation.encoding)
+    marker = f"<Marker>{encode(operation.marker)}</Marker>"
+    # Without a delimiter clients go on from the last key; Amazon writes NextMarker only with one.
+    if operation.delimiter and page.next_after is not None and operation.limit > 0:
+        marker += f"<NextMarker>{encode(page.next_after)}</NextMarker>"
+    return _shared(operation, page) + marker
+
+
+def _head_v2(operation: ListObjects, page: Listing) -> str:
+    encode = xml_out.key_encoder(operation.encoding)
+    start = f"<StartAfter>{encode(operation.marker)}</StartAfter>" if operation.marker else ""
+    token = xml_out.optional("ContinuationToken", operation.token)
+    following = ""
+    if page.next_after is not None and operation.limit > 0:
+        following = xml_out.element("NextContinuationToken", write_token(page.next_after))
+    return f"{_shared(operation, page)}{start}{token}{following}<KeyCount>{len(page.items)}</KeyCount>"

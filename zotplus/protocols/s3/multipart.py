@@ -1,0 +1,388 @@
+"""Operations on multipart uploads.
+
+Spec: Amazon S3 API Reference, CreateMultipartUpload, UploadPart, UploadPartCopy, CompleteMultipartUpload,
+AbortMultipartUpload, ListParts, ListMultipartUploads.
+"""
+
+import msgspec
+
+from zotplus.domain import actions, errors, ranges
+from zotplus.domain.checksum_headers import parse_checksum, parse_multipart_checksum
+from zotplus.domain.conditions import (
+    ReadConditions,
+    WriteConditions,
+    parse_copy_source_conditions,
+    parse_write_conditions,
+)
+from zotplus.domain.errors import Problem
+from zotplus.domain.iam import Need
+from zotplus.gateway.context import Context
+from zotplus.gateway.reply import Reply
+from zotplus.protocols.s3 import payload, xml_in, xml_out
+from zotplus.protocols.s3.attributes import checksum_headers, read_attributes
+from zotplus.protocols.s3.buckets import XML
+from zotplus.protocols.s3.objects import read_part_number
+from zotplus.protocols.s3.request import (
+    Request,
+    argument_invalid,
+    encoding_type,
+    number,
+    read_copy_source,
+)
+from zotplus.services.values import Attributes, Expected, PartInfo, UploadInfo
+
+_PAGE = 1000  # S3 API Reference, max-parts and max-uploads
+_UPLOAD_ID_LIMIT = 256
+_SIZE_DIGITS = 19  # 2 ** 63 - 1
+
+
+class CreateMultipartUpload(msgspec.Struct, frozen=True, kw_only=True):
+    """A new upload; ``checksum`` is algorithm and type."""
+
+    bucket: str
+    key: str
+    attributes: Attributes
+    checksum: tuple[str, str] | None
+
+    def needs(self) -> tuple[Need, ...]:
+        """To write the object."""
+        return (Need(actions.PUT_OBJECT.name, f"s3:{self.bucket}/{self.key}"),)
+
+
+def parse_create(request: Request) -> CreateMultipartUpload:
+    """Raises what reading of attributes does, ``ARGUMENT_INVALID``, ``REQUEST_INVALID``."""
+    checksum = parse_multipart_checksum(request.head.headers)
+    return CreateMultipartUpload(
+        bucket=request.bucket,
+        key=request.key,
+        attributes=read_attributes(request),
+        checksum=None if checksum is None else (checksum.algorithm.value, checksum.type.value),
+    )
+
+
+async def create(context: Context, operation: CreateMultipartUpload) -> Reply:
+    """Raises ``BUCKET_NOT_FOUND``."""
+    upload = await context.services.multipart.create(
+        operation.bucket, operation.key, context.principal.id, operation.attributes, operation.checksum
+    )
+    headers = [XML]
+    if operation.checksum is not None:
+        algorithm, kind = operation.checksum
+        headers += [("x-amz-checksum-algorithm", algorithm), ("x-amz-checksum-type", kind)]
+    content = _names(operation.bucket, operation.key) + xml_out.element("UploadId", upload.upload_id)
+    return Reply(headers=tuple(headers), body=xml_out.document("InitiateMultipartUploadResult", content))
+
+
+def _names(bucket: str, key: str) -> str:
+    return f"{xml_out.element('Bucket', bucket)}{xml_out.element('Key', key)}"
+
+
+def _upload_id(request: Request) -> str:
+    """The query's ``uploadId``. Raises ``UPLOAD_NOT_FOUND`` for one that was never given out."""
+    upload_id = request.query["uploadId"]
+    if not upload_id or len(upload_id) > _UPLOAD_ID_LIMIT or not upload_id.isascii():
+        raise Problem(errors.UPLOAD_NOT_FOUND, upload_id=upload_id[:_UPLOAD_ID_LIMIT])
+    return upload_id
+
+
+class UploadPart(msgspec.Struct, frozen=True, kw_only=True):
+    """One part's content."""
+
+    bucket: str
+    key: str
+    upload_id: str
+    number: int
+    body: payload.Incoming
+
+    def needs(self) -> tuple[Need, ...]:
+        """To write the object."""
+        return (Need(actions.PUT_OBJECT.name, f"s3:{self.bucket}/{self.key}"),)
+
+
+def parse_upload_part(request: Request) -> UploadPart:
+    """Raises ``ARGUMENT_INVALID``, ``UPLOAD_NOT_FOUND``, and what reading of the body's headers does."""
+    return UploadPart(
+        bucket=request.bucket,
+        key=request.key,
+        upload_id=_upload_id(request),
+        number=read_part_number(request),
+        body=payload.parse_incoming(request),
+    )
+
+
+async def upload_part(context: Context, operation: UploadPart) -> Reply:
+    """Raises what ``Multipart.put_part`` does."""
+    part = await context.services.multipart.put_part(
+        operation.bucket,
+        operation.key,
+        operation.upload_id,
+        operation.number,
+        payload.open_source(context, operation.body),
+    )
+    checksum = checksum_headers(part.checksum)[:1]  # a part has no checksum type
+    return Reply(headers=(("ETag", f'"{part.etag}"'), *checksum))
+
+
+class UploadPartCopy(msgspec.Struct, frozen=True, kw_only=True):
+    """A part from another object's bytes; ``span`` None takes them all."""
+
+    bucket: str
+    key: str
+    upload_id: str
+    number: int
+    source: tuple[str, str]
+    span: tuple[int, int] | None
+    conditions: ReadConditions
+
+    def needs(self) -> tuple[Need, ...]:
+        """To write the object and to read the source."""
+        return (
+            Need(actions.PUT_OBJECT.name, f"s3:{self.bucket}/{self.key}"),
+            Need(actions.GET_OBJECT.name, f"s3:{self.source[0]}/{self.source[1]}"),
+        )
+
+
+def parse_upload_part_copy(request: Request) -> UploadPartCopy:
+    """Raises ``ARGUMENT_INVALID``, ``UPLOAD_NOT_FOUND``, ``COPY_SOURCE_INVALID``."""
+    range_text = request.header("x-amz-copy-source-range")
+    span = None
+    if range_text is not None:
+        asked = ranges.parse_copy_range(range_text)
+        span = (asked.first, asked.last)
+    return UploadPartCopy(
+        bucket=request.bucket,
+        key=request.key,
+        upload_id=_upload_id(request),
+        number=read_part_number(request),
+        source=read_copy_source(request),
+        span=span,
+        conditions=parse_copy_source_conditions(request.head.headers),
+    )
+
+
+async def upload_part_copy(context: Context, operation: UploadPartCopy) -> Reply:
+    """Raises what ``Multipart.copy_part`` does."""
+    bucket, key = operation.source
+    part = await context.services.multipart.copy_part(
+        operation.bucket,
+        operation.key,
+        operation.upload_id,
+        operation.number,
+        (bucket, key, operation.span, operation.conditions),
+    )
+    content = (
+        f"<LastModified>{xml_out.timestamp(part.modified)}</LastModified>{xml_out.etag(part.etag)}"
+        f"{xml_out.checksum_elements(part.checksum, with_type=False)}"
+    )
+    return Reply(headers=(XML,), body=xml_out.document("CopyPartResult", content))
+
+
+class CompleteMultipartUpload(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of an upload; the body lists the parts. ``location`` is the object's address for the answer."""
+
+    bucket: str
+    key: str
+    upload_id: str
+    conditions: WriteConditions
+    location: str
+    expected: Expected
+    body: payload.Incoming
+
+    def needs(self) -> tuple[Need, ...]:
+        """To write the object."""
+        return (Need(actions.PUT_OBJECT.name, f"s3:{self.bucket}/{self.key}"),)
+
+
+def parse_complete(request: Request) -> CompleteMultipartUpload:
+    """Raises ``UPLOAD_NOT_FOUND``, and what reading of conditions and body headers does."""
+    head = request.head
+    return CompleteMultipartUpload(
+        bucket=request.bucket,
+        key=request.key,
+        upload_id=_upload_id(request),
+        conditions=parse_write_conditions(request.head.headers),
+        location=f"{head.scheme}://{head.host}{head.raw_path}",
+        expected=_expected(request),
+        body=payload.parse_incoming(request, needs_length=False, has_checksum=False),
+    )
+
+
+def _expected(request: Request) -> Expected:
+    """What the client says about the whole object: in this operation the checksum headers are not the body's."""
+    claim = parse_checksum(request.head.headers, composite=True)
+    size_text = request.header("x-amz-mp-object-size")
+    if size_text is not None and not (size_text.isascii() and size_text.isdigit() and len(size_text) <= _SIZE_DIGITS):
+        raise argument_invalid("x-amz-mp-object-size", size_text, "x-amz-mp-object-size must be a number of bytes.")
+    return Expected(
+        size=None if size_text is None else int(size_text),
+        algorithm=None if claim is None else claim.algorithm.value,
+        checksum=None if claim is None else claim.value,
+    )
+
+
+async def complete(context: Context, operation: CompleteMultipartUpload) -> Reply:
+    """Raises ``XML_MALFORMED``, and what ``Multipart.complete`` does."""
+    parts = xml_in.read_complete(await payload.read_document(context, operation.body, xml_in.DOCUMENT_LIMIT))
+    info = await context.services.multipart.complete(
+        operation.bucket,
+        operation.key,
+        operation.upload_id,
+        parts,
+        operation.conditions,
+        expected=operation.expected,
+    )
+    content = (
+        f"{xml_out.element('Location', operation.location)}{_names(operation.bucket, operation.key)}"
+        f"{xml_out.etag(info.etag)}{xml_out.checksum_elements(info.checksum)}"
+    )
+    return Reply(headers=(XML,), body=xml_out.document("CompleteMultipartUploadResult", content))
+
+
+class AbortMultipartUpload(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of an upload without an object."""
+
+    bucket: str
+    key: str
+    upload_id: str
+
+    def needs(self) -> tuple[Need, ...]:
+        """To abort it."""
+        return (Need(actions.ABORT_MULTIPART_UPLOAD.name, f"s3:{self.bucket}/{self.key}"),)
+
+
+def parse_abort(request: Request) -> AbortMultipartUpload:
+    """Raises ``UPLOAD_NOT_FOUND``."""
+    return AbortMultipartUpload(bucket=request.bucket, key=request.key, upload_id=_upload_id(request))
+
+
+async def abort(context: Context, operation: AbortMultipartUpload) -> Reply:
+    """Raises what ``Multipart.abort`` does."""
+    await context.services.multipart.abort(operation.bucket, operation.key, operation.upload_id)
+    return Reply(status=204)
+
+
+class ListParts(msgspec.Struct, frozen=True, kw_only=True):
+    """The parts of an upload with numbers above ``after``."""
+
+    bucket: str
+    key: str
+    upload_id: str
+    after: int
+    limit: int
+    encoding: str
+
+    def needs(self) -> tuple[Need, ...]:
+        """To list them."""
+        return (Need(actions.LIST_MULTIPART_UPLOAD_PARTS.name, f"s3:{self.bucket}/{self.key}"),)
+
+
+def parse_list_parts(request: Request) -> ListParts:
+    """Raises ``ARGUMENT_INVALID``, ``UPLOAD_NOT_FOUND``."""
+    return ListParts(
+        bucket=request.bucket,
+        key=request.key,
+        upload_id=_upload_id(request),
+        after=number(request.query, "part-number-marker", 0, 2**31 - 1),
+        limit=number(request.query, "max-parts", _PAGE, _PAGE),
+        encoding=encoding_type(request.query),
+    )
+
+
+async def list_parts(context: Context, operation: ListParts) -> Reply:
+    """Raises what ``Multipart.list_parts`` does."""
+    upload, parts, more = await context.services.multipart.list_parts(
+        operation.bucket, operation.key, operation.upload_id, operation.after, operation.limit
+    )
+    more = more and operation.limit > 0
+    following = xml_out.element("NextPartNumberMarker", parts[-1].number if parts else 0)
+    encode = xml_out.key_encoder(operation.encoding)
+    content = (
+        f"{xml_out.element('Bucket', operation.bucket)}<Key>{encode(operation.key)}</Key>"
+        f"{xml_out.optional('EncodingType', operation.encoding)}"
+        f"{xml_out.element('UploadId', upload.upload_id)}{xml_out.principal('Initiator', upload.initiator)}"
+        f"{xml_out.principal('Owner', upload.initiator)}"
+        f"{xml_out.element('StorageClass', upload.attributes.storage_class)}"
+        f"{xml_out.element('PartNumberMarker', operation.after)}{following}"
+        f"{xml_out.element('MaxParts', operation.limit)}<IsTruncated>{'true' if more else 'false'}</IsTruncated>"
+        f"{xml_out.optional('ChecksumAlgorithm', upload.checksum_algorithm)}"
+        f"{xml_out.optional('ChecksumType', upload.checksum_type)}{''.join(map(_part, parts))}"
+    )
+    return Reply(headers=(XML,), body=xml_out.document("ListPartsResult", content))
+
+
+def _part(part: PartInfo) -> str:
+    return (
+        f"<Part><PartNumber>{part.number}</PartNumber>"
+        f"<LastModified>{xml_out.timestamp(part.modified)}</LastModified>{xml_out.etag(part.etag)}"
+        f"<Size>{part.size}</Size>{xml_out.checksum_elements(part.checksum, with_type=False)}</Part>"
+    )
+
+
+class ListMultipartUploads(msgspec.Struct, frozen=True, kw_only=True):
+    """Unfinished uploads after ``after`` (key, upload id)."""
+
+    bucket: str
+    prefix: str
+    delimiter: str
+    after: tuple[str, str]
+    limit: int
+    encoding: str
+
+    def needs(self) -> tuple[Need, ...]:
+        """To list them."""
+        keys = {"s3:prefix": self.prefix, "s3:delimiter": self.delimiter}
+        return (Need(actions.LIST_BUCKET_MULTIPART_UPLOADS.name, f"s3:{self.bucket}", keys),)
+
+
+def parse_list_uploads(request: Request) -> ListMultipartUploads:
+    """Raises ``ARGUMENT_INVALID``."""
+    query = request.query
+    key_marker = query.get("key-marker", "")
+    # Without a key the upload id means nothing and is ignored (S3 API Reference, upload-id-marker).
+    id_marker = query.get("upload-id-marker", "") if key_marker else ""
+    return ListMultipartUploads(
+        bucket=request.bucket,
+        prefix=query.get("prefix", ""),
+        delimiter=query.get("delimiter", ""),
+        after=(key_marker, id_marker),
+        limit=number(query, "max-uploads", _PAGE, _PAGE),
+        encoding=encoding_type(query),
+    )
+
+
+async def list_uploads(context: Context, operation: ListMultipartUploads) -> Reply:
+    """Raises ``BUCKET_NOT_FOUND``."""
+    items, following = await context.services.multipart.list_uploads(
+        operation.bucket, operation.prefix, operation.delimiter, operation.after, operation.limit
+    )
+    if operation.limit == 0:
+        following = None
+    encode = xml_out.key_encoder(operation.encoding)
+    uploads = "".join([_upload(item, operation) for item in items if isinstance(item, UploadInfo)])
+    prefixes = [item for item in items if isinstance(item, str)]
+    markers = (
+        f"<KeyMarker>{encode(operation.after[0])}</KeyMarker>{xml_out.element('UploadIdMarker', operation.after[1])}"
+    )
+    if following is not None:
+        markers += f"<NextKeyMarker>{encode(following[0])}</NextKeyMarker>"
+        markers += xml_out.element("NextUploadIdMarker", following[1])
+    delimiter = f"<Delimiter>{encode(operation.delimiter)}</Delimiter>" if operation.delimiter else ""
+    content = (
+        f"{xml_out.element('Bucket', operation.bucket)}{markers}<Prefix>{encode(operation.prefix)}</Prefix>{delimiter}"
+        f"{xml_out.optional('EncodingType', operation.encoding)}{xml_out.element('MaxUploads', operation.limit)}"
+        f"<IsTruncated>{'false' if following is None else 'true'}</IsTruncated>{uploads}"
+        f"{xml_out.common_prefixes(prefixes, operation.encoding)}"
+    )
+    return Reply(headers=(XML,), body=xml_out.document("ListMultipartUploadsResult", content))
+
+
+def _upload(upload: UploadInfo, operation: ListMultipartUploads) -> str:
+    encode = xml_out.key_encoder(operation.encoding)
+    return (
+        f"<Upload><Key>{encode(upload.key)}</Key>{xml_out.element('UploadId', upload.upload_id)}"
+        f"{xml_out.principal('Initiator', upload.initiator)}{xml_out.principal('Owner', upload.initiator)}"
+        f"{xml_out.element('StorageClass', upload.attributes.storage_class)}"
+        f"<Initiated>{xml_out.timestamp(upload.initiated)}</Initiated>"
+        f"{xml_out.optional('ChecksumAlgorithm', upload.checksum_algorithm)}"
+        f"{xml_out.optional('ChecksumType', upload.checksum_type)}</Upload>"
+    )

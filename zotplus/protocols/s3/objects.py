@@ -1,0 +1,388 @@
+"""Operations on objects: put, get, head, copy, delete, and the deletion of many.
+
+Spec: Amazon S3 API Reference, PutObject, GetObject, HeadObject, CopyObject, DeleteObject, DeleteObjects.
+"""
+
+import msgspec
+
+from zotplus.domain import actions, errors, ranges
+from zotplus.domain.conditions import (
+    UNCONDITIONAL_READ,
+    ReadConditions,
+    WriteConditions,
+    parse_copy_source_conditions,
+    parse_read_conditions,
+    parse_tags,
+    parse_write_conditions,
+)
+from zotplus.domain.dates import parse_http_date
+from zotplus.domain.errors import Problem
+from zotplus.domain.iam import Need
+from zotplus.domain.names import check_key
+from zotplus.domain.ranges import Range
+from zotplus.gateway.context import Context
+from zotplus.gateway.head import Listener
+from zotplus.gateway.reply import BlobSlice, Reply, Stored
+from zotplus.protocols.s3 import payload, xml_in, xml_out
+from zotplus.protocols.s3.attributes import (
+    Pairs,
+    checksum_headers,
+    metadata_directive,
+    object_headers,
+    read_attributes,
+    read_overrides,
+    read_storage_class,
+    validators,
+)
+from zotplus.protocols.s3.buckets import XML
+from zotplus.protocols.s3.request import (
+    Request,
+    argument_invalid,
+    read_copy_source,
+    require_null_version,
+)
+from zotplus.protocols.s3.wire_errors import wire
+from zotplus.services.values import Attributes, ObjectContent, ObjectInfo
+
+# An object on the main port shares its origin with the pages for people: a script in it must not run there.
+_SANDBOX = ("Content-Security-Policy", "sandbox")
+
+
+class PutObject(msgspec.Struct, frozen=True, kw_only=True):
+    """An object's new content."""
+
+    bucket: str
+    key: str
+    attributes: Attributes
+    conditions: WriteConditions
+    body: payload.Incoming
+
+    def needs(self) -> tuple[Need, ...]:
+        """To write it."""
+        return (Need(actions.PUT_OBJECT.name, f"s3:{self.bucket}/{self.key}"),)
+
+
+def parse_put_object(request: Request) -> PutObject:
+    """Raises what reading of body headers, attributes and conditions does."""
+    incoming = payload.parse_incoming(request)
+    return PutObject(
+        bucket=request.bucket,
+        key=request.key,
+        attributes=read_attributes(request, is_chunked=incoming.is_chunked),
+        conditions=parse_write_conditions(request.head.headers),
+        body=incoming,
+    )
+
+
+async def put_object(context: Context, operation: PutObject) -> Reply:
+    """Raises what ``Objects.put`` does."""
+    info = await context.services.objects.put(
+        operation.bucket,
+        operation.key,
+        payload.open_source(context, operation.body),
+        operation.attributes,
+        operation.conditions,
+    )
+    return Reply(headers=(("ETag", f'"{info.etag}"'), *checksum_headers(info.checksum)))
+
+
+class ReadObject(msgspec.Struct, frozen=True, kw_only=True):
+    """What GET and HEAD share. ``part`` is the partNumber asked for, ``unchanged`` what If-Range demands."""
+
+    bucket: str
+    key: str
+    wanted: Range | None
+    unchanged: ReadConditions | None
+    conditions: ReadConditions
+    overrides: Pairs
+    part: int | None
+    with_checksum: bool
+
+    def needs(self) -> tuple[Need, ...]:
+        """To read it."""
+        return (Need(actions.GET_OBJECT.name, f"s3:{self.bucket}/{self.key}"),)
+
+
+def parse_read_object(request: Request) -> ReadObject:
+    """Raises ``ARGUMENT_INVALID``, ``VERSION_NOT_FOUND``, ``REQUEST_INVALID``."""
+    require_null_version(request.query.get("versionId", ""))
+    headers = request.head.headers
+    range_text = headers.get("range")
+    wanted = None if range_text is None else ranges.parse_range(range_text)
+    part = None
+    if "partNumber" in request.query:
+        part = read_part_number(request)
+        if wanted is not None:
+            raise Problem(errors.REQUEST_INVALID, "Cannot specify both Range header and partNumber query parameter.")
+    return ReadObject(
+        bucket=request.bucket,
+        key=request.key,
+        wanted=wanted,
+        unchanged=None if wanted is None else _if_range(headers.get("if-range")),
+        conditions=parse_read_conditions(headers),
+        overrides=read_overrides(request),
+        part=part,
+        with_checksum=(headers.get("x-amz-checksum-mode") or "").upper() == "ENABLED",
+    )
+
+
+def _if_range(text: str | None) -> ReadConditions | None:
+    """The condition under which the range counts (RFC 9110 section 13.1.5); a weak tag never holds."""
+    if text is None:
+        return None
+    date = parse_http_date(text)
+    return ReadConditions(match=parse_tags(text)) if date is None else ReadConditions(unmodified_since=date)
+
+
+def read_part_number(request: Request) -> int:
+    """``partNumber``, 1 to 10,000. Raises ``ARGUMENT_INVALID``."""
+    text = request.query.get("partNumber", "")
+    if text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= xml_in.PARTS_LIMIT:  # noqa: PLR2004 - digits of 10,000
+        return int(text)
+    raise argument_invalid("partNumber", text, "Part number must be an integer between 1 and 10000, inclusive")
+
+
+async def get_object(context: Context, operation: ReadObject) -> Reply:
+    """Raises what ``Objects.get`` does."""
+    _check_overrides(context, operation)
+    try:
+        operation, content, place = await _fetch(context, operation)
+    except Problem as problem:
+        return await _refused(context, operation, problem)
+    reply = _read_reply(context, operation, content.info, place)
+    return msgspec.structs.replace(reply, body=_body(content))
+
+
+async def _fetch(context: Context, operation: ReadObject) -> tuple[ReadObject, ObjectContent, tuple[int, int]]:
+    """The object, or its range; where If-Range does not hold the whole of it, and the operation that asks for that."""
+    objects = context.services.objects
+    if operation.unchanged is not None:
+        whole = msgspec.structs.replace(operation, wanted=None, unchanged=None)
+        if operation.conditions is not UNCONDITIONAL_READ:
+            return await _fetch(context, whole)  # a whole answer is always right, and two conditions are rare
+        try:
+            found = await objects.get(operation.bucket, operation.key, operation.wanted, operation.unchanged)
+        except Problem as problem:
+            if problem.fault is not errors.PRECONDITION_FAILED:
+                raise
+            return await _fetch(context, whole)
+        return operation, *found
+    found = await objects.get(operation.bucket, operation.key, operation.wanted, operation.conditions)
+    return operation, *found
+
+
+async def head_object(context: Context, operation: ReadObject) -> Reply:
+    """As GET without content. Raises what ``Objects.head`` does."""
+    _check_overrides(context, operation)
+    try:
+        info = await context.services.objects.head(operation.bucket, operation.key, operation.conditions)
+    except Problem as problem:
+        return await _refused(context, operation, problem)
+    place = (0, info.size) if operation.wanted is None else ranges.resolve(operation.wanted, info.size)
+    return _read_reply(context, operation, info, place)
+
+
+def _check_overrides(context: Context, operation: ReadObject) -> None:
+    """An anonymous link could otherwise make any public object look like a page of any type (S3 API Reference)."""
+    if operation.overrides and context.principal.is_anonymous:
+        raise Problem(
+            errors.REQUEST_INVALID, "Request specific response headers cannot be used for anonymous GET requests."
+        )
+
+
+async def _refused(context: Context, operation: ReadObject, problem: Problem) -> Reply:
+    """304 with its validators, or ``problem`` raised again.
+
+    Only who may list a bucket learns that a key is missing; for others that is a denial, as Amazon has it.
+    """
+    if problem.fault is errors.NOT_MODIFIED:
+        info = await context.services.objects.head(operation.bucket, operation.key)
+        return Reply(status=304, headers=tuple(validators(info)))
+    if problem.fault is errors.OBJECT_NOT_FOUND:
+        if not context.may(Need(actions.LIST_BUCKET.name, f"s3:{operation.bucket}")):
+            fault = errors.CREDENTIALS_MISSING if context.principal.is_anonymous else errors.ACCESS_DENIED
+            raise Problem(fault) from problem
+        raise Problem(errors.OBJECT_NOT_FOUND, Key=operation.key) from problem
+    raise problem
+
+
+def _read_reply(context: Context, operation: ReadObject, info: ObjectInfo, place: tuple[int, int]) -> Reply:
+    if operation.part is not None:
+        _check_part(operation.part, info)
+    start, length = place
+    headers = object_headers(info, operation.overrides)
+    if context.head.listener is Listener.MAIN:
+        headers.append(_SANDBOX)
+    status = 200
+    if operation.wanted is not None:
+        status = 206
+        headers.append(("Content-Range", f"bytes {start}-{start + length - 1}/{info.size}"))
+    elif operation.with_checksum:
+        headers.extend(checksum_headers(info.checksum))
+    headers.append(("Content-Length", str(length)))
+    return Reply(status=status, headers=tuple(headers))
+
+
+def _check_part(part: int, info: ObjectInfo) -> None:
+    """An object written at once is its own part 1. Raises ``RANGE_UNSATISFIABLE``, ``OPERATION_UNKNOWN``."""
+    if part > max(info.parts, 1):
+        raise Problem(
+            errors.RANGE_UNSATISFIABLE, "The requested partnumber is not satisfiable.", ActualPartCount=info.parts
+        )
+    if info.parts:
+        raise Problem(errors.OPERATION_UNKNOWN, "Reading single parts of an object is not implemented.")
+
+
+def _body(content: ObjectContent) -> bytes | Stored:
+    """The bytes of the range, which the service has cut."""
+    if content.inline is not None:
+        return content.inline
+    return Stored(
+        tuple(
+            [
+                BlobSlice(digest=piece.digest, offset=piece.offset, length=piece.length, sums=piece.sums)
+                for piece in content.slices
+            ]
+        )
+    )
+
+
+class CopyObject(msgspec.Struct, frozen=True, kw_only=True):
+    """A copy; ``attributes`` None keeps the source's."""
+
+    bucket: str
+    key: str
+    source: tuple[str, str]
+    attributes: Attributes | None
+    conditions: ReadConditions
+    target_conditions: WriteConditions
+
+    def needs(self) -> tuple[Need, ...]:
+        """To write the target and to read the source."""
+        return (
+            Need(actions.PUT_OBJECT.name, f"s3:{self.bucket}/{self.key}"),
+            Need(actions.GET_OBJECT.name, f"s3:{self.source[0]}/{self.source[1]}"),
+        )
+
+
+def parse_copy_object(request: Request) -> CopyObject:
+    """Raises ``COPY_SOURCE_INVALID``, ``OPERATION_UNKNOWN``, and what reading of attributes and conditions does."""
+    replaces = metadata_directive(request, "x-amz-metadata-directive")
+    metadata_directive(request, "x-amz-tagging-directive")
+    if not replaces and read_storage_class(request) != "STANDARD":
+        raise Problem(
+            errors.OPERATION_UNKNOWN, "A copy changes its storage class only with x-amz-metadata-directive: REPLACE."
+        )
+    return CopyObject(
+        bucket=request.bucket,
+        key=request.key,
+        source=read_copy_source(request),
+        attributes=read_attributes(request) if replaces else None,
+        conditions=parse_copy_source_conditions(request.head.headers),
+        target_conditions=parse_write_conditions(request.head.headers),
+    )
+
+
+async def copy_object(context: Context, operation: CopyObject) -> Reply:
+    """Raises what ``Objects.copy`` does."""
+    info = await context.services.objects.copy(
+        operation.source,
+        (operation.bucket, operation.key),
+        operation.attributes,
+        operation.conditions,
+        target_conditions=operation.target_conditions,
+    )
+    content = (
+        f"<LastModified>{xml_out.timestamp(info.modified)}</LastModified>{xml_out.etag(info.etag)}"
+        f"{xml_out.checksum_elements(info.checksum)}"
+    )
+    return Reply(headers=(XML,), body=xml_out.document("CopyObjectResult", content))
+
+
+class DeleteObject(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of an object."""
+
+    bucket: str
+    key: str
+    conditions: WriteConditions
+
+    def needs(self) -> tuple[Need, ...]:
+        """To delete it."""
+        return (Need(actions.DELETE_OBJECT.name, f"s3:{self.bucket}/{self.key}"),)
+
+
+def parse_delete_object(request: Request) -> DeleteObject:
+    """Raises ``VERSION_NOT_FOUND``, ``OPERATION_UNKNOWN`` (If-None-Match)."""
+    require_null_version(request.query.get("versionId", ""))
+    conditions = parse_write_conditions(request.head.headers)
+    if conditions.absent:
+        raise Problem(errors.OPERATION_UNKNOWN, "A delete takes If-Match only.", Header="If-None-Match")
+    return DeleteObject(bucket=request.bucket, key=request.key, conditions=conditions)
+
+
+async def delete_object(context: Context, operation: DeleteObject) -> Reply:
+    """Raises ``BUCKET_NOT_FOUND``, ``PRECONDITION_FAILED``."""
+    await context.services.objects.delete(operation.bucket, operation.key, conditions=operation.conditions)
+    return Reply(status=204)
+
+
+class DeleteObjects(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of many objects, which the body names."""
+
+    bucket: str
+    body: payload.Incoming
+
+    def needs(self) -> tuple[Need, ...]:
+        """Nothing beforehand: each key is decided on its own."""
+        return ()
+
+
+def parse_delete_objects(request: Request) -> DeleteObjects:
+    """Raises what ``payload.parse_incoming`` does."""
+    return DeleteObjects(bucket=request.bucket, body=payload.parse_incoming(request))
+
+
+async def delete_objects(context: Context, operation: DeleteObjects) -> Reply:
+    """Raises ``XML_MALFORMED``, ``BUCKET_NOT_FOUND``; what is wrong with a single key is told in the answer."""
+    document = xml_in.read_delete(await payload.read_document(context, operation.body, xml_in.DOCUMENT_LIMIT))
+    refused: dict[xml_in.Doomed, Problem] = {}
+    for doomed in document.objects:
+        problem = _refusal(context, operation.bucket, doomed)
+        if problem is not None:
+            refused[doomed] = problem
+    if len(refused) == len(set(document.objects)) and context.principal.is_anonymous:
+        raise Problem(errors.CREDENTIALS_MISSING)
+    allowed = dict.fromkeys(doomed.key for doomed in document.objects if doomed not in refused)
+    if allowed:
+        await context.services.objects.delete_many(operation.bucket, tuple(allowed))
+    content = [
+        _delete_error(doomed, refused[doomed]) if doomed in refused else _deleted(doomed)
+        for doomed in document.objects
+        if doomed in refused or not document.quiet
+    ]
+    return Reply(headers=(XML,), body=xml_out.document("DeleteResult", "".join(content)))
+
+
+def _refusal(context: Context, bucket: str, doomed: xml_in.Doomed) -> Problem | None:
+    if not context.may(Need(actions.DELETE_OBJECT.name, f"s3:{bucket}/{doomed.key}")):
+        return Problem(errors.ACCESS_DENIED)
+    try:
+        check_key(doomed.key)
+        require_null_version(doomed.version)
+    except Problem as problem:
+        return problem
+    return None
+
+
+def _deleted(doomed: xml_in.Doomed) -> str:
+    version = xml_out.optional("VersionId", doomed.version)
+    return f"<Deleted>{xml_out.element('Key', doomed.key)}{version}</Deleted>"
+
+
+def _delete_error(doomed: xml_in.Doomed, problem: Problem) -> str:
+    code, _ = wire(problem.fault)
+    version = xml_out.optional("VersionId", doomed.version)
+    return (
+        f"<Error>{xml_out.element('Key', doomed.key)}{version}{xml_out.element('Code', code)}"
+        f"{xml_out.element('Message', problem.detail)}</Error>"
+    )

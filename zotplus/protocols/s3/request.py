@@ -1,0 +1,222 @@
+"""What every S3 operation reads from a request's head: the address, the query, and headers that must not be ignored.
+
+The key is decoded here, once, from the raw path; authorisation and storage see the same text.
+"""
+
+import re
+from enum import StrEnum
+
+import msgspec
+
+from zotplus.domain import errors, percent
+from zotplus.domain.copysource import parse_copy_source
+from zotplus.domain.errors import Problem
+from zotplus.domain.names import check_bucket_name, check_key
+from zotplus.gateway.head import RequestHead
+
+QUERY_LIMIT = 64
+"""Parameters of one request; the largest real ones (presigned, listing) have about 20."""
+_MAX_NUMBER_DIGITS = 10
+
+
+class Level(StrEnum):
+    """What a path names."""
+
+    SERVICE = "service"
+    BUCKET = "bucket"
+    OBJECT = "object"
+
+
+class Site(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a face is: path ``prefix`` (``/s3`` or empty), ``domain`` of virtual hosts, ``region`` it reports."""
+
+    prefix: str
+    domain: str | None
+    region: str
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """A head with its address taken apart. ``bucket`` and ``key`` are empty where the path names none."""
+
+    head: RequestHead
+    site: Site
+    bucket: str
+    key: str
+    query: dict[str, str]
+
+    @property
+    def level(self) -> Level:
+        """What the path names."""
+        if self.key:
+            return Level.OBJECT
+        return Level.BUCKET if self.bucket else Level.SERVICE
+
+    def header(self, name: str) -> str | None:
+        """The one value of header ``name``, or None. Raises ``ARGUMENT_INVALID`` where it occurs twice."""
+        values = self.head.headers.getall(name, [])
+        if len(values) > 1:
+            raise argument_invalid(name, "", "The header occurs twice.")
+        return values[0] if values else None
+
+
+def argument_invalid(name: str, value: str, detail: str) -> Problem:
+    """A refusal of header or parameter ``name``; ``value`` is cut to what is worth showing."""
+    return Problem(errors.ARGUMENT_INVALID, detail, ArgumentName=name, ArgumentValue=value[:128])
+
+
+def read_request(head: RequestHead, site: Site) -> Request:
+    """Take address and query apart.
+
+    Raises ``PATH_INVALID``, ``BUCKET_NAME_INVALID``, ``KEY_TOO_LONG``, ``ARGUMENT_INVALID``.
+    """
+    raw_bucket, raw_key = _locate(head, site)
+    bucket, key = percent.decode(raw_bucket), percent.decode(raw_key)
+    if bucket:
+        check_bucket_name(bucket)
+        if key:
+            check_key(key)
+    elif key:
+        raise Problem(errors.BUCKET_NAME_INVALID, bucket="")
+    query = read_query(head.raw_query) if head.raw_query else {}
+    return Request(head=head, site=site, bucket=bucket, key=key, query=query)
+
+
+def _locate(head: RequestHead, site: Site) -> tuple[str, str]:
+    """Bucket and key as they stand in the path, still encoded."""
+    path = head.raw_path
+    if site.prefix:
+        if path != site.prefix and not path.startswith(site.prefix + "/"):
+            raise Problem(errors.ROUTE_NOT_FOUND)
+        path = path[len(site.prefix) :]
+    if path and path[0] != "/":
+        raise Problem(errors.PATH_INVALID, "The request's target is not a path.")
+    if site.domain is not None and (host_bucket := _bucket_of_host(head.host, site.domain)):
+        return host_bucket, path[1:]
+    raw_bucket, _, raw_key = path[1:].partition("/")
+    return raw_bucket, raw_key
+
+
+def _bucket_of_host(host: str, domain: str) -> str:
+    """The bucket in a virtual host ``bucket.domain[:port]``; empty where ``host`` is none."""
+    name = host.lower().rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host.lower()
+    suffix = "." + domain.lower()
+    return name[: -len(suffix)] if name.endswith(suffix) else ""
+
+
+def read_query(raw_query: str) -> dict[str, str]:
+    """Parameters by name, decoded, with ``+`` as a space. Raises ``ARGUMENT_INVALID``: too many, or one twice."""
+    parts = [part for part in raw_query.split("&") if part]
+    if len(parts) > QUERY_LIMIT:
+        raise Problem(errors.ARGUMENT_INVALID, "The query has too many parameters.")
+    query: dict[str, str] = {}
+    for part in parts:
+        raw_name, _, raw_value = part.partition("=")
+        name, value = percent.decode(raw_name.replace("+", " ")), percent.decode(raw_value.replace("+", " "))
+        if name in query:
+            raise argument_invalid(name, value, "The query parameter occurs twice.")
+        if "\0" in value:
+            raise argument_invalid(name, "", "The query parameter holds a NUL.")
+        query[name] = value
+    return query
+
+
+def number(query: dict[str, str], name: str, default: int, maximum: int) -> int:
+    """The number in parameter ``name``, at most ``maximum``; ``default`` where it is missing or empty.
+
+    Raises ``ARGUMENT_INVALID`` for anything but 0 to 2,147,483,647.
+    """
+    text = query.get(name, "")
+    if not text:
+        return default
+    # The length is bounded before int() sees it, and so are signs, underscores and foreign digits.
+    if text.isascii() and text.isdigit() and len(text) <= _MAX_NUMBER_DIGITS and int(text) <= 0x7FFFFFFF:  # noqa: PLR2004 - S3's 32 bits
+        return min(int(text), maximum)
+    raise argument_invalid(name, text, f"{name} must be a number between 0 and 2147483647.")
+
+
+def encoding_type(query: dict[str, str]) -> str:
+    """``url`` or empty. Raises ``ARGUMENT_INVALID`` for any other ``encoding-type``."""
+    text = query.get("encoding-type", "")
+    if text and text.lower() != "url":
+        raise argument_invalid("encoding-type", text, "Invalid Encoding Method specified in Request.")
+    return text and "url"
+
+
+_CRYPTO = ("x-amz-server-side-encryption", "x-amz-copy-source-server-side-encryption")
+_REFUSED_PREFIXES = ("x-amz-grant-", "x-amz-object-lock-", "x-minio-", "x-zotplus-")
+_ANY_PREFIX = (*_CRYPTO, *_REFUSED_PREFIXES)
+_ACCEPTED: dict[str, frozenset[str]] = {
+    # Header -> the values that ask for nothing but what is done anyway. All others would be ignored silently.
+    "x-amz-acl": frozenset({"private", "bucket-owner-full-control", "bucket-owner-read"}),
+    "x-amz-bucket-object-lock-enabled": frozenset({"false"}),
+    "x-amz-expected-bucket-owner": frozenset(),
+    "x-amz-if-match-initiated-time": frozenset(),
+    "x-amz-if-match-last-modified-time": frozenset(),
+    "x-amz-if-match-size": frozenset(),
+    "x-amz-object-ownership": frozenset({"BucketOwnerEnforced"}),
+    "x-amz-rename-source": frozenset(),
+    "x-amz-source-expected-bucket-owner": frozenset(),
+    "x-amz-tagging": frozenset({""}),
+    "x-amz-website-redirect-location": frozenset(),
+    "x-amz-write-offset-bytes": frozenset(),
+}
+_READS = frozenset({"GET", "HEAD"})
+
+
+def refuse_unsupported_headers(head: RequestHead) -> None:
+    """Refuse what a client would believe to be done although it is not.
+
+    Raises ``HEADER_CRYPTO_UNSUPPORTED``, ``OPERATION_UNKNOWN``.
+    """
+    is_read = head.method in _READS
+    for name, value in head.headers.items():
+        lower = name.lower()
+        if not lower.startswith("x-"):
+            continue
+        if lower.startswith(_ANY_PREFIX):
+            if lower.startswith(_CRYPTO):
+                raise Problem(errors.HEADER_CRYPTO_UNSUPPORTED, header=lower)
+            if not is_read:
+                raise _unsupported(lower)
+        elif lower in _ACCEPTED and value not in _ACCEPTED[lower] and not (is_read and lower == "x-amz-acl"):
+            raise _unsupported(lower)
+
+
+def _unsupported(name: str) -> Problem:
+    return Problem(
+        errors.OPERATION_UNKNOWN, f"The header {name} implies functionality that is not implemented.", Header=name
+    )
+
+
+_control = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
+
+
+def require_header_text(name: str, value: str) -> str:
+    """``value`` as it can be stored and given back.
+
+    Raises ``ARGUMENT_INVALID`` for control characters and bytes that are not UTF-8.
+    """
+    if value.isascii():
+        if _control(value) is None:
+            return value
+    else:
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise argument_invalid(name, "", "The header is not valid UTF-8.") from None
+        if _control(value) is None:
+            return value
+    raise argument_invalid(name, "", "The header holds control characters.")
+
+
+def require_null_version(version: str) -> None:
+    """Buckets keep no versions: only the null version exists. Raises ``VERSION_NOT_FOUND``."""
+    if version not in ("", "null"):
+        raise Problem(errors.VERSION_NOT_FOUND, VersionId=version[:128])
+
+
+def read_copy_source(request: Request) -> tuple[str, str]:
+    """Bucket and key of ``x-amz-copy-source``. Raises ``COPY_SOURCE_INVALID``, ``VERSION_NOT_FOUND``."""
+    source = parse_copy_source(request.header("x-amz-copy-source") or "", prefix=request.site.prefix)
+    require_null_version(source.version_id or "")
+    return source.bucket, source.key
