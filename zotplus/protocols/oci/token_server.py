@@ -1,0 +1,112 @@
+"""The token server: credentials come in, a short-lived token for what was asked and is allowed goes out.
+
+Spec: https://distribution.github.io/distribution/spec/auth/token/ (GET) and …/auth/oauth/ (POST).
+"""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from zotplus.domain import errors
+from zotplus.domain.errors import Problem
+from zotplus.domain.principals import Principal
+from zotplus.gateway.context import Context
+from zotplus.gateway.reply import Reply
+from zotplus.protocols.oci.addresses import Parameters, parse_query
+from zotplus.protocols.oci.credentials import authorization, basic
+from zotplus.protocols.oci.operations import Bare
+from zotplus.protocols.oci.scopes import allowed, format_scopes, parse_scopes
+from zotplus.services.access import Access
+from zotplus.services.registry_tokens import IssuedTokens, RegistryTokens
+
+FORM = "application/x-www-form-urlencoded"
+FORM_MAX_BYTES = 65_536
+
+
+class TokenDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer. ``token`` and ``access_token`` are equal: older clients read the first, OAuth2 ones the second."""
+
+    token: str
+    access_token: str
+    expires_in: int
+    issued_at: str
+    scope: str = ""
+    refresh_token: str | None = None
+
+
+class TokenServer:
+    """Handlers of ``/auth/token``."""
+
+    def __init__(self, tokens: RegistryTokens, access: Access) -> None:
+        self._tokens = tokens
+        self._access = access
+
+    async def get(self, context: Context, _operation: Bare) -> Reply:
+        """Basic credentials or none; scopes in the query."""
+        parameters = parse_query(context.head.raw_query)
+        scheme, value = authorization(context.head)
+        if scheme == "basic":
+            context.principal = await self._access.by_password(*basic(value))
+        elif not scheme:
+            context.principal = await self._access.anonymous()
+        else:
+            raise Problem(errors.CREDENTIALS_MALFORMED, "The token server takes Basic credentials.")
+        offline = _first(parameters, "offline_token") == "true"
+        return await self._issue(context.principal, parameters, offline=offline)
+
+    async def post(self, context: Context, _operation: Bare) -> Reply:
+        """OAuth2: a form with the grant type ``password`` or ``refresh_token``."""
+        parameters = await _form(context)
+        grant = _first(parameters, "grant_type")
+        refresh = ""
+        if grant == "password":
+            user, password = _required(parameters, "username"), _required(parameters, "password")
+            context.principal = await self._access.by_password(user, password)
+        elif grant == "refresh_token":
+            refresh = _required(parameters, "refresh_token")
+            context.principal = await self._tokens.refreshed(refresh)
+        else:
+            raise Problem(errors.ARGUMENT_INVALID, "The grant type is not supported.", argument="grant_type")
+        offline = _first(parameters, "access_type") == "offline"
+        return await self._issue(context.principal, parameters, offline=offline, refresh=refresh)
+
+    async def _issue(self, principal: Principal, parameters: Parameters, *, offline: bool, refresh: str = "") -> Reply:
+        asked = parse_scopes(value for name, value in parameters if name == "scope")
+        issued = await self._tokens.issue(principal, allowed(principal, asked), offline=offline and not refresh)
+        headers = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
+        return Reply(headers=headers, body=msgspec.json.encode(_document(issued, refresh)))
+
+
+def _document(issued: IssuedTokens, refresh: str) -> TokenDocument:
+    return TokenDocument(
+        token=issued.token,
+        access_token=issued.token,
+        expires_in=issued.expires_in,
+        issued_at=datetime.fromtimestamp(issued.issued_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        scope=format_scopes(issued.scopes),
+        refresh_token=issued.refresh or refresh or None,  # the refresh token that was used stays valid
+    )
+
+
+async def _form(context: Context) -> Parameters:
+    """The form's fields. Raises ``REQUEST_INVALID``, ``BODY_TOO_LARGE``, ``ARGUMENT_INVALID``."""
+    media_type = context.head.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if media_type != FORM:
+        raise Problem(errors.REQUEST_INVALID, f"The token server takes {FORM}.")
+    body = await context.body.read(FORM_MAX_BYTES)
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as failure:
+        raise Problem(errors.REQUEST_INVALID, "The form is not UTF-8.") from failure
+    return parse_query(text, limit=FORM_MAX_BYTES)
+
+
+def _first(parameters: Parameters, wanted: str) -> str:
+    return next((value for name, value in parameters if name == wanted), "")
+
+
+def _required(parameters: Parameters, name: str) -> str:
+    value = _first(parameters, name)
+    if not value:
+        raise Problem(errors.ARGUMENT_INVALID, f"The form has no {name}.", argument=name)
+    return value
