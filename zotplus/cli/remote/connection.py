@@ -1,6 +1,7 @@
 """One HTTP connection pool to one server. Foreign exceptions end here and become problems."""
 
 import asyncio
+import os
 import random
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -81,7 +82,8 @@ class Connection:
         except aiohttp.ClientConnectorCertificateError as error:
             raise Problem(faults.CERTIFICATE_REFUSED, f"{self.target.endpoint}: {error.certificate_error}") from error
         except aiohttp.ClientConnectorError as error:
-            reason = error.os_error.strerror or str(error.os_error)
+            number = error.os_error.errno
+            reason = os.strerror(number) if number and number > 0 else str(error.os_error)
             raise Problem(faults.SERVER_UNREACHABLE, f"{self.target.endpoint}: {reason}") from error
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
             reason = str(error) or type(error).__name__

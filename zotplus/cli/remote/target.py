@@ -70,8 +70,8 @@ def resolve(choice: Choice, environ: Mapping[str, str]) -> Target:
         endpoint=endpoint,
         access_key=access_key,
         secret_key=secret_key,
-        region=choice.region or environ.get("ZOTPLUS_REGION") or (trusted and trusted.region) or DEFAULT_REGION,
-        ca_file=choice.ca_file or environ.get("ZOTPLUS_CA_FILE") or (trusted and trusted.ca_file) or "",
+        region=choice.region or (trusted and trusted.region) or DEFAULT_REGION,
+        ca_file=choice.ca_file or environ.get("ZOTPLUS_CA") or (trusted and trusted.ca_file) or "",
     )
 
 

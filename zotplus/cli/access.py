@@ -1,0 +1,152 @@
+"""``zotplus keys`` and ``zotplus grants``: who is known, and who may do what."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from zotplus.cli.commands import Group
+from zotplus.cli.options import DURATION, Remote, json_option, remote_options
+from zotplus.cli.output import emit_fields, emit_json, emit_table, human_time
+from zotplus.cli.remote.api import segment
+from zotplus.protocols.api.documents import CreatedKey, GrantDocument, Grants, Keys, NewGrant, NewKey
+from zotplus.services.access import PUBLIC, Role
+
+
+@click.group(cls=Group)
+def keys() -> None:
+    """Manage access keys (for S3 clients, and as user and password) and robot tokens."""
+
+
+@keys.command("list")
+@remote_options
+@json_option
+def list_keys(*, remote: Remote, as_json: bool) -> None:
+    """List all keys and robots, without their secrets."""
+    found = remote.run(lambda server: server.api.get("/keys", Keys))
+    if as_json:
+        emit_json(msgspec.to_builtins(found.keys))
+        return
+    rows = [(key.id, key.kind, key.name, human_time(key.created), human_time(key.expires)) for key in found.keys]
+    emit_table(("ID", "KIND", "NAME", "CREATED", "EXPIRES"), rows)
+
+
+@keys.command("create")
+@click.argument("name")
+@click.option("--kind", type=click.Choice(["key", "robot"]), default="key", show_default=True, help="What to create.")
+@click.option(
+    "--expires", type=DURATION, metavar="SPAN", help="Valid for this long (15m, 12h, 90d); by default for ever."
+)
+@click.option("--role", type=click.Choice(list(Role)), help="Grant this role at once.")
+@click.option("--on", "pattern", metavar="PATTERN", help="What the role is granted on, such as s3:releases/*.")
+@remote_options
+@json_option
+def create_key(
+    *, name: str, kind: Any, expires: int | None, role: str | None, pattern: str | None, remote: Remote, as_json: bool
+) -> None:
+    """Create a key or robot called NAME. Its secret is shown this once."""
+    if (role is None) is not (pattern is None):
+        raise click.UsageError("--role and --on belong together.")
+    until = None if expires is None else datetime.now(UTC) + timedelta(seconds=expires)
+    wanted = NewKey(name=name, kind=kind, expires=until)
+    made = remote.run(lambda server: server.api.post("/keys", wanted, CreatedKey))
+    if role is not None and pattern is not None:
+        grant = NewGrant(grantee=made.id, role=Role(role), pattern=pattern)
+        remote.run(lambda server: server.api.post("/grants", grant, GrantDocument))
+    if as_json:
+        emit_json(msgspec.to_builtins(made))
+        return
+    emit_fields(
+        [
+            ("access key" if kind == "key" else "robot", made.id),
+            ("secret", made.secret),
+            ("expires", human_time(made.expires)),
+        ]
+    )
+    click.echo("The secret is not shown again.", err=True)
+
+
+@keys.command("revoke")
+@click.argument("id_", metavar="ID")
+@remote_options
+@json_option
+def revoke_key(*, id_: str, remote: Remote, as_json: bool) -> None:
+    """Revoke the key or robot ID, with its grants."""
+    remote.run(lambda server: server.api.remove(f"/keys/{segment(id_)}"))
+    _done(as_json, revoked=id_)
+
+
+@keys.command("admin")
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="The server's configuration file.")
+@click.option("--data-dir", help="The server's data folder, instead of the configured one.")
+@json_option
+def admin_key(*, config_file: Path | None, data_dir: str | None, as_json: bool) -> None:
+    """Show the administrator's key. Works only on the server's machine, for whoever may read its data."""
+    from zotplus.cli.server import load_settings  # noqa: PLC0415 - the server's own modules take time to import
+
+    settings = load_settings(config_file, {"ZOTPLUS_DATA_DIR": data_dir})
+    from zotplus.app import administrator_key  # noqa: PLC0415 - see above
+
+    access_key, secret_key = administrator_key(settings)
+    if as_json:
+        emit_json({"access_key": access_key, "secret_key": secret_key})
+        return
+    emit_fields([("access key", access_key), ("secret", secret_key)])
+
+
+@click.group(cls=Group)
+def grants() -> None:
+    """Manage grants: a role (administrator, publisher, reader) on a pattern, for a key, a robot or everybody."""
+
+
+@grants.command("list")
+@remote_options
+@json_option
+def list_grants(*, remote: Remote, as_json: bool) -> None:
+    """List all grants."""
+    found = remote.run(lambda server: server.api.get("/grants", Grants))
+    if as_json:
+        emit_json(msgspec.to_builtins(found.grants))
+        return
+    rows = [(row.id, row.grantee, row.role.value, row.pattern, human_time(row.created)) for row in found.grants]
+    emit_table(("ID", "GRANTEE", "ROLE", "PATTERN", "CREATED"), rows)
+
+
+@grants.command("create")
+@click.argument("grantee")
+@click.argument("role", type=click.Choice(list(Role)))
+@click.argument("pattern")
+@remote_options
+@json_option
+def create_grant(*, grantee: str, role: str, pattern: str, remote: Remote, as_json: bool) -> None:
+    """Give GRANTEE (a key, a robot, or "public" for everybody) the ROLE on PATTERN.
+
+    Patterns: oci:team/** for repositories, s3:releases/* for objects, * for everything. Everybody can only be a reader.
+    """
+    wanted = NewGrant(grantee=grantee, role=Role(role), pattern=pattern)
+    made = remote.run(lambda server: server.api.post("/grants", wanted, GrantDocument))
+    if as_json:
+        emit_json(msgspec.to_builtins(made))
+        return
+    who = "everybody" if grantee == PUBLIC else grantee
+    click.echo(f"{made.id}: {who} is {made.role.value} on {made.pattern}")
+
+
+@grants.command("delete")
+@click.argument("id_", metavar="ID")
+@remote_options
+@json_option
+def delete_grant(*, id_: str, remote: Remote, as_json: bool) -> None:
+    """Withdraw the grant ID."""
+    remote.run(lambda server: server.api.remove(f"/grants/{segment(id_)}"))
+    _done(as_json, deleted=id_)
+
+
+def _done(as_json: bool, **what: str) -> None:  # noqa: FBT001 - the flag as the command got it
+    if as_json:
+        emit_json(what)
+        return
+    for verb, name in what.items():
+        click.echo(f"{verb} {name}")

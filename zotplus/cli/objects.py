@@ -1,0 +1,151 @@
+"""``zotplus list``, ``rm`` and ``presign``: what needs no transfer."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import click
+
+from zotplus.cli.buckets import print_buckets
+from zotplus.cli.options import DURATION, Remote, Server, json_option, remote_options
+from zotplus.cli.output import emit_json, explain, human_size, printable
+from zotplus.cli.remote import addresses
+from zotplus.cli.remote.addresses import Address
+from zotplus.cli.remote.s3 import PAGE
+from zotplus.cli.remote.s3_xml import Page
+from zotplus.domain import errors
+from zotplus.domain.errors import Problem
+
+# Amazon S3 User Guide, "Sharing objects with presigned URLs": at most seven days.
+_LONGEST_LINK = 604_800
+
+
+@click.command("list")
+@click.argument("address", required=False)
+@click.option("-r", "--recursive", is_flag=True, help="List all keys below, not only the next level.")
+@click.option("--human", is_flag=True, help="Sizes in KiB, MiB, GiB.")
+@remote_options
+@json_option
+def list_objects(*, address: str | None, recursive: bool, human: bool, remote: Remote, as_json: bool) -> None:
+    """List the buckets, or what is at ADDRESS (s3://bucket/prefix)."""
+    if address is None or address == addresses.SCHEME:
+        print_buckets(remote.run(lambda server: server.s3.list_buckets()), as_json=as_json)
+        return
+    place = addresses.parse(address)
+    delimiter = "" if recursive else "/"
+    if as_json:
+        emit_json(remote.run(lambda server: _collect(server.s3.list_pages(place, delimiter))))
+        return
+    remote.run(lambda server: _print(server.s3.list_pages(place, delimiter), human=human))
+
+
+async def _collect(pages: AsyncIterator[Page]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    async for page in pages:
+        rows += [{"prefix": prefix} for prefix in page.prefixes]
+        rows += [
+            {"key": entry.key, "size": entry.size, "modified": entry.modified, "etag": entry.etag}
+            for entry in page.entries
+        ]
+    return rows
+
+
+async def _print(pages: AsyncIterator[Page], *, human: bool) -> None:
+    """Rows as the pages come: a bucket may hold millions."""
+    click.echo(f"{'SIZE':>14}  {'MODIFIED':19}  KEY")
+    async for page in pages:
+        rows = [(prefix, f"{'-':>14}  {'':19}") for prefix in page.prefixes]
+        for entry in page.entries:
+            size = human_size(entry.size) if human else str(entry.size)
+            rows.append((entry.key, f"{size:>14}  {entry.modified[:19].replace('T', ' '):19}"))
+        for name, columns in sorted(rows):
+            click.echo(f"{columns}  {printable(name)}")
+
+
+@click.command("rm")
+@click.argument("targets", nargs=-1, required=True, metavar="ADDRESS...")
+@click.option("-r", "--recursive", is_flag=True, help="Delete everything below each address.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
+@remote_options
+@json_option
+def remove(*, targets: tuple[str, ...], recursive: bool, dry_run: bool, remote: Remote, as_json: bool) -> None:
+    """Delete the objects at ADDRESS. Deleting what is not there is no error."""
+    places = [addresses.parse(target, key_needed=not recursive) for target in targets]
+    gone, refused = remote.run(lambda server: _remove_all(server, places, recursive=recursive, dry_run=dry_run))
+    if as_json:
+        emit_json(
+            {"deleted": gone, "failed": [{"address": str(place), "code": why.fault.code} for place, why in refused]}
+        )
+    else:
+        verb = "would delete" if dry_run else "deleted"
+        for name in gone:
+            click.echo(f"{verb} {printable(name)}")
+    if refused:
+        for place, why in refused[1:]:
+            explain(Problem(why.fault, f"{place}: {why.detail}"))
+        place, why = refused[0]
+        raise Problem(why.fault, f"{place}: {why.detail}", **why.fields)
+
+
+async def _remove_all(
+    server: Server, places: list[Address], *, recursive: bool, dry_run: bool
+) -> tuple[list[str], list[tuple[Address, Problem]]]:
+    gone: list[str] = []
+    refused: list[tuple[Address, Problem]] = []
+    for place in places:
+        async for bucket, keys in _batches(server, place, recursive=recursive):
+            failed = {} if dry_run else dict(await _delete(server, bucket, keys))
+            refused += [(Address(bucket, key), why) for key, why in failed.items()]
+            gone += [str(Address(bucket, key)) for key in keys if key not in failed]
+    return gone, refused
+
+
+async def _batches(server: Server, place: Address, *, recursive: bool) -> AsyncIterator[tuple[str, tuple[str, ...]]]:
+    """The keys to delete. Pages are read ahead of their deletion, and a token stays valid when its page is gone."""
+    if not recursive:
+        yield place.bucket, (place.key,)
+        return
+    below = Address(place.bucket, addresses.folder(place.key))
+    async for page in server.s3.list_pages(below):
+        if page.entries:
+            yield place.bucket, tuple(entry.key for entry in page.entries)
+
+
+async def _delete(server: Server, bucket: str, keys: tuple[str, ...]) -> list[tuple[str, Problem]]:
+    if len(keys) == 1 or len(keys) > PAGE or not all(map(_fits_xml, keys)):
+        refused = []
+        for key in keys:
+            try:
+                await server.s3.delete(Address(bucket, key))
+            except Problem as problem:
+                if problem.fault is errors.BUCKET_NOT_FOUND:
+                    raise
+                refused.append((key, problem))
+        return refused
+    return await server.s3.delete_many(bucket, keys)
+
+
+def _fits_xml(key: str) -> bool:
+    """Whether XML 1.0 (section 2.2) can carry ``key``."""
+    return all(letter >= " " or letter in "\t\n\r" for letter in key) and not {"\ufffe", "\uffff"} & set(key)
+
+
+@click.command("presign")
+@click.argument("address")
+@click.option("--expires", type=DURATION, default="1h", show_default=True, help="Valid for this long, at most 7d.")
+@click.option("--method", type=click.Choice(["GET", "PUT", "HEAD", "DELETE"]), default="GET", show_default=True)
+@remote_options
+@json_option
+def presign(*, address: str, expires: int, method: str, remote: Remote, as_json: bool) -> None:
+    """Make a link to ADDRESS that works without credentials until it expires. The server is not asked."""
+    if not 1 <= expires <= _LONGEST_LINK:
+        raise click.UsageError("--expires is between 1s and 7d.")
+    place = addresses.parse(address, key_needed=True)
+    url = remote.run(lambda server: _presign(server, method, place, expires))
+    if as_json:
+        emit_json({"url": url, "method": method, "expires_in": expires})
+    else:
+        click.echo(url)
+
+
+async def _presign(server: Server, method: str, place: Address, expires: int) -> str:
+    return server.s3.presign(method, place, expires)

@@ -1,0 +1,105 @@
+"""Options that many commands share, and the way from a command into the client's asynchronous code."""
+
+import asyncio
+import difflib
+import functools
+import os
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from zotplus.cli.remote.api import Api
+from zotplus.cli.remote.connection import connect
+from zotplus.cli.remote.s3 import S3
+from zotplus.cli.remote.target import Choice, Target, resolve
+from zotplus.domain import errors
+from zotplus.domain.errors import Problem
+
+Command = Callable[..., Any]
+Result = TypeVar("Result")
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_duration = re.compile(r"(\d{1,9})([smhdw])").fullmatch
+
+
+class Server(msgspec.Struct, frozen=True, kw_only=True):
+    """The two protocols of one server, on one pool of connections."""
+
+    api: Api
+    s3: S3
+
+
+class Remote:
+    """The server that a command's options choose."""
+
+    def __init__(self, choice: Choice) -> None:
+        self._choice = choice
+
+    @functools.cached_property
+    def target(self) -> Target:
+        """The server and the credentials. Raises as ``resolve``."""
+        return resolve(self._choice, os.environ)
+
+    def run(self, work: Callable[[Server], Awaitable[Result]]) -> Result:
+        """What ``work`` returns, run to its end. Raises its problems, with hints where the server can give them."""
+        return asyncio.run(self._run(work))
+
+    async def _run(self, work: Callable[[Server], Awaitable[Result]]) -> Result:
+        async with connect(self.target) as connection:
+            server = Server(api=Api(connection), s3=S3(connection))
+            try:
+                return await work(server)
+            except Problem as problem:
+                if problem.fault is not errors.BUCKET_NOT_FOUND:
+                    raise
+                raise await _with_nearest_buckets(server.s3, problem) from problem
+
+
+async def _with_nearest_buckets(s3: S3, problem: Problem) -> Problem:
+    """``problem`` with the names that the caller may have meant, as far as the caller may see them."""
+    wanted = str(problem.fields.get("bucket", ""))
+    try:
+        names = [name for name, _ in await s3.list_buckets()]
+    except Problem:
+        return problem
+    near = difflib.get_close_matches(wanted, names, n=3)
+    if not near:
+        return problem
+    return Problem(problem.fault, f"There is no bucket {wanted}. Did you mean {' or '.join(near)}?", **problem.fields)
+
+
+def remote_options(command: Command) -> Command:
+    """Adds the options that choose the server; the command gets them as ``remote``."""
+
+    @click.option("--endpoint", metavar="URL", help="The server's address. [env: ZOTPLUS_ENDPOINT]")
+    @click.option("--access-key", metavar="ID", help="Who asks; the secret is ZOTPLUS_SECRET_KEY or the login's.")
+    @click.option("--region", metavar="NAME", help="The region that signatures name.")
+    @click.option("--profile", metavar="NAME", help="Which login to use. [env: ZOTPLUS_PROFILE]")
+    @click.option("--ca-file", metavar="FILE", help="Trust the authorities in this PEM file. [env: ZOTPLUS_CA]")
+    @functools.wraps(command)
+    def with_remote(**given: Any) -> Any:
+        choice = Choice(**{name: given.pop(name) for name in Choice.__struct_fields__})
+        return command(remote=Remote(choice), **given)
+
+    return with_remote
+
+
+class Duration(click.ParamType[int]):
+    """A time span like ``90s``, ``15m``, ``12h``, ``7d`` or ``4w``, as seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The seconds; a usage error for anything else."""
+        found = _duration(str(value))
+        if found is None:
+            self.fail(f"{value!r} is no time span like 90s, 15m, 12h, 7d or 4w.", param, ctx)
+        return int(found[1]) * _SECONDS[found[2]]
+
+
+DURATION = Duration()

@@ -1,0 +1,70 @@
+"""The page ``docs/cli.md``: what every ``--help`` says, the exit codes, and the faults of the client's own."""
+
+from collections.abc import Iterator
+
+import click
+
+from zotplus.cli.commands import cli
+from zotplus.cli.faults import EXIT_CODES, FAULTS, INTERRUPTED
+
+HEAD = """# The command line
+
+<!-- Printed from zotplus/cli by `make fix`; edit the commands there. -->
+
+Objects are addressed as `s3://bucket/key` or `bucket/key`; for `zotplus cp` only what begins with `s3://` is on the
+server.
+
+Which server, and as whom: an option wins over the environment, and that over what `zotplus login` stored in
+`~/.config/zotplus/client.yaml` (below `XDG_CONFIG_HOME` when that is set; mode 600).
+
+| what | option | environment |
+|---|---|---|
+| address | `--endpoint` | `ZOTPLUS_ENDPOINT` |
+| access key or robot | `--access-key` | `ZOTPLUS_ACCESS_KEY` |
+| its secret | none: others could see it | `ZOTPLUS_SECRET_KEY` |
+| authorities to trust | `--ca-file` | `ZOTPLUS_CA` |
+| which login | `--profile` | `ZOTPLUS_PROFILE` |
+
+The secret of a login is only ever sent to that login's own address. Redirects are not followed.
+
+Every command prints a table, or JSON with `--json`. Errors go to standard error with cause, remedy and the request id
+that finds them in the server's log; with `--json` as one JSON object.
+"""
+
+
+def page() -> str:
+    """Return the whole page."""
+    sections = [HEAD, _exit_codes(), _faults(), "\n## Commands\n"]
+    root = click.Context(
+        cli, info_name="zotplus", terminal_width=100, max_content_width=100, help_option_names=["-h", "--help"]
+    )
+    for context in _contexts(root):
+        path = context.command_path
+        level = "#" * min(path.count(" ") + 3, 4)
+        sections.append(f"\n{level} `{path}`\n\n```text\n{context.get_help().rstrip()}\n```\n")
+    return "".join(sections)
+
+
+def _contexts(context: click.Context) -> Iterator[click.Context]:
+    """Every command below ``context``, each as it is invoked."""
+    yield context
+    if isinstance(context.command, click.Group):
+        for name in context.command.list_commands(context):
+            found = context.command.get_command(context, name)
+            if found is not None:
+                yield from _contexts(click.Context(found, info_name=name, parent=context))
+
+
+def _exit_codes() -> str:
+    rows = [f"| {code} | {kind.value.replace('_', ' ')} |" for kind, code in EXIT_CODES.items()]
+    table = "\n".join(["| code | what went wrong |", "|---|---|", "| 0 | nothing |", *rows])
+    return f"\n## Exit codes\n\n{table}\n| {INTERRUPTED} | interrupted |\n"
+
+
+def _faults() -> str:
+    rows = [
+        f"\n### `{fault.code}`\n\nExit code {EXIT_CODES[fault.type]}. {fault.message}\n\n"
+        f"- **Cause:** {fault.cause}\n- **Remedy:** {fault.remedy}\n"
+        for fault in FAULTS.values()
+    ]
+    return "\n## Faults on the client's side\n\nThose of the server are in the reference of errors.\n" + "".join(rows)

@@ -1,0 +1,286 @@
+"""``zotplus upload``, ``download`` and ``cp``: from names to single transfers, and their results."""
+
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import click
+import msgspec
+
+from zotplus.cli import faults
+from zotplus.cli.options import Command, Remote, Server, json_option, remote_options
+from zotplus.cli.output import describe, emit_json, explain, human_size, printable
+from zotplus.cli.remote import addresses
+from zotplus.cli.remote.addresses import Address
+from zotplus.cli.remote.copies import Copier
+from zotplus.cli.remote.downloads import Downloader, safe_path
+from zotplus.cli.remote.parallel import for_each
+from zotplus.cli.remote.progress import Meter
+from zotplus.cli.remote.uploads import DEFAULT_PART, MEBIBYTE, Stored, Uploader, UploadPlan
+from zotplus.domain import errors
+from zotplus.domain.errors import FaultType, Problem
+
+# Where one transfer fails so, all others would too.
+_HOPELESS = frozenset({errors.BUCKET_NOT_FOUND, faults.SERVER_UNREACHABLE, faults.CERTIFICATE_REFUSED})
+
+
+class Work(msgspec.Struct, frozen=True, kw_only=True):
+    """What a command was asked for; paths are local, addresses on the server."""
+
+    sources: tuple[Path | Address, ...]
+    target: Path | Address
+    recursive: bool
+    parallel: int
+    plan: UploadPlan = UploadPlan()
+
+
+class Transfer(msgspec.Struct, frozen=True):
+    """One file or object, and where it goes; a problem instead where it cannot go anywhere."""
+
+    source: Path | Address
+    target: Path | Address | Problem
+
+
+class Outcome(msgspec.Struct, kw_only=True):
+    """What became of the transfers."""
+
+    done: list[tuple[Transfer, Stored]] = []
+    failed: list[tuple[Transfer, Problem]] = []
+
+
+def _shared(command: Command) -> Command:
+    """The options of all three commands."""
+    options = (
+        click.option("-r", "--recursive", is_flag=True, help="Take folders and prefixes with all below."),
+        click.option(
+            "-j", "--jobs", type=click.IntRange(1, 64), default=4, show_default=True, help="Transfers at a time."
+        ),
+        click.option("--no-progress", is_flag=True, help="Draw no progress bar."),
+        remote_options,
+        json_option,
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _stored(command: Command) -> Command:
+    """The options of the commands that store."""
+    part = click.IntRange(5, 5120)  # Amazon S3 User Guide, "Multipart upload limits"
+    options = (
+        click.option("--content-type", metavar="TYPE", help="The media type; by default from the name."),
+        click.option(
+            "--metadata", multiple=True, metavar="NAME=VALUE", help="User metadata; may be given several times."
+        ),
+        click.option(
+            "--part-size",
+            type=part,
+            default=DEFAULT_PART // MEBIBYTE,
+            show_default=True,
+            metavar="MIB",
+            help="Larger files go in parallel parts of this size.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command("upload")
+@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.argument("target", metavar="ADDRESS")
+@_stored
+@_shared
+def upload(
+    *,
+    sources: tuple[Path, ...],
+    target: str,
+    content_type: str | None,
+    metadata: tuple[str, ...],
+    part_size: int,
+    recursive: bool,
+    jobs: int,
+    no_progress: bool,
+    remote: Remote,
+    as_json: bool,
+) -> None:
+    """Upload each FILE to ADDRESS (s3://bucket/key, or s3://bucket/folder/ to keep the names)."""
+    plan = _plan(content_type, metadata, part_size, jobs)
+    place = addresses.parse(target)
+    if len(sources) > 1 and not place.is_folder:
+        raise click.UsageError(f"Several files need a folder: {place}/")
+    work = Work(sources=sources, target=place, recursive=recursive, parallel=jobs, plan=plan)
+    _transfer(remote, work, as_json=as_json, progress=not no_progress)
+
+
+@click.command("download")
+@click.argument("source", metavar="ADDRESS")
+@click.argument("target", type=click.Path(path_type=Path), default=".", metavar="[PATH]")
+@_shared
+def download(
+    *, source: str, target: Path, recursive: bool, jobs: int, no_progress: bool, remote: Remote, as_json: bool
+) -> None:
+    """Download ADDRESS to PATH (by default into the current folder).
+
+    A download that broke off goes on where it stopped: run the command again. The file appears under its name only when
+    size and checksum are right.
+    """
+    place = addresses.parse(source, key_needed=not recursive)
+    work = Work(sources=(place,), target=target, recursive=recursive, parallel=jobs)
+    _transfer(remote, work, as_json=as_json, progress=not no_progress)
+
+
+@click.command("cp")
+@click.argument("source")
+@click.argument("target")
+@_stored
+@_shared
+def copy(
+    *,
+    source: str,
+    target: str,
+    content_type: str | None,
+    metadata: tuple[str, ...],
+    part_size: int,
+    recursive: bool,
+    jobs: int,
+    no_progress: bool,
+    remote: Remote,
+    as_json: bool,
+) -> None:
+    """Copy SOURCE to TARGET. What begins with s3:// is on the server, everything else a local path."""
+    plan = _plan(content_type, metadata, part_size, jobs)
+    if not addresses.is_address(source) and not addresses.is_address(target):
+        raise click.UsageError("One of both must begin with s3://.")
+    work = Work(sources=(_place(source),), target=_place(target), recursive=recursive, parallel=jobs, plan=plan)
+    _transfer(remote, work, as_json=as_json, progress=not no_progress)
+
+
+def _place(text: str) -> Path | Address:
+    return addresses.parse(text) if addresses.is_address(text) else Path(text)
+
+
+def _plan(content_type: str | None, metadata: tuple[str, ...], part_size: int, jobs: int) -> UploadPlan:
+    pairs = [pair.partition("=") for pair in metadata]
+    if not all(name and sign for name, sign, _ in pairs):
+        raise click.UsageError("--metadata takes NAME=VALUE.")
+    return UploadPlan(
+        part_size=part_size * MEBIBYTE,
+        parallel=jobs,
+        content_type=content_type,
+        metadata={name.lower(): value for name, _, value in pairs},
+    )
+
+
+def _transfer(remote: Remote, work: Work, *, as_json: bool, progress: bool) -> None:
+    """Do ``work``, print what became of it, and raise the first failure."""
+    meter = Meter(sys.stderr, shows=progress and not as_json)
+    outcome = Outcome()
+    try:
+        remote.run(lambda server: _run(server, work, meter, outcome))
+    finally:
+        meter.close()
+        _report(outcome, as_json=as_json)
+    if outcome.failed:
+        for transfer, problem in outcome.failed[1:]:
+            if not as_json:
+                explain(_about(transfer, problem))
+        raise _about(*outcome.failed[0])
+
+
+async def _run(server: Server, work: Work, meter: Meter, outcome: Outcome) -> None:
+    async def one(transfer: Transfer) -> None:
+        try:
+            outcome.done.append((transfer, await _move(server, transfer, work.plan, meter)))
+        except Problem as problem:
+            if problem.fault in _HOPELESS or problem.fault.type is FaultType.AUTHENTICATION:
+                raise
+            outcome.failed.append((transfer, problem))
+
+    await for_each(_transfers(server, work), work.parallel, one)
+
+
+async def _move(server: Server, transfer: Transfer, plan: UploadPlan, meter: Meter) -> Stored:
+    match transfer.source, transfer.target:
+        case Path() as source, Address() as target:
+            return await Uploader(server.s3, meter).upload(source, target, plan)
+        case Address() as source, Path() as target:
+            return await Downloader(server.s3, meter).download(source, target)
+        case Address() as source, Address() as target:
+            return await Copier(server.s3, meter).copy(source, target, plan)
+        case _, Problem() as problem:
+            raise problem
+        case _:
+            raise click.UsageError("One of both must be on the server.")
+
+
+async def _transfers(server: Server, work: Work) -> AsyncIterator[Transfer]:
+    for source in work.sources:
+        if isinstance(source, Path):
+            for path, name in _files(source, recursive=work.recursive):
+                yield Transfer(path, _target(work, name))
+        elif work.recursive:
+            async for key, name in _keys(server, source):
+                yield Transfer(Address(source.bucket, key), _target(work, name))
+        else:
+            name = addresses.last_part(source.key)
+            yield Transfer(source, _target(work, name))
+
+
+def _files(source: Path, *, recursive: bool) -> Iterator[tuple[Path, str]]:
+    """Files with the names that they get below the target. Links to files are followed, links to folders are not."""
+    if not source.is_dir():
+        yield source, source.name
+        return
+    if not recursive:
+        raise Problem(faults.SOURCE_IS_FOLDER, f"{source} is a folder.")
+    for folder, subfolders, names in os.walk(source):
+        subfolders.sort()
+        for name in sorted(names):
+            path = Path(folder, name)
+            yield path, path.relative_to(source).as_posix()
+
+
+async def _keys(server: Server, source: Address) -> AsyncIterator[tuple[str, str]]:
+    """Keys with the names that they get below the target; markers of folders (``a/``) have no file."""
+    prefix = addresses.folder(source.key)
+    async for page in server.s3.list_pages(Address(source.bucket, prefix)):
+        for entry in page.entries:
+            name = entry.key.removeprefix(prefix)
+            if name and not name.endswith("/"):
+                yield entry.key, name
+
+
+def _target(work: Work, name: str) -> Path | Address | Problem:
+    """Where the source called ``name`` goes: below the target, or onto it."""
+    target = work.target
+    if isinstance(target, Address):
+        return target.below(name) if work.recursive or target.is_folder else target
+    if not work.recursive and not target.is_dir():
+        return target
+    try:
+        return safe_path(target, name)
+    except Problem as problem:
+        return problem
+
+
+def _about(transfer: Transfer, problem: Problem) -> Problem:
+    """``problem``, saying which transfer it ended."""
+    return Problem(problem.fault, f"{transfer.source}: {problem.detail}", **problem.fields)
+
+
+def _report(outcome: Outcome, *, as_json: bool) -> None:
+    size = sum(stored.size for _, stored in outcome.done)
+    if as_json:
+        done = [
+            {"source": str(transfer.source), "target": str(transfer.target), "size": stored.size, "etag": stored.etag}
+            for transfer, stored in outcome.done
+        ]
+        failed = [{"source": str(transfer.source), **describe(problem)} for transfer, problem in outcome.failed]
+        emit_json({"transferred": done, "failed": failed, "bytes": size})
+        return
+    for transfer, _ in outcome.done:
+        click.echo(printable(f"{transfer.source} -> {transfer.target}"))
+    if len(outcome.done) > 1:
+        click.echo(f"{len(outcome.done)} transferred, {human_size(size)}")
