@@ -1,0 +1,153 @@
+"""The composition root: settings become adapters, services, faces and servers, here and nowhere else.
+
+Used by ``serve`` (workers and janitor) and by commands that work on a stopped server. Engines open at their first use,
+so what is composed before a fork is opened after it.
+"""
+
+import ipaddress
+from dataclasses import dataclass
+
+from zotplus.adapters.blobs_fs import BlobsFilesystem
+from zotplus.adapters.jose.tokens import JoseSigner
+from zotplus.adapters.keyvalue_lmdb import KeyValueLmdb
+from zotplus.adapters.sealing_aead.sealing import open_sealing
+from zotplus.adapters.zot.discovery import connect
+from zotplus.gateway.head import Listener, RequestHead
+from zotplus.gateway.pipeline import FaceOf, Pipeline
+from zotplus.gateway.route import Face
+from zotplus.gateway.server import Server, ServerLimits
+from zotplus.gateway.wire import Wire
+from zotplus.ports.blobs import Blobs
+from zotplus.ports.keyvalue import KeyValue
+from zotplus.ports.sealing import Sealing
+from zotplus.ports.telemetry import Telemetry
+from zotplus.ports.upstream import Upstream
+from zotplus.protocols.api.face import ApiFace
+from zotplus.protocols.oci.face import OciFace
+from zotplus.protocols.operations.face import Exposition, OperationsFace
+from zotplus.protocols.s3.face import S3Face
+from zotplus.services.access import Access
+from zotplus.services.backups import Backups
+from zotplus.services.buckets import Buckets
+from zotplus.services.collector import Collector
+from zotplus.services.directory import Services
+from zotplus.services.multipart import Multipart
+from zotplus.services.objects import Objects
+from zotplus.services.registry_tokens import RegistryTokens
+from zotplus.services.scrub import Scrub
+from zotplus.settings import Settings
+
+OCI_PREFIXES = ("/v2", "/auth/token")
+S3_PREFIX = "/s3"
+OPERATIONS_PREFIXES = ("/health", "/metrics")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Engines:
+    """Everything foreign that the services stand on."""
+
+    store: KeyValue
+    blobs: Blobs
+    sealing: Sealing
+    upstream: Upstream
+    telemetry: Telemetry
+    exposition: Exposition
+
+    async def close(self) -> None:
+        """Release all of them."""
+        await self.upstream.close()
+        await self.store.close()
+        await self.blobs.close()
+
+
+def local_store(settings: Settings) -> KeyValueLmdb:
+    """The metadata store of this machine."""
+    return KeyValueLmdb(settings.metadata)
+
+
+def local_blobs(settings: Settings) -> BlobsFilesystem:
+    """The content store of this machine."""
+    return BlobsFilesystem(settings.blobs)
+
+
+def engines(
+    settings: Settings, telemetry: Telemetry, exposition: Exposition, managed_url: str | None = None
+) -> Engines:
+    """The adapters that ``settings`` ask for. ``managed_url`` is where the supervisor's own Zot listens."""
+    return Engines(
+        store=local_store(settings),
+        blobs=local_blobs(settings),
+        sealing=open_sealing(settings.master_key, settings.data),
+        upstream=connect(settings.upstream, managed_url=managed_url),
+        telemetry=telemetry,
+        exposition=exposition,
+    )
+
+
+def services(settings: Settings, parts: Engines) -> Services:
+    """The use cases over ``parts``."""
+    store, blobs = parts.store, parts.blobs
+    return Services(
+        access=Access(store, parts.sealing),
+        buckets=Buckets(store, settings.s3.region),
+        objects=Objects(store, blobs, inline_limit=settings.s3.inline_limit),
+        multipart=Multipart(store, blobs),
+        collector=Collector(store, blobs, grace=settings.collector.grace),
+        scrub=Scrub(store, blobs),
+        backups=Backups(store, blobs),
+    )
+
+
+def pipeline(settings: Settings, parts: Engines) -> Pipeline:
+    """All faces behind one pipeline."""
+    directory = services(settings, parts)
+    return Pipeline(faces(settings, parts, directory), directory)
+
+
+def faces(settings: Settings, parts: Engines, directory: Services) -> FaceOf:
+    """The rule that gives each address its face: by listener, then path, then host; the rest is administration."""
+    s3 = settings.s3
+    tokens = RegistryTokens(parts.store, parts.sealing, JoseSigner(), directory.access, settings.registry_tokens)
+    main_s3 = S3Face(S3_PREFIX, None, s3.region, s3.allow_signature_v2)
+    root_s3 = S3Face("", s3.domain, s3.region, s3.allow_signature_v2)
+    oci = OciFace(parts.upstream, tokens, directory.access, settings.http.external_url)
+    operations = OperationsFace(parts.store, parts.blobs, parts.upstream, parts.exposition, settings.metrics)
+    api = ApiFace()
+    by_prefix: tuple[tuple[str, Face], ...] = (
+        *((prefix, oci) for prefix in OCI_PREFIXES),
+        (S3_PREFIX, main_s3),
+        *((prefix, operations) for prefix in OPERATIONS_PREFIXES),
+    )
+    domain = s3.domain
+
+    def face_of(head: RequestHead) -> Face:
+        if head.listener is Listener.S3:
+            return root_s3
+        if domain is not None and _is_within_domain(head.host, domain):
+            return root_s3
+        path = head.raw_path
+        for prefix, face in by_prefix:
+            if path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/"):
+                return face
+        return api
+
+    return face_of
+
+
+def _is_within_domain(host: str, domain: str) -> bool:
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    return name.lower() == domain or name.lower().endswith("." + domain)
+
+
+def servers(settings: Settings, parts: Engines) -> dict[Listener, Server]:
+    """A server for each listener, over one pipeline and one way to the wire."""
+    http = settings.http
+    limits = ServerLimits(
+        idle_seconds=http.body_timeout,
+        head_seconds=http.head_timeout,
+        keepalive_seconds=http.keepalive_timeout,
+        line_bytes=http.max_line_bytes,
+        trusted_proxies=tuple(ipaddress.ip_network(network) for network in http.trusted_proxies),
+    )
+    way, wire = pipeline(settings, parts), Wire(parts.blobs, http.body_timeout)
+    return {listener: Server(way, wire, parts.telemetry, listener, limits) for listener in Listener}

@@ -1,0 +1,66 @@
+"""The work of one worker process: an event loop that serves its listening sockets until it is told to end."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Mapping
+
+import structlog
+import uvloop
+
+from zotplus.app.composition import engines, servers
+from zotplus.app.reporting import Reporting
+from zotplus.app.tls import ReloadingTls
+from zotplus.gateway.head import Listener
+from zotplus.settings import Settings
+
+log = structlog.get_logger("zotplus.worker")
+
+EXIT_CLEAN = 0
+
+
+def run_worker(
+    settings: Settings, sockets: Mapping[Listener, socket.socket], index: int, managed_url: str | None = None
+) -> int:
+    """Serve ``sockets`` until SIGTERM or SIGINT, then drain; the process's exit code.
+
+    SIGHUP reads certificate and key again. ``managed_url`` is where the supervisor's own Zot listens.
+    """
+    return uvloop.run(_serve(settings, sockets, index, managed_url))
+
+
+async def _serve(
+    settings: Settings, sockets: Mapping[Listener, socket.socket], index: int, managed_url: str | None
+) -> int:
+    reporting = Reporting(settings, f"worker-{index}")
+    parts = engines(settings, reporting.telemetry, reporting.exposition, managed_url)
+    running = servers(settings, parts)
+    tls = ReloadingTls(settings.http.tls) if settings.http.tls is not None else None
+    ending = _signals(tls)
+    try:
+        for listener, listening in sockets.items():
+            await running[listener].start(listening, tls.context if tls is not None else None)
+        log.info("worker_ready", worker=index)
+        watching = asyncio.create_task(tls.watch()) if tls is not None else None
+        await ending.wait()
+        if watching is not None:
+            watching.cancel()
+        log.info("worker_draining", worker=index)
+        await asyncio.gather(*(running[listener].drain(settings.drain_seconds) for listener in sockets))
+    finally:
+        await parts.close()
+        reporting.close()
+    return EXIT_CLEAN
+
+
+def _signals(tls: ReloadingTls | None) -> asyncio.Event:
+    """The event that SIGTERM and SIGINT set; SIGHUP reloads ``tls``."""
+    loop, ending = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ending.set)
+    loop.add_signal_handler(signal.SIGHUP, tls.reload if tls is not None else _ignore)
+    return ending
+
+
+def _ignore() -> None:
+    """SIGHUP without TLS: nothing to read again."""
