@@ -28,8 +28,8 @@ class ListBuckets(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = _MAX_BUCKETS
 
     def needs(self) -> tuple[Need, ...]:
-        """Nothing beforehand: each bucket is shown to those who may list it."""
-        return ()
+        """To ask at all, which everybody with a credential may; each bucket is then shown to those who may list it."""
+        return (Need(actions.LIST_ALL_MY_BUCKETS.name, "s3:*"),)
 
 
 def parse_list_buckets(request: Request) -> ListBuckets:
@@ -42,16 +42,14 @@ def parse_list_buckets(request: Request) -> ListBuckets:
 
 
 async def list_buckets(context: Context, operation: ListBuckets) -> Reply:
-    """The buckets that the caller may list. Nobody is told of any without a credential."""
-    if context.principal.is_anonymous:
-        raise Problem(errors.CREDENTIALS_MISSING)
+    """The buckets that the caller may list, or a part of them: whoever may list a prefix may read the location."""
     # A bucket's name is its own token: it tells nothing that the page did not.
     found = [
         bucket
         for bucket in await context.services.buckets.list()
         if bucket.name > operation.after
         and bucket.name.startswith(operation.prefix)
-        and context.may(Need(actions.LIST_BUCKET.name, f"s3:{bucket.name}"))
+        and context.may(Need(actions.GET_BUCKET_LOCATION.name, f"s3:{bucket.name}"))
     ]
     page = found[: operation.limit]
     more = xml_out.element("ContinuationToken", page[-1].name) if len(found) > len(page) else ""

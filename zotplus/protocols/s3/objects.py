@@ -199,7 +199,8 @@ async def _refused(context: Context, operation: ReadObject, problem: Problem) ->
         info = await context.services.objects.head(operation.bucket, operation.key)
         return Reply(status=304, headers=tuple(validators(info)))
     if problem.fault is errors.OBJECT_NOT_FOUND:
-        if not context.may(Need(actions.LIST_BUCKET.name, f"s3:{operation.bucket}")):
+        keys = {"s3:prefix": operation.key}
+        if not context.may(Need(actions.LIST_BUCKET.name, f"s3:{operation.bucket}", keys)):
             fault = errors.CREDENTIALS_MISSING if context.principal.is_anonymous else errors.ACCESS_DENIED
             raise Problem(fault) from problem
         raise Problem(errors.OBJECT_NOT_FOUND, Key=operation.key) from problem

@@ -102,7 +102,7 @@ _COPY = "x-amz-copy-source"
 ROWS: tuple[Row, ...] = (
     _row(
         _When(level=_SERVICE, method="GET"),
-        _What(name="ListBuckets", summary="List buckets.", action=actions.LIST_ALL_MY_BUCKETS, decides=True),
+        _What(name="ListBuckets", summary="List buckets.", action=actions.LIST_ALL_MY_BUCKETS),
         buckets.parse_list_buckets,
         buckets.list_buckets,
     ),

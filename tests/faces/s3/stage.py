@@ -1,0 +1,204 @@
+"""The S3 face over memory adapters without a socket: requests go into the real pipeline, replies come back as values."""
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from urllib.parse import quote
+from xml.etree import ElementTree as ET
+
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from zotplus.adapters.blobs_memory import BlobsMemory
+from zotplus.adapters.keyvalue_memory import KeyValueMemory
+from zotplus.adapters.sealing_aead.sealing import AeadSealing
+from zotplus.domain import errors
+from zotplus.domain.errors import Problem
+from zotplus.domain.headers import PlainHeaders
+from zotplus.domain.principals import PrincipalKind
+from zotplus.domain.sigv4_canonical import SignedRequest
+from zotplus.domain.sigv4_sign import SigningCredentials, presign_url, sign_headers
+from zotplus.gateway.head import Listener, RequestHead
+from zotplus.gateway.pipeline import Pipeline
+from zotplus.gateway.reply import Reply, Stored
+from zotplus.protocols.s3.face import S3Face
+from zotplus.services.access import Access, Role
+from zotplus.services.buckets import Buckets
+from zotplus.services.directory import Services
+from zotplus.services.multipart import Multipart
+from zotplus.services.objects import Objects
+
+REGION = "us-east-1"
+NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
+ADMIN = SigningCredentials(access_key="AKADMIN", secret_key="admin-secret-admin-secret")
+NOBODY = SigningCredentials(access_key="AKNOBODY", secret_key="nobody-secret-nobody-secret")
+READER = SigningCredentials(access_key="AKREADER", secret_key="reader-secret-reader-secret")
+UNSIGNED = None
+
+
+class Body:
+    """A request's body that remembers whether anybody asked for it."""
+
+    def __init__(self, data: bytes, *, length: int | None = None, piece: int = 65_536) -> None:
+        self._data = data
+        self.length = len(data) if length is None else length
+        self._piece = piece
+        self.was_read = False
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        self.was_read = True
+        for start in range(0, len(self._data), self._piece):
+            yield self._data[start : start + self._piece]
+        if self.length != len(self._data):
+            raise Problem(errors.BODY_INCOMPLETE)
+
+    async def read(self, limit: int) -> bytes:
+        self.was_read = True
+        if len(self._data) > limit:
+            raise Problem(errors.BODY_TOO_LARGE)
+        return self._data
+
+
+@dataclass(kw_only=True)
+class Call:
+    """A request to be made. ``path`` is raw and without the face's prefix; ``signed`` None sends no credential."""
+
+    method: str
+    path: str
+    query: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    signed: SigningCredentials | None = ADMIN
+    payload: str | None = None
+    now: float | None = None
+    host: str = "s3.test"
+    listener: Listener = Listener.S3
+
+
+@dataclass(kw_only=True)
+class Answer:
+    """A reply, and what the request left behind."""
+
+    reply: Reply
+    body_was_read: bool
+    blobs: BlobsMemory
+    fault: str | None
+
+    @property
+    def status(self) -> int:
+        return self.reply.status
+
+    @property
+    def headers(self) -> CIMultiDict[str]:
+        return CIMultiDict(self.reply.headers)
+
+    @property
+    def body(self) -> bytes:
+        body = self.reply.body
+        if isinstance(body, Stored):
+            pieces = [self.blobs.blobs[s.digest].content[s.offset : s.offset + s.length] for s in body.slices]
+            return b"".join(pieces)
+        assert isinstance(body, bytes)
+        return body
+
+    @property
+    def xml(self) -> ET.Element:
+        return ET.fromstring(self.body)  # noqa: S314 - our own output
+
+    @property
+    def code(self) -> str:
+        """S3's error code, empty where there is none."""
+        return (self.xml.findtext("Code") or "") if self.body.startswith(b"<?xml") else ""
+
+    def text(self, path: str) -> str | None:
+        return self.xml.findtext("/".join(NAMESPACE + name for name in path.split("/")))
+
+    def texts(self, path: str) -> list[str]:
+        return [found.text or "" for found in self.xml.findall("/".join(NAMESPACE + name for name in path.split("/")))]
+
+
+class Stage:
+    """One gateway with the S3 face only. The prefix is ``/s3`` for ``Listener.MAIN``, else empty."""
+
+    def __init__(self, *, domain: str | None = None, allow_signature_v2: bool = False) -> None:
+        self.store, self.blobs = KeyValueMemory(), BlobsMemory()
+        self.services = Services(
+            access=Access(self.store, AeadSealing([b"k" * 32])),
+            buckets=Buckets(self.store, REGION),
+            objects=Objects(self.store, self.blobs),
+            multipart=Multipart(self.store, self.blobs),
+        )
+        self.faces = {
+            Listener.MAIN: S3Face("/s3", domain, REGION, allow_signature_v2),
+            Listener.S3: S3Face("", domain, REGION, allow_signature_v2),
+        }
+        self.pipeline = Pipeline(lambda head: self.faces[head.listener], self.services)
+
+    async def prepare(self) -> "Stage":
+        """Create the three users; the administrator may everything, the reader reads ``public-bucket``."""
+        access = self.services.access
+        for user in (ADMIN, NOBODY, READER):
+            await access.create(kind=PrincipalKind.KEY, name=user.access_key, id_=user.access_key, secret=user.secret_key)
+        await access.grant(ADMIN.access_key, Role.ADMINISTRATOR, "*")
+        return self
+
+    def head(self, call: Call) -> RequestHead:
+        prefix = "/s3" if call.listener is Listener.MAIN else ""
+        raw_path = prefix + call.path
+        headers = CIMultiDict({"Host": call.host, **call.headers})
+        if call.body or call.method in ("PUT", "POST"):
+            headers.setdefault("Content-Length", str(len(call.body)))
+        if call.signed is not None:
+            request = SignedRequest(
+                method=call.method, raw_path=raw_path, raw_query=call.query, headers=PlainHeaders(headers.items())
+            )
+            payload = call.payload or "UNSIGNED-PAYLOAD"
+            headers.update(sign_headers(request, call.signed, payload_hash=payload, now=call.now or time.time()))
+        elif call.payload is not None:
+            headers["x-amz-content-sha256"] = call.payload
+        return RequestHead(
+            method=call.method,
+            raw_path=raw_path,
+            raw_query=call.query,
+            headers=CIMultiDictProxy(headers),
+            peer="127.0.0.1",
+            scheme="http",
+            host=call.host,
+            listener=call.listener,
+        )
+
+    async def send(self, head: RequestHead, body: Body) -> Answer:
+        context = self.pipeline.open(head, body)
+        reply = await self.pipeline.respond(context)
+        fault = context.fault.code if context.fault is not None else None
+        return Answer(reply=reply, body_was_read=body.was_read, blobs=self.blobs, fault=fault)
+
+    async def call(self, call: Call) -> Answer:
+        return await self.send(self.head(call), Body(call.body))
+
+    async def ask(self, method: str, path: str, **options) -> Answer:
+        return await self.call(Call(method=method, path=path, **options))
+
+    async def put(self, key: str, content: bytes = b"content", **options) -> Answer:
+        return await self.ask("PUT", f"/bucket/{quote(key)}", body=content, **options)
+
+    async def presigned(self, method: str, path: str, *, user: SigningCredentials = ADMIN, **options) -> RequestHead:
+        """The head of a request by a presigned link; ``expires`` and ``now`` in seconds, ``query`` to be signed."""
+        headers = {"host": "s3.test"}
+        request = SignedRequest(
+            method=method, raw_path=path, raw_query=options.get("query", ""), headers=PlainHeaders(headers.items())
+        )
+        url = presign_url(request, user, expires=options.get("expires", 300), now=options.get("now", time.time()))
+        return RequestHead(
+            method=method,
+            raw_path=path,
+            raw_query=url.partition("?")[2],
+            headers=CIMultiDictProxy(CIMultiDict({"Host": "s3.test", **options.get("headers", {})})),
+            peer="127.0.0.1",
+            scheme="http",
+            host="s3.test",
+            listener=Listener.S3,
+        )
+
+    def objects_stored(self) -> int:
+        """How many blobs there are, finished or not."""
+        return len(self.blobs.blobs) + len(self.blobs.unfinished)
