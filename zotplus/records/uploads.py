@@ -2,7 +2,7 @@
 
 import msgspec
 
-from zotplus.records.objects import ChecksumRecord, SliceRecord
+from zotplus.records.objects import ObjectRecord, SliceRecord
 from zotplus.records.shape import Shape
 
 
@@ -29,16 +29,13 @@ class PartRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class CompletedRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """An upload that became an object. ``choice`` is the SHA-256 of the list of parts that completed it."""
+    """An upload that became ``object`` (kept without slices). ``choice`` is the SHA-256 of the list of its parts."""
 
     bucket_id: bytes
     key: bytes
     choice: bytes
     completed_ms: int
-    size: int
-    etag: str
-    parts: int
-    checksum: ChecksumRecord | None = None
+    object: ObjectRecord
 
 
 UPLOAD = Shape(b"U\x01", UploadRecord)

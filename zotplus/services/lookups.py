@@ -6,12 +6,11 @@ from typing import TypeAlias
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
+from zotplus.domain.names import check_key
 from zotplus.ports.keyvalue import Snapshot
 from zotplus.records import layout
 from zotplus.records.buckets import BUCKET, BucketRecord
 
-KEY_MAX_BYTES = 1024
-"""Amazon S3 User Guide, "Naming Amazon S3 objects"."""
 BUCKET_NAME_MAX = 63
 """Amazon S3 User Guide, "Bucket naming rules"."""
 
@@ -30,19 +29,9 @@ def now_ms(clock: Clock = time.time) -> int:
 
 
 def key_bytes(key: str) -> bytes:
-    """An object's key as stored.
-
-    Raises ``KEY_TOO_LONG``, and ``PATH_INVALID`` for an empty key, a NUL or a lone surrogate.
-    """
-    try:
-        encoded = key.encode()
-    except UnicodeEncodeError as error:
-        raise Problem(errors.PATH_INVALID, "The key is not valid UTF-8.") from error
-    if not encoded or b"\0" in encoded:
-        raise Problem(errors.PATH_INVALID, "A key is not empty and holds no NUL.")
-    if len(encoded) > KEY_MAX_BYTES:
-        raise Problem(errors.KEY_TOO_LONG)
-    return encoded
+    """An object's key as stored. Raises ``KEY_TOO_LONG``, ``PATH_INVALID`` (see ``names.check_key``)."""
+    check_key(key)
+    return key.encode()
 
 
 def find_bucket(snapshot: Snapshot, name: str) -> BucketRecord:

@@ -1,49 +1,268 @@
 """Multipart uploads: an object that arrives in parts; completing it copies nothing."""
 
+import re
+import secrets
+import time
+from itertools import islice
+
+import msgspec
+
+from zotplus.domain import errors, failpoints
 from zotplus.domain.conditions import ReadConditions, WriteConditions
+from zotplus.domain.errors import Problem
 from zotplus.ports.blobs import Blobs
-from zotplus.ports.keyvalue import KeyValue
-from zotplus.services.values import Attributes, ObjectInfo, PartChoice, PartInfo, Source, UploadInfo
+from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
+from zotplus.records import layout
+from zotplus.records.blobs import acquire, introduce, release
+from zotplus.records.uploads import COMPLETED, PART, UPLOAD, CompletedRecord, PartRecord, UploadRecord
+from zotplus.services.completion import (
+    MAX_PARTS,
+    Chosen,
+    assemble,
+    check_order,
+    choice_digest,
+    choose_parts,
+    upload_algorithm,
+)
+from zotplus.services.emptying import remove_upload
+from zotplus.services.ingest import Plan, assure_stored, ingest
+from zotplus.services.listing import list_uploads
+from zotplus.services.lookups import Clock, find_bucket, key_bytes, now_ms
+from zotplus.services.part_content import PartContent, copied_part, find_copy_source, ingested_part
+from zotplus.services.projections import object_info, part_info, upload_info
+from zotplus.services.replacing import NewObject, replace_object
+from zotplus.services.values import (
+    Attributes,
+    Expected,
+    ListQuery,
+    ObjectInfo,
+    PartChoice,
+    PartInfo,
+    Source,
+    UploadInfo,
+)
+
+NOTHING_EXPECTED = Expected()
+
+_is_upload_id = re.compile(rf"[0-9a-f]{{{layout.UPLOAD_ID_BYTES}}}").fullmatch
+_TIME_DIGITS = 12  # milliseconds in hexadecimal, so that uploads of one key are listed in the order they began
 
 
 class Multipart:
     """Multipart uploads over both ports. Every method raises ``BUCKET_NOT_FOUND`` first, then ``UPLOAD_NOT_FOUND``."""
 
-    def __init__(self, store: KeyValue, blobs: Blobs) -> None: ...
+    def __init__(self, store: KeyValue, blobs: Blobs, *, clock: Clock = time.time) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._clock = clock
 
     async def create(
         self, bucket: str, key: str, initiator: str, attributes: Attributes, checksum: tuple[str, str] | None
     ) -> UploadInfo:
         """Begin; ``checksum`` is (algorithm, type) or None."""
-        raise NotImplementedError
+        name, initiated_ms = key_bytes(key), now_ms(self._clock)
+        random = secrets.token_hex((layout.UPLOAD_ID_BYTES - _TIME_DIGITS) // 2)
+        upload_id = f"{initiated_ms:0{_TIME_DIGITS}x}{random}"
+        record = UploadRecord(
+            initiated_ms=initiated_ms,
+            initiator=initiator,
+            headers=attributes.headers,
+            metadata=attributes.metadata,
+            storage_class=attributes.storage_class,
+            checksum_algorithm=None if checksum is None else checksum[0],
+            checksum_type=None if checksum is None else checksum[1],
+        )
+
+        def insert(transaction: Transaction) -> None:
+            place = layout.upload(find_bucket(transaction, bucket).id, name, upload_id)
+            transaction.put(place, UPLOAD.encode(record))
+
+        await self._store.write(insert)
+        return upload_info(key, upload_id, record)
 
     async def put_part(self, bucket: str, key: str, upload_id: str, number: int, source: Source) -> PartInfo:
-        """Store a part, replacing one of the same number. Raises as ``Objects.put``."""
-        raise NotImplementedError
+        """Store a part, replacing one of the same number.
 
-    async def copy_part(  # noqa: PLR0913 - the operation has as many parts
-        self, bucket: str, key: str, upload_id: str, number: int, source: tuple[str, str, tuple[int, int] | None, ReadConditions]
+        Raises as ``Objects.put``, ``ARGUMENT_INVALID`` for a number outside 1 to 10,000, ``REQUEST_INVALID`` for
+        another checksum than the upload's.
+        """
+        name = key_bytes(key)
+        upload = await self._store.read(lambda snapshot: _require_upload(snapshot, (bucket, name), upload_id)[1])
+        _check_part(number, upload, source.expected)
+        plan = Plan(inline_limit=0, algorithm=upload_algorithm(upload))
+        content = await ingest(self._blobs, source, plan)
+        await assure_stored(self._blobs, content)
+        record = await self._record_part((bucket, name), (upload_id, number), ingested_part(content))
+        return part_info(number, record, upload.checksum_algorithm or source.expected.algorithm)
+
+    async def copy_part(
+        self,
+        bucket: str,
+        key: str,
+        upload_id: str,
+        number: int,
+        source: tuple[str, str, tuple[int, int] | None, ReadConditions],
     ) -> PartInfo:
-        """A part from another object's bytes (first, last inclusive, or all)."""
-        raise NotImplementedError
+        """A part from another object's bytes (first, last inclusive, or all); they are read for the ETag, not moved.
+
+        Raises ``OBJECT_NOT_FOUND``, ``PRECONDITION_FAILED``, ``ARGUMENT_INVALID`` for a range outside the source,
+        ``ENTITY_TOO_LARGE``.
+        """
+        name = key_bytes(key)
+        upload = await self._store.read(lambda snapshot: _require_upload(snapshot, (bucket, name), upload_id)[1])
+        _check_part(number, upload, NOTHING_EXPECTED)
+        content = await self._store.read(lambda snapshot: find_copy_source(snapshot, source))
+        part = await copied_part(self._blobs, content, upload_algorithm(upload))
+        record = await self._record_part((bucket, name), (upload_id, number), part)
+        return part_info(number, record, upload.checksum_algorithm)
 
     async def complete(
-        self, bucket: str, key: str, upload_id: str, parts: tuple[PartChoice, ...], conditions: WriteConditions
+        self,
+        bucket: str,
+        key: str,
+        upload_id: str,
+        parts: tuple[PartChoice, ...],
+        conditions: WriteConditions,
+        *,
+        expected: Expected = NOTHING_EXPECTED,
     ) -> ObjectInfo:
-        """Make the object visible. Raises ``PART_INVALID``, ``PART_ORDER_INVALID``, ``PART_TOO_SMALL``, ``PRECONDITION_FAILED``.
+        """Make the object visible; of ``expected`` its size and checksum are judged.
 
-        Completing again with the same parts returns the same object (clients retry).
+        Completing again with the same parts returns the same object (clients retry), for a day. Raises
+        ``PART_INVALID``, ``PART_ORDER_INVALID``, ``PART_TOO_SMALL``, ``PRECONDITION_FAILED``, ``ENTITY_TOO_LARGE``,
+        ``CHECKSUM_MISMATCH``, ``REQUEST_INVALID``.
         """
-        raise NotImplementedError
+        name, choice = key_bytes(key), choice_digest(parts)
+        check_order(parts)
+
+        def prepare(snapshot: Snapshot) -> ObjectInfo | tuple[UploadRecord, Chosen]:
+            done = _find_completed(snapshot, (bucket, key), upload_id, choice)
+            if done is not None:
+                return done
+            upload = _require_upload(snapshot, (bucket, name), upload_id)[1]
+            return upload, choose_parts(snapshot, upload_id, parts, upload_algorithm(upload))
+
+        # 1. Choose and sum up in a snapshot: with 10,000 parts that is too long for a transaction.
+        prepared = await self._store.read(prepare)
+        if isinstance(prepared, ObjectInfo):
+            return prepared
+        upload, chosen = prepared
+        record = assemble(upload, chosen, expected, now_ms(self._clock))
+        failpoints.hit("multipart.complete.before_metadata")
+
+        def make_visible(transaction: Transaction) -> ObjectInfo:
+            done = _find_completed(transaction, (bucket, key), upload_id, choice)
+            if done is not None:
+                return done
+            bucket_id, now = _require_upload(transaction, (bucket, name), upload_id)
+            if choose_parts(transaction, upload_id, parts, upload_algorithm(now)) != chosen:
+                raise Problem(errors.PART_INVALID, "A part was replaced while the upload was completed.")
+            acquire(transaction, record.slices)
+            replace_object(transaction, NewObject(place=layout.object_(bucket_id, name), record=record), conditions)
+            place = layout.upload(bucket_id, name, upload_id)
+            remove_upload(transaction, place, record.modified_ms, MAX_PARTS + 1)
+            tombstone = CompletedRecord(
+                bucket_id=bucket_id,
+                key=name,
+                choice=choice,
+                completed_ms=record.modified_ms,
+                object=msgspec.structs.replace(record, slices=()),
+            )
+            transaction.put(layout.completed(upload_id), COMPLETED.encode(tombstone))
+            return object_info(key, record)
+
+        # 2. The object appears, the upload and its parts disappear, and their references move, all together.
+        info = await self._store.write(make_visible)
+        failpoints.hit("multipart.complete.after_metadata")
+        return info
 
     async def abort(self, bucket: str, key: str, upload_id: str) -> None:
         """Drop the upload and its parts."""
-        raise NotImplementedError
+        name, removed_ms = key_bytes(key), now_ms(self._clock)
 
-    async def list_parts(self, bucket: str, key: str, upload_id: str, after: int, limit: int) -> tuple[UploadInfo, tuple[PartInfo, ...], bool]:
+        def remove(transaction: Transaction) -> None:
+            bucket_id, _ = _require_upload(transaction, (bucket, name), upload_id)
+            remove_upload(transaction, layout.upload(bucket_id, name, upload_id), removed_ms, MAX_PARTS + 1)
+
+        await self._store.write(remove)
+
+    async def list_parts(
+        self, bucket: str, key: str, upload_id: str, after: int, limit: int
+    ) -> tuple[UploadInfo, tuple[PartInfo, ...], bool]:
         """The upload, parts with numbers above ``after``, and whether more follow."""
-        raise NotImplementedError
+        name = key_bytes(key)
 
-    async def list_uploads(self, bucket: str, prefix: str, delimiter: str, after: tuple[str, str], limit: int) -> tuple[tuple[UploadInfo | str, ...], tuple[str, str] | None]:
-        """Uploads by (key, upload id) after the marker, common prefixes rolled up, and the next marker or None."""
-        raise NotImplementedError
+        def collect(snapshot: Snapshot) -> tuple[UploadInfo, tuple[PartInfo, ...], bool]:
+            _, upload = _require_upload(snapshot, (bucket, name), upload_id)
+            start = layout.part(upload_id, min(max(after, 0), MAX_PARTS) + 1)
+            found = list(islice(snapshot.scan(start, layout.after(layout.parts(upload_id))), limit + 1))
+            algorithm = upload.checksum_algorithm
+            parts = [part_info(layout.part_number(one), PART.decode(data), algorithm) for one, data in found[:limit]]
+            return upload_info(key, upload_id, upload), tuple(parts), len(found) > limit
+
+        return await self._store.read(collect)
+
+    async def list_uploads(
+        self, bucket: str, prefix: str, delimiter: str, after: tuple[str, str], limit: int
+    ) -> tuple[tuple[UploadInfo | str, ...], tuple[str, str] | None]:
+        """Uploads by (key, upload id) after the marker, common prefixes rolled up, and the next marker or None.
+
+        The marker is a key (or a common prefix) and an upload id; an empty id means behind all uploads of the key.
+        """
+        query = ListQuery(prefix=prefix, delimiter=delimiter, after=after[0], limit=limit)
+        return await self._store.read(
+            lambda snapshot: list_uploads(snapshot, find_bucket(snapshot, bucket).id, query, after[1])
+        )
+
+    async def _record_part(self, address: tuple[str, bytes], place: tuple[str, int], part: PartContent) -> PartRecord:
+        """Make a part whose content is durable belong to its upload, in place of one of the same number."""
+        upload_id, number = place
+        modified_ms = now_ms(self._clock)
+        record = part.record(modified_ms)
+        failpoints.hit("multipart.part.before_metadata")
+
+        def insert(transaction: Transaction) -> None:
+            _require_upload(transaction, address, upload_id)
+            if part.blob is None:
+                acquire(transaction, record.slices)
+            else:
+                introduce(transaction, part.blob)
+            former = transaction.get(layout.part(upload_id, number))
+            transaction.put(layout.part(upload_id, number), PART.encode(record))
+            if former is not None:
+                release(transaction, PART.decode(former).slices, modified_ms)
+
+        await self._store.write(insert)
+        failpoints.hit("multipart.part.after_metadata")
+        return record
+
+
+def _require_upload(snapshot: Snapshot, address: tuple[str, bytes], upload_id: str) -> tuple[bytes, UploadRecord]:
+    """Bucket id and upload. Raises ``BUCKET_NOT_FOUND``, ``UPLOAD_NOT_FOUND``."""
+    bucket, name = address
+    bucket_id = find_bucket(snapshot, bucket).id
+    data = snapshot.get(layout.upload(bucket_id, name, upload_id)) if _is_upload_id(upload_id) else None
+    if data is None:
+        raise Problem(errors.UPLOAD_NOT_FOUND, upload_id=upload_id[:64])
+    return bucket_id, UPLOAD.decode(data)
+
+
+def _find_completed(snapshot: Snapshot, address: tuple[str, str], upload_id: str, choice: bytes) -> ObjectInfo | None:
+    """The object that this very upload became by this very list of parts, or None."""
+    bucket, key = address
+    bucket_id = find_bucket(snapshot, bucket).id
+    data = snapshot.get(layout.completed(upload_id)) if _is_upload_id(upload_id) else None
+    if data is None:
+        return None
+    done = COMPLETED.decode(data)
+    if (done.bucket_id, done.key, done.choice) != (bucket_id, key.encode(), choice):
+        return None
+    return object_info(key, done.object)
+
+
+def _check_part(number: int, upload: UploadRecord, expected: Expected) -> None:
+    if not 1 <= number <= MAX_PARTS:
+        raise Problem(errors.ARGUMENT_INVALID, f"A part has a number from 1 to {MAX_PARTS}.", ArgumentName="partNumber")
+    asked, given = upload.checksum_algorithm, expected.algorithm
+    if asked is not None and given is not None and asked != given:
+        raise Problem(errors.REQUEST_INVALID, f"The upload is summed with {asked}, the part with {given}.")
