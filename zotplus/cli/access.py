@@ -12,7 +12,7 @@ from zotplus.cli.options import DURATION, Remote, json_option, remote_options
 from zotplus.cli.output import emit_fields, emit_json, emit_table, human_time
 from zotplus.cli.remote.api import segment
 from zotplus.protocols.api.documents import CreatedKey, GrantDocument, Grants, Keys, NewGrant, NewKey
-from zotplus.services.access import PUBLIC, Role
+from zotplus.services.roles import Role
 
 
 @click.group(cls=Group)
@@ -130,7 +130,7 @@ def create_grant(*, grantee: str, role: str, pattern: str, remote: Remote, as_js
     if as_json:
         emit_json(msgspec.to_builtins(made))
         return
-    who = "everybody" if grantee == PUBLIC else grantee
+    who = "everybody" if grantee == "public" else grantee
     click.echo(f"{made.id}: {who} is {made.role.value} on {made.pattern}")
 
 

@@ -38,7 +38,7 @@ def restore(*, folder: Path, config_file: Path | None, data_dir: str | None, as_
     settings = load_settings(config_file, {"ZOTPLUS_DATA_DIR": data_dir})
     from zotplus.app import restore as run  # noqa: PLC0415 - only this command needs the server's parts
 
-    _print({"restored": str(settings.data), **(run(settings, folder) or {})}, as_json=as_json)
+    _print({"restored": str(settings.data), "blobs": run(settings, folder)}, as_json=as_json)
 
 
 def _print(report: dict[str, Any], *, as_json: bool) -> None:

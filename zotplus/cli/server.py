@@ -56,7 +56,7 @@ def serve(
     )
     from zotplus.serve import serve as run  # noqa: PLC0415 - only this command needs the server's parts
 
-    return int(run(settings) or 0)
+    return run(settings)
 
 
 @click.group(cls=Group)

@@ -11,10 +11,23 @@ from zotplus.cli.remote.connection import Answer, Connection, Outgoing
 from zotplus.domain import errors
 from zotplus.domain.errors import CATALOGUE, Fault, Problem
 from zotplus.domain.percent import encode
-from zotplus.gateway.problems import ProblemDocument
 
 PREFIX = "/api/v1"
 Document = TypeVar("Document")
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client reads of an RFC 9457 problem; the server's side of it is ``gateway/problems.py``."""
+
+    status: int
+    title: str
+    detail: str
+    code: str
+    cause: str = ""
+    remedy: str = ""
+    request_id: str = ""
+    retry_after: int | None = None
+    fields: dict[str, str | int] = {}
 
 
 class Api:
@@ -70,7 +83,7 @@ def segment(text: str) -> str:
 def problem_of(answer: Answer) -> Problem:
     """The problem in an answer; ``ANSWER_UNEXPECTED`` when it is none of this API's."""
     try:
-        document = msgspec.json.decode(answer.body, type=ProblemDocument)
+        document = msgspec.json.decode(answer.body, type=Refusal)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         reason = HTTPStatus(answer.status).phrase if answer.status in set(HTTPStatus) else "an unknown status"
         return Problem(faults.ANSWER_UNEXPECTED, f"It answers {answer.status} ({reason}) without saying why.")
@@ -78,7 +91,7 @@ def problem_of(answer: Answer) -> Problem:
     return Problem(fault, document.detail, **{**document.fields, "request_id": document.request_id})
 
 
-def _unknown(document: ProblemDocument) -> Fault:
+def _unknown(document: Refusal) -> Fault:
     """A fault that a newer server knows: its own words, under the type that the status suggests."""
     kind = (
         errors.FaultType.INTERNAL

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
-import yaml
 
 from zotplus.cli import faults
 from zotplus.domain.errors import Problem
@@ -53,6 +52,8 @@ def read_profiles(path: Path) -> Profiles:
         return Profiles()
     except OSError as error:
         raise Problem(faults.FILE_FAILED, f"{path}: {error.strerror}.") from error
+    import yaml  # noqa: PLC0415 - only whoever has logged in needs it
+
     try:
         return msgspec.convert(yaml.safe_load(content) or {}, Profiles)
     except (yaml.YAMLError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
@@ -65,6 +66,8 @@ def write_profile(path: Path, name: str, profile: Profile) -> None:
     """Add or replace ``name``; the file is whole at every moment. Raises ``PROFILES_UNSAFE``, ``FILE_FAILED``."""
     if path.is_symlink():
         raise Problem(faults.PROFILES_UNSAFE, f"{path} is a symbolic link.")
+    import yaml  # noqa: PLC0415 - as above
+
     stored = {**read_profiles(path).profiles, name: profile}
     content = yaml.safe_dump(msgspec.to_builtins(Profiles(profiles=stored)), sort_keys=True, allow_unicode=True)
     try:

@@ -1,5 +1,4 @@
-"""The administration API under ``/api/v1``: JSON in and out, RFC 9457 problems, its own OpenAPI document."""
+"""The administration API under ``/api/v1``: JSON in and out, RFC 9457 problems, its own OpenAPI document.
 
-from zotplus.protocols.api.face import ApiFace
-
-__all__ = ["ApiFace"]
+Nothing is imported here, so that clients can read ``documents`` without the server's parts.
+"""

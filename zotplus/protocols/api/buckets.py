@@ -5,7 +5,8 @@ from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.gateway.context import Context
 from zotplus.gateway.openapi import QueryParameter
-from zotplus.protocols.api.documents import Buckets, Purged, bucket
+from zotplus.protocols.api.conversion import bucket
+from zotplus.protocols.api.documents import Buckets, Purged
 from zotplus.protocols.api.endpoint import Call, Endpoint
 
 

@@ -3,14 +3,13 @@
 Unknown fields of a request are refused; clients ignore unknown fields of answers, so that a server may add some.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from zotplus.services.access import Credential, Grant, Role
-from zotplus.services.values import BucketInfo
+from zotplus.services.roles import Role
 
 # A name is for people and shows in tables: one line, and short enough for one.
 Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -117,37 +116,3 @@ class Status(_Document, frozen=True):
     buckets: int
     keys: int
     grants: int
-
-
-def moment(epoch: float) -> datetime:
-    """``epoch`` (seconds) as a time in UTC."""
-    return datetime.fromtimestamp(epoch, UTC)
-
-
-def key(credential: Credential) -> Key:
-    """The document of ``credential``."""
-    expires = None if credential.expires is None else moment(credential.expires)
-    return Key(
-        id=credential.id,
-        kind=credential.kind.value,
-        name=credential.name,
-        created=moment(credential.created),
-        expires=expires,
-    )
-
-
-def created_key(credential: Credential, secret: str) -> CreatedKey:
-    """The document of a credential that was just made."""
-    return CreatedKey(**msgspec.structs.asdict(key(credential)), secret=secret)
-
-
-def grant(row: Grant) -> GrantDocument:
-    """The document of ``row``."""
-    return GrantDocument(
-        id=row.id, grantee=row.grantee, role=row.role, pattern=row.pattern, created=moment(row.created)
-    )
-
-
-def bucket(info: BucketInfo) -> Bucket:
-    """The document of ``info``."""
-    return Bucket(name=info.name, created=moment(info.created), owner=info.owner, region=info.region)

@@ -2,7 +2,8 @@
 
 from zotplus.domain import actions, errors
 from zotplus.gateway.context import Context
-from zotplus.protocols.api.documents import GrantDocument, Grants, NewGrant, grant
+from zotplus.protocols.api.conversion import grant
+from zotplus.protocols.api.documents import GrantDocument, Grants, NewGrant
 from zotplus.protocols.api.endpoint import Call, Endpoint
 
 

@@ -6,7 +6,8 @@ from zotplus.domain import actions, errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.principals import PrincipalKind
 from zotplus.gateway.context import Context
-from zotplus.protocols.api.documents import CreatedKey, Keys, NewKey, created_key, key
+from zotplus.protocols.api.conversion import created_key, key
+from zotplus.protocols.api.documents import CreatedKey, Keys, NewKey
 from zotplus.protocols.api.endpoint import Call, Endpoint
 
 

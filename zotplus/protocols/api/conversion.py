@@ -1,0 +1,43 @@
+"""From what the services return to the documents that go out."""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from zotplus.protocols.api import documents
+from zotplus.services.access import Credential, Grant
+from zotplus.services.values import BucketInfo
+
+
+def moment(epoch: float) -> datetime:
+    """``epoch`` (seconds) as a time in UTC."""
+    return datetime.fromtimestamp(epoch, UTC)
+
+
+def key(credential: Credential) -> documents.Key:
+    """The document of ``credential``."""
+    expires = None if credential.expires is None else moment(credential.expires)
+    return documents.Key(
+        id=credential.id,
+        kind=credential.kind.value,
+        name=credential.name,
+        created=moment(credential.created),
+        expires=expires,
+    )
+
+
+def created_key(credential: Credential, secret: str) -> documents.CreatedKey:
+    """The document of a credential that was just made."""
+    return documents.CreatedKey(**msgspec.structs.asdict(key(credential)), secret=secret)
+
+
+def grant(row: Grant) -> documents.GrantDocument:
+    """The document of ``row``."""
+    return documents.GrantDocument(
+        id=row.id, grantee=row.grantee, role=row.role, pattern=row.pattern, created=moment(row.created)
+    )
+
+
+def bucket(info: BucketInfo) -> documents.Bucket:
+    """The document of ``info``."""
+    return documents.Bucket(name=info.name, created=moment(info.created), owner=info.owner, region=info.region)
