@@ -157,6 +157,10 @@ METHOD_NOT_ALLOWED = _fault("method_not_allowed", 405, _VALID, "The method is no
     "The resource exists but does not take this method.", "See the Allow header.")
 SETTING_INVALID = _fault("setting_invalid", 400, _VALID, "A setting is invalid.",
     "The configuration names an unknown setting or a value of the wrong form.", "`zotplus config check` names it; `zotplus config schema` lists all.")
+ADDRESS_UNAVAILABLE = _fault("address_unavailable", 409, _CONFLICT, "The server cannot listen on its address.",
+    "Another program has the port, or the address is not this machine's.", "Stop the other program, or set http.port and s3.port.")
+DATA_DIR_BUSY = _fault("data_dir_busy", 409, _CONFLICT, "Another server uses the data folder.",
+    "A folder serves one server at a time.", "Stop the other server, or set data_dir.")
 
 # --- integrity -------------------------------------------------------------------------------------------------------
 DIGEST_MALFORMED = _fault("digest_malformed", 400, _VALID, "A digest or checksum cannot be read.",

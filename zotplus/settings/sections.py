@@ -12,8 +12,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from zotplus.adapters.blobs_fs.settings import FilesystemBlobsSettings
 from zotplus.adapters.keyvalue_lmdb.settings import LmdbSettings
 from zotplus.adapters.telemetry.settings import LogSettings, MetricsSettings, TelemetrySettings
+from zotplus.adapters.zot.settings import UpstreamSettings
+from zotplus.services.registry_tokens import RegistryTokenSettings
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400 * 365)]
@@ -112,31 +115,6 @@ class S3Settings(msgspec.Struct, frozen=True, kw_only=True):
     writes it; above 16 KiB the metadata grows faster than it gains. 0 keeps every object apart."""
 
 
-class UpstreamSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The OCI registry behind the gateway."""
-
-    url: str | None = None
-    """Address of a Zot or other OCI registry that runs already (``http://127.0.0.1:5000``). When it is not set, a
-    Zot found as ``upstream.binary`` or on PATH is started and watched."""
-
-    binary: str | None = None
-    """Path of the Zot program to start. By default the one on PATH, or that ``zotplus zot install`` has fetched."""
-
-    managed: bool = True
-    """Whether a Zot may be started as a child when no address is set. Without any registry the other faces work and
-    ``/v2/`` says why it does not."""
-
-    connect_timeout: Seconds = 5.0
-    """Seconds to connect. The registry is beside the gateway, so more means that it is down."""
-
-    read_timeout: Seconds = 300.0
-    """Seconds without a byte of an answer. A registry that computes a large blob's digest says nothing for minutes."""
-
-    def __post_init__(self) -> None:
-        if self.url is not None:
-            require_origin(self.url)
-
-
 class AdminSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The first administrator. Set both or none; when none is set, both are made and printed at the first start."""
 
@@ -166,17 +144,6 @@ class CollectorSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     upload_expiry: Seconds = 7 * 86_400.0
     """Seconds after which an unfinished multipart upload is dropped. A week, as AWS suggests for lifecycle rules."""
-
-
-class TokensSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Registry tokens, as ``/auth/token`` hands them out."""
-
-    lifetime: Annotated[int, msgspec.Meta(ge=60, le=86_400)] = 300
-    """Seconds that a token is valid. Five minutes are enough for a client to begin each request; what it may do is
-    looked up at every use, so a revocation does not wait for it."""
-
-    issuer: Annotated[str, msgspec.Meta(min_length=1, max_length=256)] = "zotplus"
-    """The ``iss`` of tokens. Gateways that share data need the same."""
 
 
 def require_origin(url: str) -> None:
@@ -210,11 +177,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     upstream: UpstreamSettings = UpstreamSettings()
     admin: AdminSettings = AdminSettings()
     metadata: LmdbSettings = LmdbSettings(path="./var/metadata")
+    blobs: FilesystemBlobsSettings = FilesystemBlobsSettings(path="./var/blobs")
     collector: CollectorSettings = CollectorSettings()
-    tokens: TokensSettings = TokensSettings()
+    registry_tokens: RegistryTokenSettings = RegistryTokenSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+
+    def __post_init__(self) -> None:
+        if self.upstream.url is not None:
+            require_origin(self.upstream.url)
 
     @property
     def data(self) -> Path:
