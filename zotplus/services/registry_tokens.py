@@ -23,8 +23,9 @@ from zotplus.ports.tokens import TokenSigner
 from zotplus.services.access import Access
 
 ISSUER = "zotplus"
-KEY_PREFIX = b"registry-token-key/"
-KEY_STOP = b"registry-token-key0"  # "0" follows "/"
+KEY_PREFIX = b"T"
+KEY_STOP = b"U"
+"""Signing keys are the table ``T`` of the keyspace (``records.layout`` has the others): ``T <key id>``."""
 CLOCK_LEEWAY_SECONDS = 60
 CACHED_TOKENS = 4_096
 """Tokens whose signature was checked already; at a few KiB each this is at most some 10 MiB."""

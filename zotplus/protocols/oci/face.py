@@ -36,7 +36,7 @@ class OciFace:
     request_id_header = "X-Request-Id"
 
     def __init__(
-        self, upstream: Upstream, access: Access, tokens: RegistryTokens, *, external_url: str | None = None
+        self, upstream: Upstream, tokens: RegistryTokens, access: Access, external_url: str | None = None
     ) -> None:
         self._access = access
         self._tokens = tokens
