@@ -12,6 +12,9 @@ from zotplus.domain.errors import Problem
 
 LOCK_FILE = "lock"
 RUN_FOLDER = "run"
+METRICS_FOLDER = "run/metrics"
+"""Where ``app.reporting`` keeps the counters of workers and janitor; the supervisor adds its own."""
+
 STATE_FILE = "server.json"
 FOLDER_MODE = 0o700
 
