@@ -14,7 +14,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 # Test folders that hold at least one test; one that is missing or empty is left out.
 with-tests = $(foreach f,$(1),$(if $(shell find tests/$(f) -name 'test_*.py' -print -quit 2>/dev/null),tests/$(f)))
 MEASURED = $(call with-tests,unit contracts faces)
-PYTEST := $(BIN)/python -m pytest
+PYTEST := $(BIN)/python -m pytest --durations=10 --durations-min=5
 SKIPS := .pytest_cache/skips.txt
 
 help: ## print this list

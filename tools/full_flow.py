@@ -1,0 +1,160 @@
+"""Runs versitygw's S3 suite against a fresh gateway and compares the result with the list of known differences.
+
+``tests/peers/full_flow_known.txt`` holds one line per case that does not pass: its name or a pattern of names, a colon,
+the reason. The run fails for a case that fails without a line, and for a line whose cases all pass. Lines that begin
+with ``#`` are comments. ``python -m tools.full_flow --save FILE`` also keeps the suite's whole output.
+"""
+
+import argparse
+import os
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from tools.peers import find, why_missing
+
+ROOT = Path(__file__).resolve().parents[1]
+KNOWN = ROOT / "tests" / "peers" / "full_flow_known.txt"
+START_TIMEOUT = 30  # seconds; a busy machine takes a few
+SUITE_TIMEOUT = 3600  # seconds for the whole suite
+RESULT = re.compile(r"^(PASS|FAIL|SKIP) +(\w+)(?:: (.*))?$")
+COLOUR = re.compile(r"\x1b\[\d+m")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gateway:
+    """A gateway that runs: where S3 answers, and with which key."""
+
+    endpoint: str
+    access_key: str
+    secret_key: str
+
+
+def read_known(text: str) -> dict[str, str]:
+    """Return reason by pattern."""
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return {pattern.strip(): reason.strip() for pattern, _, reason in (line.partition(":") for line in lines)}
+
+
+def read_results(output: str) -> tuple[set[str], dict[str, str]]:
+    """Return the names of the cases that passed, and the message of each that failed."""
+    passed: set[str] = set()
+    failed: dict[str, str] = {}
+    for line in COLOUR.sub("", output).splitlines():
+        match = RESULT.match(line)
+        if match and match[1] == "PASS":
+            passed.add(match[2])
+        elif match and match[1] == "FAIL":
+            failed[match[2]] = match[3] or ""
+    return passed - set(failed), failed
+
+
+def compare(failed: dict[str, str], known: dict[str, str]) -> tuple[list[str], list[str]]:
+    """Return the failed cases that no pattern names, and the patterns that name no failed case."""
+    new = [name for name in sorted(failed) if not any(fnmatchcase(name, pattern) for pattern in known)]
+    idle = [pattern for pattern in known if not any(fnmatchcase(name, pattern) for name in failed)]
+    return new, idle
+
+
+@contextmanager
+def gateway(folder: Path) -> Iterator[Gateway]:
+    """Start a gateway on free ports with its data in ``folder``, and end it. Raises ``TimeoutError``."""
+    main, s3 = _free_ports(2)
+    access_key, secret_key = "FULLFLOWADMIN", secrets.token_hex(20)
+    environment = {
+        **os.environ,
+        "ZOTPLUS_DATA_DIR": str(folder / "data"),
+        "ZOTPLUS_HTTP__PORT": str(main),
+        "ZOTPLUS_S3__PORT": str(s3),
+        "ZOTPLUS_ADMIN__ACCESS_KEY": access_key,
+        "ZOTPLUS_ADMIN__SECRET_KEY": secret_key,
+    }
+    program = str(Path(sys.executable).with_name("zotplus"))
+    with (folder / "gateway.log").open("w") as log:
+        process = subprocess.Popen([program, "serve"], env=environment, cwd=folder, stdout=log, stderr=log)
+        try:
+            _await_live(f"http://127.0.0.1:{main}/health/live", process)
+            yield Gateway(endpoint=f"http://127.0.0.1:{s3}", access_key=access_key, secret_key=secret_key)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=60)
+
+
+def _free_ports(count: int) -> list[int]:
+    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(listener.getsockname()[1]) for listener in listeners]
+    for listener in listeners:
+        listener.close()
+    return ports
+
+
+def _await_live(address: str, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + START_TIMEOUT
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            with urllib.request.urlopen(address, timeout=2):  # noqa: S310 - an address on this machine that we made
+                return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.1)
+    raise TimeoutError(f"the gateway does not answer on {address}")
+
+
+def run_suite(program: Path) -> str:
+    """Return what the suite printed."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with gateway(Path(folder)) as target:
+                key = ["--access", target.access_key, "--secret", target.secret_key]
+                command = [str(program), "test", *key, "--endpoint", target.endpoint, "full-flow"]
+                done = subprocess.run(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    errors="replace",
+                    timeout=SUITE_TIMEOUT,
+                    check=False,
+                )
+                return done.stdout
+        except TimeoutError:
+            print((Path(folder) / "gateway.log").read_text()[-4000:], file=sys.stderr)
+            raise
+
+
+def main() -> int:
+    """Run the suite and print what differs from the list; the exit status is 1 where anything does."""
+    parser = argparse.ArgumentParser(description="Run versitygw's S3 suite against the gateway.")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="keep the suite's whole output")
+    arguments = parser.parse_args()
+    program = find("versitygw")
+    if program is None:
+        print(f"not run: {why_missing('versitygw')}")
+        return 0
+    output = run_suite(program)
+    if arguments.save:
+        arguments.save.write_text(output)
+    passed, failed = read_results(output)
+    new, idle = compare(failed, read_known(KNOWN.read_text() if KNOWN.exists() else ""))
+    for name in new:
+        print(f"fails, and is not on the list: {name}: {failed[name]}")
+    for pattern in idle:
+        print(f"is on the list, and nothing that it names fails: {pattern}")
+    print(f"{len(passed)} pass, {len(failed)} fail, {len(failed) - len(new)} of them with a known reason")
+    return 1 if new or idle or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
