@@ -97,7 +97,7 @@ def parse_authorization(request: SignedRequest, *, service: str = "s3", region: 
     values = request.headers.getall("authorization", [])
     if len(values) > 1:
         raise _ambiguous("There are several Authorization headers.")
-    parameters = _query_credential(request.raw_query) if request.raw_query else None
+    parameters = _query_credential(request.raw_query, alone=not values) if request.raw_query else None
     accepted = _Accepted(service, region)
     if parameters is not None:
         if values:
@@ -108,16 +108,17 @@ def parse_authorization(request: SignedRequest, *, service: str = "s3", region: 
     return _parse_header(request, values[0], accepted)
 
 
-def _query_credential(raw_query: str) -> dict[str, str] | None:
+def _query_credential(raw_query: str, *, alone: bool) -> dict[str, str] | None:
     """The parameters where the query holds a SigV4 credential; refuses two credentials and repeated parameters."""
     if "=" not in raw_query:
         return None
     pairs = query_pairs(raw_query)
     names = [name for name, _ in pairs]
-    if _QUERY_MARKERS.isdisjoint(names):
+    presigned = not _QUERY_MARKERS.isdisjoint(names)
+    if (presigned or not alone) and not _VERSION_2_MARKERS.isdisjoint(names):
+        raise _ambiguous("The query holds a version 2 signature beside another credential.")
+    if not presigned:
         return None
-    if not _VERSION_2_MARKERS.isdisjoint(names):
-        raise _ambiguous("The query holds signatures of version 2 and version 4.")
     own = [name for name in names if name in _QUERY_SINGLE]
     if len(own) != len(set(own)):
         raise _ambiguous("A signature parameter occurs twice in the query.")

@@ -125,6 +125,7 @@ def test_an_encoded_parameter_name_is_still_a_credential():
         by_query(extra="&X-Amz-Signature=" + SIGNATURE),
         by_query(extra="&X-Amz-Expires=60"),
         by_query(extra="&AWSAccessKeyId=key"),
+        by_header(query="AWSAccessKeyId=key&Signature=x&Expires=1"),
         SignedRequest(
             method="GET", raw_path="/", raw_query="",
             headers=PlainHeaders([("Authorization", "Basic x"), ("authorization", authorization())]),
