@@ -63,9 +63,7 @@ def head_of(stage: Stage, call: Call, mode: str, length: int) -> RequestHead:
 
 def seed_of(head: RequestHead, user: SigningCredentials = ADMIN) -> ChunkSeed:
     """Where the chain of chunk signatures begins for the signed request ``head``."""
-    request = SignedRequest(
-        method=head.method, raw_path=head.raw_path, raw_query=head.raw_query, headers=head.headers
-    )
+    request = SignedRequest(method=head.method, raw_path=head.raw_path, raw_query=head.raw_query, headers=head.headers)
     claim = parse_authorization(request)
     assert claim is not None
     return chunk_seed(claim, user.secret_key)

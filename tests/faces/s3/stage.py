@@ -137,7 +137,9 @@ class Stage:
         """Create the three users; the administrator may everything, the reader reads ``public-bucket``."""
         access = self.services.access
         for user in (ADMIN, NOBODY, READER):
-            await access.create(kind=PrincipalKind.KEY, name=user.access_key, id_=user.access_key, secret=user.secret_key)
+            await access.create(
+                kind=PrincipalKind.KEY, name=user.access_key, id_=user.access_key, secret=user.secret_key
+            )
         await access.grant(ADMIN.access_key, Role.ADMINISTRATOR, "*")
         return self
 

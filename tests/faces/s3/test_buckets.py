@@ -44,7 +44,9 @@ async def test_a_bad_configuration_creates_nothing(empty_stage, body, code):
     assert (await empty_stage.ask("HEAD", "/new-bucket")).status == 404
 
 
-@pytest.mark.parametrize("name", ["ab", "a" * 64, "Upper", "under_score", "192.168.1.1", "a%2Fb", "-begin", "caf%C3%A9"])
+@pytest.mark.parametrize(
+    "name", ["ab", "a" * 64, "Upper", "under_score", "192.168.1.1", "a%2Fb", "-begin", "caf%C3%A9"]
+)
 async def test_a_name_outside_the_rules_is_refused(empty_stage, name):
     answer = await empty_stage.ask("PUT", f"/{name}")
     assert (answer.status, answer.code) == (400, "InvalidBucketName")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from urllib.parse import unquote
 
-from zotplus.domain import errors
+from zotplus.domain import errors, sigv2
 from zotplus.domain.errors import Problem
 from zotplus.domain.principals import Principal
 from zotplus.domain.sigv4 import SignedRequest, parse_authorization, verify
@@ -15,7 +15,7 @@ from zotplus.gateway.context import Context
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.reply import Reply
 from zotplus.gateway.route import Operation, Route
-from zotplus.protocols.s3.request import Site, read_request, refuse_unsupported_headers
+from zotplus.protocols.s3.request import Site, bucket_of_host, read_request, refuse_unsupported_headers
 from zotplus.protocols.s3.routes import ROWS, match
 from zotplus.protocols.s3.wire_errors import HOST_ID, error_document, wire
 
@@ -63,15 +63,29 @@ class S3Face:
         claim = parse_authorization(request)
         if claim is None:
             return await self._without_version_4(context, request)
-        if claim.session_token is not None:
-            raise Problem(errors.TOKEN_INVALID, "Session tokens are not issued here.")
+        _refuse_session_token(claim.session_token)
         principal, secret = await context.services.access.signer(claim.access_key)
         verify(claim, request, secret, time.time())
         context.claim, context.secret = claim, secret
         return principal
 
     async def _without_version_4(self, context: Context, request: SignedRequest) -> Principal:
-        raise NotImplementedError
+        """By signature version 2 where it is allowed, nobody where there is no credential, else refused."""
+        claim = sigv2.parse_authorization(request)
+        if claim is None:
+            if "Authorization" in request.headers:
+                raise Problem(
+                    errors.CREDENTIALS_MALFORMED, "The authorization type you have provided is not supported."
+                )
+            return await context.services.access.anonymous()
+        if not self._allow_signature_v2:
+            raise Problem(errors.SIGNATURE_VERSION_REFUSED)
+        _refuse_session_token(claim.session_token)
+        principal, secret = await context.services.access.signer(claim.access_key)
+        bucket = None if self._site.domain is None else bucket_of_host(context.head.host, self._site.domain)
+        address = sigv2.Address(prefix=self._site.prefix, bucket=bucket or None)
+        sigv2.verify(claim, request, secret, time.time(), address)
+        return principal
 
     def render(self, problem: Problem, context: Context) -> Reply:
         """As ``Face.render``: the ``<Error>`` document, without a body for HEAD and 304."""
@@ -91,3 +105,8 @@ class S3Face:
             return Reply(status=status, headers=tuple(headers))
         resource = unquote(context.head.raw_path, errors="replace")
         return Reply(status=status, headers=tuple(headers), body=error_document(problem, resource, context.request_id))
+
+
+def _refuse_session_token(token: str | None) -> None:
+    if token is not None:
+        raise Problem(errors.TOKEN_INVALID, "Session tokens are not issued here.")

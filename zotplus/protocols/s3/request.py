@@ -90,13 +90,13 @@ def _locate(head: RequestHead, site: Site) -> tuple[str, str]:
         path = path[len(site.prefix) :]
     if path and path[0] != "/":
         raise Problem(errors.PATH_INVALID, "The request's target is not a path.")
-    if site.domain is not None and (host_bucket := _bucket_of_host(head.host, site.domain)):
+    if site.domain is not None and (host_bucket := bucket_of_host(head.host, site.domain)):
         return host_bucket, path[1:]
     raw_bucket, _, raw_key = path[1:].partition("/")
     return raw_bucket, raw_key
 
 
-def _bucket_of_host(host: str, domain: str) -> str:
+def bucket_of_host(host: str, domain: str) -> str:
     """The bucket in a virtual host ``bucket.domain[:port]``; empty where ``host`` is none."""
     name = host.lower().rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host.lower()
     suffix = "." + domain.lower()
