@@ -3,10 +3,26 @@
 Every adapter passes ``tests/contracts/blobs.py``. Names are lower-case hexadecimal digests (64 characters).
 """
 
+import re
 from collections.abc import AsyncIterator
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 import msgspec
+
+from zotplus.domain import errors
+from zotplus.domain.errors import Problem
+
+CHUNK_BYTES: Final = 1024 * 1024
+"""Content is read in chunks of at most this many bytes."""
+
+_DIGEST: Final = re.compile("[0-9a-f]{64}")
+
+
+def require_digest(digest: str) -> str:
+    """``digest`` if it may name a blob; every adapter asks before it uses a name. Raises ``DIGEST_MALFORMED``."""
+    if not _DIGEST.fullmatch(digest):
+        raise Problem(errors.DIGEST_MALFORMED, "A blob is named by 64 lower-case hexadecimal digits.")
+    return digest
 
 
 class BlobInfo(msgspec.Struct, frozen=True, kw_only=True):
