@@ -10,7 +10,6 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
 
 from zotplus.adapters.telemetry.metrics import sums
 from zotplus.adapters.telemetry.metrics_table import BUILD_INFO, METRICS, Metric, MetricKind
@@ -55,7 +54,7 @@ def _family(metric: Metric) -> Family:
 def _add(family: Family, metric: Metric, labels: list[str], numbers: list[int]) -> None:
     if isinstance(family, HistogramMetricFamily):
         *counts, total = numbers
-        edges = [*(floatToGoString(edge) for edge in metric.buckets), "+Inf"]
+        edges = [*(str(edge) for edge in metric.buckets), "+Inf"]
         buckets = list(zip(edges, map(float, accumulate(counts)), strict=True))
         family.add_metric(labels, buckets, total * metric.scale)
     elif isinstance(family, CounterMetricFamily):

@@ -5,7 +5,7 @@ import sys
 
 import prometheus_async.aio
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -87,6 +87,7 @@ def test_a_histogram_counts_by_upper_bound_and_sums_in_seconds(tmp_path):
     assert found["zotplus_request_seconds_sum", *labels] == pytest.approx(200.0022)
 
 
+@settings(max_examples=25)
 @given(st.lists(st.integers(0, 2**40), max_size=30))
 def test_sums_are_exact(tmp_path_factory, amounts):
     folder = tmp_path_factory.mktemp("run")
