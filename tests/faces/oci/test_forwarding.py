@@ -85,7 +85,18 @@ async def test_every_tag_in_the_query_is_checked(gateway):
 
 @pytest.mark.parametrize(
     "query",
-    ["n=x", "n=-1", "n=1&n=2", "n=%", "last=%ff", "last=%00", "n=1e9", "last=" + "a" * 300, "&".join(["a=1"] * 100), "a" * 9000],
+    [
+        "n=x",
+        "n=-1",
+        "n=1&n=2",
+        "n=%",
+        "last=%ff",
+        "last=%00",
+        "n=1e9",
+        "last=" + "a" * 300,
+        "&".join(["a=1"] * 100),
+        "a" * 9000,
+    ],
 )
 async def test_bad_queries_are_400(gateway, query):
     answer = await gateway.ask("GET", f"/v2/team/app/tags/list?{query}", headers=[gateway.basic("reader")])
@@ -154,7 +165,9 @@ async def test_the_catalogue_shows_what_the_reader_may_pull(gateway):
     assert await names(gateway.basic("reader")) == ["public/a", "public/b", "team/a", "team/b", "team/c"]
     assert await names(await gateway.bearer("registry:catalog:*")) == ["public/a", "public/b"]
     assert len(await names(await gateway.bearer("registry:catalog:*", "reader"))) == 5
-    answer = await gateway.ask("GET", "/v2/_catalog", headers=[await gateway.bearer("repository:team/a:pull", "reader")])
+    answer = await gateway.ask(
+        "GET", "/v2/_catalog", headers=[await gateway.bearer("repository:team/a:pull", "reader")]
+    )
     assert answer.status == 401
     assert answer.headers["WWW-Authenticate"].endswith('scope="registry:catalog:*",error="insufficient_scope"')
 
