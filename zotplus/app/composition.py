@@ -6,8 +6,10 @@ so what is composed before a fork is opened after it.
 
 import ipaddress
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
-from zotplus.adapters.blobs_fs import BlobsFilesystem
+from zotplus.adapters.blobs_fs import BlobsFilesystem, FilesystemBlobsSettings
 from zotplus.adapters.jose.tokens import JoseSigner
 from zotplus.adapters.keyvalue_lmdb import KeyValueLmdb
 from zotplus.adapters.sealing_aead.sealing import open_sealing
@@ -27,7 +29,7 @@ from zotplus.protocols.oci.face import OciFace
 from zotplus.protocols.operations.face import Exposition, OperationsFace
 from zotplus.protocols.s3.face import S3Face
 from zotplus.services.access import Access
-from zotplus.services.backups import Backups
+from zotplus.services.backups import BackupReport, Backups
 from zotplus.services.buckets import Buckets
 from zotplus.services.collector import Collector
 from zotplus.services.directory import Services
@@ -94,8 +96,16 @@ def services(settings: Settings, parts: Engines) -> Services:
         multipart=Multipart(store, blobs),
         collector=Collector(store, blobs, grace=settings.collector.grace),
         scrub=Scrub(store, blobs),
-        backups=Backups(store, blobs),
+        backup=partial(_backup, parts),
     )
+
+
+async def _backup(parts: Engines, folder: Path) -> BackupReport:
+    target = BlobsFilesystem(FilesystemBlobsSettings(path=str(folder)))
+    try:
+        return await Backups(parts.store, parts.blobs, target).create(folder)
+    finally:
+        await target.close()
 
 
 def pipeline(settings: Settings, parts: Engines) -> Pipeline:

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import time
 
+import msgspec
 import structlog
 import uvloop
 
@@ -48,11 +49,10 @@ async def _round(settings: Settings, parts: Engines) -> None:
     begun = time.monotonic()
     directory = services(settings, parts)
     try:
-        expired = await directory.multipart.expire(time.time() - settings.collector.upload_expiry)
         collected = await directory.collector.run(time.time())
         stale = await parts.store.maintain() if isinstance(parts.store, SupportsMaintenance) else 0
     except Problem as problem:
         log.warning("janitor_round_failed", fault=problem.fault.code, detail=problem.detail)
         return
     seconds = round(time.monotonic() - begun, 3)
-    log.info("janitor_round", collected=collected, expired_uploads=expired, stale_readers=stale, seconds=seconds)
+    log.info("janitor_round", stale_readers=stale, seconds=seconds, **msgspec.to_builtins(collected))

@@ -1,14 +1,16 @@
 """What commands do on the server's own machine: the first start's preparation, reading the key, restoring a backup."""
 
 import asyncio
+import shutil
 from pathlib import Path
 
+from zotplus.adapters.blobs_fs import BlobsFilesystem, FilesystemBlobsSettings
 from zotplus.adapters.sealing_aead.sealing import open_sealing
 from zotplus.app.composition import local_blobs, local_store
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
-from zotplus.services.access import Access
-from zotplus.services.backups import restore_backup
+from zotplus.services.access import PUBLIC, Access, Role
+from zotplus.services.backups import MANIFEST, METADATA_FOLDER, BackupReport, restore_blobs
 from zotplus.settings import Settings
 
 KeyPair = tuple[str, str]
@@ -45,14 +47,37 @@ async def _read_administrator(settings: Settings) -> KeyPair:
     store = local_store(settings)
     try:
         access = Access(store, open_sealing(settings.master_key, settings.data))
-        return await access.administrator_key()
+        for grant in await access.grants():
+            if grant.role is Role.ADMINISTRATOR and grant.grantee != PUBLIC:
+                _, secret = await access.signer(grant.grantee)
+                return grant.grantee, secret
     finally:
         await store.close()
+    raise Problem(errors.RECORD_NOT_FOUND, "No credential is an administrator.")
 
 
-def restore(settings: Settings, folder: Path) -> int:
-    """Fill the empty data folder of ``settings`` from the backup in ``folder``; how many blobs. Raises ``Problem``."""
-    if Path(settings.metadata.path).exists():
+def restore(settings: Settings, folder: Path) -> BackupReport:
+    """Fill the empty data folder of ``settings`` from the backup in ``folder``, checking all blobs. Raises ``Problem``.
+
+    The master key is not part of a backup: it has to be given, or put into the data folder.
+    """
+    metadata = Path(settings.metadata.path)
+    if metadata.exists():
         raise Problem(errors.RECORD_EXISTS, f"{settings.data_dir} already holds a store.")
+    if not (folder / MANIFEST).is_file():
+        raise Problem(errors.ARGUMENT_INVALID, f"{folder} is no backup: it has no {MANIFEST}.")
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return asyncio.run(restore_backup(folder, settings.data, local_blobs(settings)))
+    report = asyncio.run(_restore_blobs(settings, folder))
+    # The metadata come last: until they are there, the folder is no store, and restoring can begin again.
+    shutil.copytree(folder / METADATA_FOLDER, metadata)
+    return report
+
+
+async def _restore_blobs(settings: Settings, folder: Path) -> BackupReport:
+    source = BlobsFilesystem(FilesystemBlobsSettings(path=str(folder)))
+    target = local_blobs(settings)
+    try:
+        return await restore_blobs(folder / MANIFEST, source, target)
+    finally:
+        await source.close()
+        await target.close()

@@ -1,18 +1,29 @@
 """All services of one process, as the faces see them."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from zotplus.services.access import Access
+from zotplus.services.backups import BackupReport
 from zotplus.services.buckets import Buckets
+from zotplus.services.collector import Collector
 from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
+from zotplus.services.scrub import Scrub
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Services:
-    """The use cases that a handler may call."""
+    """The use cases that a handler may call.
+
+    ``backup`` writes a backup into an empty folder on this machine (``Backups.create``).
+    """
 
     access: Access
     buckets: Buckets
     objects: Objects
     multipart: Multipart
+    collector: Collector
+    scrub: Scrub
+    backup: Callable[[Path], Awaitable[BackupReport]]

@@ -26,6 +26,7 @@ class ApiFace:
     """The administration API under ``/api/v1``, and ``/openapi.json`` at the root."""
 
     name = "api"
+    request_id_header = "X-Request-Id"
 
     def __init__(self) -> None:
         rows = [(endpoint, route_of(endpoint, PREFIX)) for endpoint in ENDPOINTS]
