@@ -1,4 +1,4 @@
-"""The S3 face over memory adapters without a socket: requests go into the real pipeline, replies come back as values."""
+"""The S3 face over memory adapters without a socket: requests go into the real pipeline, replies come out as values."""
 
 import time
 from collections.abc import AsyncIterator
@@ -121,8 +121,9 @@ class Stage:
 
     def __init__(self, *, domain: str | None = None, allow_signature_v2: bool = False) -> None:
         self.store, self.blobs = KeyValueMemory(), BlobsMemory()
+        self.ahead = 0.0  # seconds by which the clock of credentials runs ahead
         self.services = Services(
-            access=Access(self.store, AeadSealing([b"k" * 32])),
+            access=Access(self.store, AeadSealing([b"k" * 32]), clock=lambda: time.time() + self.ahead),
             buckets=Buckets(self.store, REGION),
             objects=Objects(self.store, self.blobs),
             multipart=Multipart(self.store, self.blobs),

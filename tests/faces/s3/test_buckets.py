@@ -8,7 +8,8 @@ from zotplus.services.access import PUBLIC, Role
 
 
 def create_body(location: str) -> bytes:
-    return f"<CreateBucketConfiguration><LocationConstraint>{location}</LocationConstraint></CreateBucketConfiguration>".encode()
+    constraint = f"<LocationConstraint>{location}</LocationConstraint>"
+    return f"<CreateBucketConfiguration>{constraint}</CreateBucketConfiguration>".encode()
 
 
 async def test_a_bucket_is_created_found_and_deleted(empty_stage):

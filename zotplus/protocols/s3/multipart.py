@@ -210,6 +210,8 @@ def parse_complete(request: Request) -> CompleteMultipartUpload:
 def _expected(request: Request) -> Expected:
     """What the client says about the whole object: in this operation the checksum headers are not the body's."""
     claim = parse_checksum(request.head.headers, composite=True)
+    if claim is not None and claim.value is None:
+        claim = None  # a trailer is the body's
     size_text = request.header("x-amz-mp-object-size")
     if size_text is not None and not (size_text.isascii() and size_text.isdigit() and len(size_text) <= _SIZE_DIGITS):
         raise argument_invalid("x-amz-mp-object-size", size_text, "x-amz-mp-object-size must be a number of bytes.")

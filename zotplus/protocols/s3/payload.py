@@ -63,7 +63,9 @@ def parse_incoming(request: Request, *, needs_length: bool = True, has_checksum:
     announced = announced_trailers(headers)
     if announced and (mode is None or not mode.has_trailer):
         raise Problem(errors.REQUEST_INVALID, "x-amz-trailer needs a payload mode with trailer.")
-    claim = parse_checksum(headers) if has_checksum else None
+    claim = parse_checksum(headers, composite=not has_checksum)
+    if not has_checksum and claim is not None and claim.value is not None:
+        claim = None  # a trailer is the body's in any case
     md5 = request.header("content-md5")
     return Incoming(
         mode=mode,

@@ -1,0 +1,47 @@
+"""One request for every row of the route table: what the matrices of credentials and bodies are made from."""
+
+from tests.faces.s3.stage import Call, Stage
+
+DELETE = b"<Delete><Object><Key>key</Key></Object></Delete>"
+CONTENT = b"new content " * 2000
+
+
+async def samples(stage: Stage) -> dict[str, Call]:
+    """Route name -> a request that an administrator may make, over a bucket with an object and an upload."""
+    await stage.put("key", b"old content")
+    made = await stage.ask("POST", "/bucket/upload", query="uploads")
+    upload = made.text("UploadId")
+    part = await stage.ask("PUT", "/bucket/upload", query=f"partNumber=1&uploadId={upload}", body=b"part")
+    complete = (
+        f"<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{part.headers['ETag']}</ETag></Part>"
+        "</CompleteMultipartUpload>"
+    ).encode()
+    copy = {"x-amz-copy-source": "/bucket/key"}
+    await stage.ask("PUT", "/empty-bucket")
+    return {
+        "ListBuckets": Call(method="GET", path="/"),
+        "CreateBucket": Call(method="PUT", path="/another-bucket"),
+        "HeadBucket": Call(method="HEAD", path="/bucket"),
+        "DeleteBucket": Call(method="DELETE", path="/empty-bucket"),
+        "GetBucketLocation": Call(method="GET", path="/bucket", query="location="),
+        "GetBucketVersioning": Call(method="GET", path="/bucket", query="versioning="),
+        "ListMultipartUploads": Call(method="GET", path="/bucket", query="uploads="),
+        "ListObjectsV2": Call(method="GET", path="/bucket", query="list-type=2"),
+        "ListObjects": Call(method="GET", path="/bucket"),
+        "DeleteObjects": Call(method="POST", path="/bucket", query="delete=", body=DELETE),
+        "ListParts": Call(method="GET", path="/bucket/upload", query=f"uploadId={upload}"),
+        "GetObject": Call(method="GET", path="/bucket/key"),
+        "HeadObject": Call(method="HEAD", path="/bucket/key"),
+        "UploadPartCopy": Call(
+            method="PUT", path="/bucket/upload", query=f"partNumber=2&uploadId={upload}", headers=copy
+        ),
+        "UploadPart": Call(method="PUT", path="/bucket/upload", query=f"partNumber=2&uploadId={upload}", body=CONTENT),
+        "CopyObject": Call(method="PUT", path="/bucket/copy", headers=copy),
+        "PutObject": Call(method="PUT", path="/bucket/key", body=CONTENT),
+        "CreateMultipartUpload": Call(method="POST", path="/bucket/key", query="uploads="),
+        "CompleteMultipartUpload": Call(
+            method="POST", path="/bucket/upload", query=f"uploadId={upload}", body=complete
+        ),
+        "AbortMultipartUpload": Call(method="DELETE", path="/bucket/upload", query=f"uploadId={upload}"),
+        "DeleteObject": Call(method="DELETE", path="/bucket/key"),
+    }
