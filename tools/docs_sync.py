@@ -24,7 +24,11 @@ class Page:
     generator: str
 
 
-PAGES = (Page(target="docs/reference/errors.md", generator="tools.reference_errors:page"),)
+PAGES = (
+    Page(target="docs/reference/errors.md", generator="tools.reference_errors:page"),
+    Page(target="docs/reference/configuration.md", generator="zotplus.settings.printing:reference"),
+    Page(target="docs/reference/metrics.md", generator="zotplus.adapters.telemetry.metrics_table:reference"),
+)
 
 
 def render(page: Page) -> str:
