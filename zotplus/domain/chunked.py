@@ -141,9 +141,7 @@ class ChunkedDecoder:
     def _on_line(self, line: bytes) -> None:
         if self._state is _State.SIZE:
             self._on_size(line)
-        elif self._state is _State.DATA_END:
-            if line:
-                raise _invalid("A chunk's data is longer than its size.")
+        elif self._state is _State.DATA_END:  # two bytes at most were read, so the line is empty
             self._end_chunk()
             self._state = _State.SIZE
         else:

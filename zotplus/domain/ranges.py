@@ -53,13 +53,12 @@ def parse_range(header: str) -> Range | None:
 
 def resolve(asked: Range, size: int) -> tuple[int, int]:
     """Start and length in an object of ``size`` bytes. Raises ``RANGE_UNSATISFIABLE`` where no byte is asked for."""
-    match asked:
-        case FromTo(first=first, last=last):
-            start, end = first, min(last + 1, size)
-        case From(first=first):
-            start, end = first, size
-        case Suffix(length=length):
-            start, end = max(size - length, 0), size
+    if isinstance(asked, FromTo):
+        start, end = asked.first, min(asked.last + 1, size)
+    elif isinstance(asked, From):
+        start, end = asked.first, size
+    else:
+        start, end = max(size - asked.length, 0), size
     if start >= end:
         raise Problem(errors.RANGE_UNSATISFIABLE, ActualObjectSize=size, RangeRequested=_text(asked))
     return start, end - start
@@ -99,10 +98,6 @@ def _position(text: str) -> int | None:
 
 
 def _text(asked: Range) -> str:
-    match asked:
-        case FromTo(first=first, last=last):
-            return f"bytes={first}-{last}"
-        case From(first=first):
-            return f"bytes={first}-"
-        case Suffix(length=length):
-            return f"bytes=-{length}"
+    if isinstance(asked, FromTo):
+        return f"bytes={asked.first}-{asked.last}"
+    return f"bytes={asked.first}-" if isinstance(asked, From) else f"bytes=-{asked.length}"
