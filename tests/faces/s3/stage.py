@@ -2,15 +2,17 @@
 
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from tests.faces.gateway import memory_engines, settings_for
 from zotplus.adapters.blobs_memory import BlobsMemory
 from zotplus.adapters.keyvalue_memory import KeyValueMemory
-from zotplus.adapters.sealing_aead.sealing import AeadSealing
+from zotplus.app.composition import services
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.headers import PlainHeaders
@@ -22,10 +24,6 @@ from zotplus.gateway.pipeline import Pipeline
 from zotplus.gateway.reply import Reply, Stored
 from zotplus.protocols.s3.face import S3Face
 from zotplus.services.access import Access, Role
-from zotplus.services.buckets import Buckets
-from zotplus.services.directory import Services
-from zotplus.services.multipart import Multipart
-from zotplus.services.objects import Objects
 
 REGION = "us-east-1"
 NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
@@ -122,12 +120,11 @@ class Stage:
     def __init__(self, *, domain: str | None = None, allow_signature_v2: bool = False) -> None:
         self.store, self.blobs = KeyValueMemory(), BlobsMemory()
         self.ahead = 0.0  # seconds by which the clock of credentials runs ahead
-        self.services = Services(
-            access=Access(self.store, AeadSealing([b"k" * 32]), clock=lambda: time.time() + self.ahead),
-            buckets=Buckets(self.store, REGION),
-            objects=Objects(self.store, self.blobs),
-            multipart=Multipart(self.store, self.blobs),
-        )
+        parts = memory_engines(store=self.store, blobs=self.blobs)
+        # Nothing is written below the folder: all stores are in memory.
+        everything = services(settings_for(Path("unused")), parts)
+        access = Access(self.store, parts.sealing, clock=lambda: time.time() + self.ahead)
+        self.services = replace(everything, access=access)
         self.faces = {
             Listener.MAIN: S3Face("/s3", domain, REGION, allow_signature_v2),
             Listener.S3: S3Face("", domain, REGION, allow_signature_v2),
