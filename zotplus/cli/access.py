@@ -39,7 +39,7 @@ def list_keys(*, remote: Remote, as_json: bool) -> None:
 @click.option(
     "--expires", type=DURATION, metavar="SPAN", help="Valid for this long (15m, 12h, 90d); by default for ever."
 )
-@click.option("--role", type=click.Choice(list(Role)), help="Grant this role at once.")
+@click.option("--role", type=click.Choice([role.value for role in Role]), help="Grant this role at once.")
 @click.option("--on", "pattern", metavar="PATTERN", help="What the role is granted on, such as s3:releases/*.")
 @remote_options
 @json_option
@@ -116,7 +116,7 @@ def list_grants(*, remote: Remote, as_json: bool) -> None:
 
 @grants.command("create")
 @click.argument("grantee")
-@click.argument("role", type=click.Choice(list(Role)))
+@click.argument("role", type=click.Choice([role.value for role in Role]))
 @click.argument("pattern")
 @remote_options
 @json_option

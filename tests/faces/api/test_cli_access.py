@@ -1,0 +1,154 @@
+"""Keys, grants, buckets, logins and errors through the command line."""
+
+import socket
+import stat
+
+import pytest
+
+from zotplus.cli.commands import cli
+
+
+def test_a_key_is_made_with_its_grant_and_works(terminal, bucket):
+    made = terminal.json("keys", "create", "ci", "--role", "reader", "--on", f"s3:{bucket}/*")
+    reader = terminal.as_key((made["id"], made["secret"]))
+    assert [row["name"] for row in reader.json("buckets", "list")] == [bucket]
+    code, told = reader.fails("cp", __file__, f"s3://{bucket}/no")
+    assert code == 4
+    assert "error: Access denied." in told
+    assert "remedy:" in told
+    assert "request id:" in told
+    terminal.ok("keys", "revoke", made["id"])
+    assert reader.fails("buckets", "list")[0] == 3
+
+
+def test_tables_show_keys_without_secrets(terminal):
+    made = terminal.json("keys", "create", "builder", "--kind", "robot", "--expires", "90d")
+    table = terminal.ok("keys", "list")
+    assert table.splitlines()[0].split() == ["ID", "KIND", "NAME", "CREATED", "EXPIRES"]
+    assert "robot:builder" in table
+    assert made["secret"] not in table
+    terminal.ok("keys", "revoke", "robot:builder")
+
+
+def test_the_secret_is_printed_once_for_people_too(terminal):
+    printed = terminal.ok("keys", "create", "someone")
+    rows = dict(line.rsplit(maxsplit=1) for line in printed.splitlines())
+    assert rows["access key"] in terminal.ok("keys", "list")
+    assert len(rows["secret"]) >= 20
+
+
+def test_grants_are_made_listed_and_withdrawn(terminal):
+    grant = terminal.json("grants", "create", "public", "reader", "s3:open/*")
+    assert grant["pattern"] == "s3:open/*"
+    assert grant["id"] in terminal.ok("grants", "list")
+    terminal.ok("grants", "delete", grant["id"])
+    assert terminal.fails("grants", "delete", grant["id"])[0] == 5
+
+
+def test_public_objects_need_no_credentials(terminal, bucket, tmp_path):
+    terminal.ok("cp", __file__, f"s3://{bucket}/open")
+    grant = terminal.json("grants", "create", "public", "reader", f"s3:{bucket}/*")
+    nobody = {"ZOTPLUS_ACCESS_KEY": None, "ZOTPLUS_SECRET_KEY": None}
+    terminal.ok("download", f"{bucket}/open", tmp_path / "open", **nobody)
+    terminal.ok("grants", "delete", grant["id"])
+    code, _ = terminal.fails("download", f"{bucket}/open", tmp_path / "open", **nobody)
+    assert code in (3, 4)
+
+
+def test_a_full_bucket_is_only_deleted_by_force(terminal, bucket):
+    terminal.ok("cp", __file__, f"s3://{bucket}/a")
+    code, told = terminal.fails("rb", bucket)
+    assert code == 6
+    assert "--force" in told
+    assert terminal.json("rb", "--force", f"s3://{bucket}") == {"bucket": bucket, "objects": 1}
+
+
+def test_a_mistyped_bucket_is_answered_with_the_nearest(terminal, bucket):
+    code, told = terminal.fails("ls", f"s3://{bucket}x/")
+    assert code == 5
+    assert f"Did you mean {bucket}?" in told
+
+
+def test_a_mistyped_command_is_answered_with_the_nearest(terminal):
+    code, told = terminal.fails("uplaod")
+    assert (code, "Did you mean upload?" in told) == (2, True)
+    assert "Did you mean create?" in terminal.fails("keys", "creat")[1]
+
+
+def test_a_login_is_stored_for_its_owner_only_and_used(terminal, gateway, tmp_path):
+    clean = {"ZOTPLUS_ENDPOINT": None, "ZOTPLUS_ACCESS_KEY": None, "ZOTPLUS_SECRET_KEY": None}
+    terminal.ok(
+        "login", gateway.url, "--access-key", gateway.access_key, "--secret-stdin", stdin=gateway.secret, **clean
+    )
+    path = tmp_path / "config/zotplus/client.yaml"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert terminal.ok("keys", "list", **clean)
+    path.chmod(0o644)
+    code, told = terminal.fails("keys", "list", **clean)
+    assert (code, "mode 644" in told) == (3, True)
+
+
+def test_a_wrong_login_is_not_stored(terminal, gateway, tmp_path):
+    code, told = terminal.fails(
+        "login", gateway.url, "--access-key", gateway.access_key, "--secret-stdin", stdin="wrong"
+    )
+    assert code == 3
+    assert "The user name or password is wrong." in told
+    assert not (tmp_path / "config").exists()
+
+
+def test_a_server_that_is_not_there_is_named(terminal):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        endpoint = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        code, told = terminal.fails("keys", "list", "--endpoint", endpoint)
+    assert code == 10
+    assert endpoint in told
+    assert "Connection refused" in told
+
+
+def test_a_wrong_secret_is_told_from_a_missing_right(terminal):
+    code, told = terminal.fails("ls", ZOTPLUS_SECRET_KEY="wrong-secret-wrong-secret")
+    assert code == 3
+    assert "secret" in told
+
+
+def test_errors_are_json_when_json_is_asked_for(terminal):
+    code, told = terminal.fails("ls", "nosuchbucket", "--json")
+    assert code == 5
+    assert '"code": "bucket_not_found"' in told
+    assert '"request_id"' in told
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["keys", "create", "x", "--expires", "soon"],
+        ["keys", "create", "x", "--role", "reader"],
+        ["cp", "a", "b"],
+        ["download", "s3://bucket"],
+        ["upload", "a", "b", "s3://bucket/key"],
+        ["ls", "s3:///x"],
+        ["rb", "bucket/key"],
+        ["presign", "b/k", "--expires", "8d"],
+        ["upload", ".", "bucket/"],
+        ["upload", "a", "b/", "--metadata", "x"],
+        ["keys", "list", "--endpoint", "ftp://x"],
+        ["keys", "list", "--endpoint", "http://user:pass@x"],
+        ["ls", "--endpoint", "http://[::1"],
+    ],
+)
+def test_what_cannot_be_meant_ends_with_two_and_a_sentence(terminal, words):
+    code, told = terminal.fails(*words)
+    assert code == 2, told
+    assert told.startswith("error: ")
+
+
+def test_every_command_explains_itself(terminal):
+    for name in cli.list_commands(None):
+        assert "Usage:" in terminal.ok(name, "--help")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_every_shell_gets_its_completion(terminal, shell):
+    assert "_ZOTPLUS_COMPLETE" in terminal.ok("completion", shell)
