@@ -237,7 +237,14 @@ async def tampered(stage: Stage, call: Call, kind: str) -> Answer:
     return await stage.send(head, Body(body))
 
 
-INTEGRITY = {"BadDigest", "IncompleteBody", "InvalidRequest", "SignatureDoesNotMatch", "XAmzContentSHA256Mismatch"}
+INTEGRITY = {
+    "BadDigest",
+    "IncompleteBody",
+    "InvalidRequest",
+    "MalformedTrailerError",
+    "SignatureDoesNotMatch",
+    "XAmzContentSHA256Mismatch",
+}
 TAMPERED = [
     "literal",
     *[f"{mode} {how}" for mode in MODES for how in ("changed", "cut", "more")],

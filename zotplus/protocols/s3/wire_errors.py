@@ -13,6 +13,8 @@ from zotplus.protocols.s3.xml_out import DECLARATION, element, escape
 HOST_ID = "zotplus"
 """What stands in HostId and x-amz-id-2: S3 clients want the field, and there is nothing to tell."""
 
+_SERVER_FAULT = 500
+
 WIRE: dict[Fault, tuple[str, int]] = {}
 """Fault -> (S3 code, S3 status). Complete over the catalogue, which a test keeps."""
 
@@ -46,6 +48,8 @@ _wire(errors.MEDIA_TYPE_UNSUPPORTED, "InvalidRequest")
 _wire(errors.BODY_INCOMPLETE, "IncompleteBody")
 _wire(errors.BODY_CHUNK_INVALID, "InvalidRequest")
 _wire(errors.BODY_CHUNK_SIGNATURE_MISMATCH, "SignatureDoesNotMatch")
+_wire(errors.BODY_CHUNK_TOO_SMALL, "InvalidChunkSizeError")
+_wire(errors.BODY_TRAILER_INVALID, "MalformedTrailerError")
 _wire(errors.BODY_LENGTH_REQUIRED, "MissingContentLength")
 _wire(errors.BODY_TOO_LARGE, "MaxMessageLengthExceeded", 400)
 _wire(errors.ENTITY_TOO_LARGE, "EntityTooLarge")
@@ -83,7 +87,9 @@ _wire(errors.CONDITIONAL_CONFLICT, "ConditionalRequestConflict")
 _wire(errors.RECORD_NOT_FOUND, "NoSuchEntity")
 _wire(errors.RECORD_EXISTS, "EntityAlreadyExists")
 
-# The OCI face's own faults cannot reach this one; they have a word all the same, so that no lookup can fail.
+# Faults of other faces and of the start cannot reach this one; they have a word all the same.
+_wire(errors.ADDRESS_UNAVAILABLE, "OperationAborted")
+_wire(errors.DATA_DIR_BUSY, "OperationAborted")
 _wire(errors.REPOSITORY_NAME_INVALID, "InvalidArgument")
 _wire(errors.REFERENCE_INVALID, "InvalidArgument")
 _wire(errors.REPOSITORY_NOT_FOUND, "NoSuchKey")
@@ -120,8 +126,11 @@ def _leaf(name: str, value: str) -> str:
 
 
 def wire(fault: Fault) -> tuple[str, int]:
-    """S3's code and status of ``fault``; InternalError for one that the table lacks."""
-    return WIRE.get(fault, ("InternalError", 500))
+    """S3's code and status of ``fault``; the nearest general word for one that the table lacks."""
+    found = WIRE.get(fault)
+    if found is not None:
+        return found
+    return ("InternalError" if fault.status >= _SERVER_FAULT else "InvalidRequest", fault.status)
 
 
 def error_fields(problem: Problem) -> dict[str, str]:

@@ -22,9 +22,10 @@ def test_no_status_is_401_since_s3_has_no_challenge():
     assert 401 not in {status for _, status in wire_errors.WIRE.values()}
 
 
-def test_a_fault_that_the_table_lacks_is_an_internal_error():
-    made = Fault(code="x", status=400, type=FaultType.INTERNAL, message="m", cause="c", remedy="r")
-    assert wire_errors.wire(made) == ("InternalError", 500)
+@pytest.mark.parametrize(("status", "code"), [(400, "InvalidRequest"), (409, "InvalidRequest"), (507, "InternalError")])
+def test_a_fault_that_the_table_lacks_keeps_its_status(status, code):
+    made = Fault(code="x", status=status, type=FaultType.INTERNAL, message="m", cause="c", remedy="r")
+    assert wire_errors.wire(made) == (code, status)
 
 
 def test_the_body_carries_the_fields_that_s3_names_and_no_other():
