@@ -4,18 +4,35 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from zotplus.cli.options import Remote, json_option, remote_options
-from zotplus.cli.output import emit_fields, emit_json
+from zotplus.cli.output import emit_fields, emit_json, emit_table
 from zotplus.cli.server import config_option, load_settings
+from zotplus.domain import errors
+from zotplus.domain.errors import Problem
+from zotplus.protocols.api.documents import BackedUp, NewBackup, NewScrub, Scrubbed
 
 
 @click.command("scrub")
+@click.option("--repair", is_flag=True, help="Correct wrong reference counts.")
 @remote_options
 @json_option
-def scrub(*, remote: Remote, as_json: bool) -> None:
-    """Re-hash everything that the server stores; what is damaged is set aside and reported."""
-    _print(remote.run(lambda server: server.api.post("/scrub", {}, dict[str, Any])), as_json=as_json)
+def scrub(*, repair: bool, remote: Remote, as_json: bool) -> None:
+    """Re-hash everything that the server stores, and say what is damaged or missing."""
+    report = remote.run(lambda server: server.api.post("/scrub", NewScrub(repair=repair), Scrubbed))
+    if as_json:
+        emit_json(msgspec.to_builtins(report))
+    else:
+        counts = [(name, str(getattr(report, name))) for name in ("blobs", "objects", "read_bytes", "repaired")]
+        emit_fields(
+            [(name.replace("_", " "), count) for name, count in (*counts, ("findings", str(len(report.findings))))]
+        )
+        rows = [(row.kind, row.digest or "-", ", ".join(row.objects), row.detail) for row in report.findings]
+        if rows:
+            emit_table(("KIND", "DIGEST", "OBJECTS", "DETAIL"), rows)
+    if report.findings:
+        raise Problem(errors.BLOB_CORRUPT, f"The scrub found {len(report.findings)} things wrong.")
 
 
 @click.command("backup")
@@ -23,9 +40,11 @@ def scrub(*, remote: Remote, as_json: bool) -> None:
 @remote_options
 @json_option
 def backup(*, folder: str, remote: Remote, as_json: bool) -> None:
-    """Write a consistent backup into FOLDER, a path on the server's own disk, while it goes on serving."""
-    wanted = {"folder": folder}
-    _print(remote.run(lambda server: server.api.post("/backup", wanted, dict[str, Any])), as_json=as_json)
+    """Write a consistent backup into FOLDER, an empty folder on the server's own disk, while it goes on serving."""
+    report = remote.run(lambda server: server.api.post("/backup", NewBackup(folder=folder), BackedUp))
+    _print(msgspec.to_builtins(report), as_json=as_json)
+    if report.missing or report.damaged:
+        raise Problem(errors.BLOB_CORRUPT, "The backup lacks content that is missing or damaged.")
 
 
 @click.command("restore")
@@ -38,7 +57,7 @@ def restore(*, folder: Path, config_file: Path | None, data_dir: str | None, as_
     settings = load_settings(config_file, {"ZOTPLUS_DATA_DIR": data_dir})
     from zotplus.app import restore as run  # noqa: PLC0415 - only this command needs the server's parts
 
-    _print({"restored": str(settings.data), "blobs": run(settings, folder)}, as_json=as_json)
+    _print({"restored": str(settings.data), **msgspec.structs.asdict(run(settings, folder))}, as_json=as_json)
 
 
 def _print(report: dict[str, Any], *, as_json: bool) -> None:

@@ -152,3 +152,27 @@ def test_every_command_explains_itself(terminal):
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_every_shell_gets_its_completion(terminal, shell):
     assert "_ZOTPLUS_COMPLETE" in terminal.ok("completion", shell)
+
+
+def test_a_scrub_tells_what_it_looked_at(terminal, bucket):
+    terminal.ok("cp", __file__, f"s3://{bucket}/a")
+    report = terminal.json("scrub")
+    assert report["findings"] == []
+    assert report["objects"] + report["blobs"] >= 1
+    assert "findings" in terminal.ok("scrub")
+
+
+@pytest.mark.parametrize("folder", ["relative", "/proc/nothing/here", ""])
+def test_a_backup_needs_a_folder_of_its_own(terminal, folder):
+    assert terminal.fails("backup", folder)[0] == 2
+
+
+def test_a_backup_never_goes_where_something_is(terminal, tmp_path):
+    (tmp_path / "there").touch()
+    code, told = terminal.fails("backup", tmp_path)
+    assert (code, "not empty" in told) == (2, True)
+
+
+def test_status_shows_what_is_there(terminal):
+    status = terminal.run("status", "--json")
+    assert '"version"' in status.stdout

@@ -41,7 +41,7 @@ class Api:
         return _decode(await self._call("GET", path), gives)
 
     async def post(self, path: str, body: Any, gives: type[Document]) -> Document:
-        """Send ``body`` as JSON. Never repeated by itself."""
+        """Send ``body`` as JSON. Never repeated by itself; waits for the answer however long that takes."""
         return _decode(await self._call("POST", path, msgspec.json.encode(body)), gives)
 
     async def delete(self, path: str, gives: type[Document], raw_query: str = "") -> Document:
@@ -60,7 +60,9 @@ class Api:
         headers = self._headers()
         if body is not None:
             headers["Content-Type"] = "application/json"
-        outgoing = Outgoing(method=method, raw_path=f"{PREFIX}{path}", raw_query=raw_query, headers=headers)
+        outgoing = Outgoing(
+            method=method, raw_path=f"{PREFIX}{path}", raw_query=raw_query, headers=headers, is_patient=method != "GET"
+        )
         answer = await self._connection.send(outgoing, body)
         if answer.is_error:
             raise problem_of(answer)

@@ -23,6 +23,7 @@ Result = TypeVar("Result")
 # Seconds: long enough for a slow link's handshake; and a silent connection is given up after a minute, as S3's own
 # clients do (botocore: connect_timeout and read_timeout 60). A whole transfer has no limit.
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=15, sock_read=60)
+_PATIENT = aiohttp.ClientTimeout(total=None, sock_connect=15)
 _READ_BUFFER = 1_048_576
 _USER_AGENT = f"zotplus/{version('zotplus')}"
 # Answers that are not objects (listings, results, problems); S3's largest listing page is below 4 MiB.
@@ -42,6 +43,8 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     raw_path: str
     raw_query: str = ""
     headers: Mapping[str, str] = {}
+    is_patient: bool = False
+    """The answer may take hours, as a scrub's does."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,11 +74,12 @@ class Connection:
         Raises ``SERVER_UNREACHABLE``, ``CERTIFICATE_REFUSED``, ``CONNECTION_BROKEN``, ``ANSWER_UNEXPECTED``; errors
         inside the ``async with`` that come from the connection become ``CONNECTION_BROKEN`` as well.
         """
+        timeout = _PATIENT if outgoing.is_patient else _TIMEOUT
         query = f"?{outgoing.raw_query}" if outgoing.raw_query else ""
         url = URL(f"{self.target.endpoint}{outgoing.raw_path}{query}", encoded=True)
         try:
             async with self._session.request(
-                outgoing.method, url, headers=outgoing.headers, data=body, allow_redirects=False
+                outgoing.method, url, headers=outgoing.headers, data=body, allow_redirects=False, timeout=timeout
             ) as response:
                 _refuse_redirect(response)
                 yield response
@@ -106,7 +110,6 @@ async def connect(target: Target) -> AsyncIterator[Connection]:
     connector = aiohttp.TCPConnector(limit=0, ssl=_trust(target.ca_file))
     session = aiohttp.ClientSession(
         connector=connector,
-        timeout=_TIMEOUT,
         auto_decompress=False,  # an object is what was stored, whatever its Content-Encoding says
         read_bufsize=_READ_BUFFER,
         headers={"User-Agent": _USER_AGENT},

@@ -34,25 +34,27 @@ class Copier:
         headers = {"x-amz-copy-source": copy_source(source), "x-amz-copy-source-if-match": found.etag}
         if found.size <= LARGEST_COPY:
             answer = await self._s3.send(Call(method="PUT", address=target, headers=headers))
+            root = s3_xml.parse(answer.body, "CopyObjectResult")
             self._progress.advance(found.size)
         else:
             runs = split(found.size, _COPY_PART)
             answer = await self._in_parts(target, runs, headers, _kept(head.headers), plan.parallel)
-        etag = s3_xml.text(s3_xml.parse(answer.body), "ETag")
+            root = s3_xml.parse(answer.body, "CompleteMultipartUploadResult")
+        etag = s3_xml.text(root, "ETag")
         return Stored(address=str(target), size=found.size, etag=etag.strip('"'))
 
     async def _in_parts(
         self, target: Address, runs: list[Run], source: Mapping[str, str], kept: Mapping[str, str], parallel: int
     ) -> Answer:
         begun = await self._s3.send(Call(method="POST", address=target, query=(("uploads", ""),), headers=kept))
-        upload = ("uploadId", s3_xml.text(s3_xml.parse(begun.body), "UploadId"))
+        upload = ("uploadId", s3_xml.text(s3_xml.parse(begun.body, "InitiateMultipartUploadResult"), "UploadId"))
 
         async def part(run: Run) -> str:
             headers = {**source, "x-amz-copy-source-range": f"bytes={run.offset}-{run.offset + run.length - 1}"}
             query = (("partNumber", str(run.number)), upload)
             answer = await self._s3.send(Call(method="PUT", address=target, query=query, headers=headers))
             self._progress.advance(run.length)
-            return s3_xml.text(s3_xml.parse(answer.body), "ETag")
+            return s3_xml.text(s3_xml.parse(answer.body, "CopyPartResult"), "ETag")
 
         try:
             etags = await gather_bounded(runs, parallel, part)

@@ -55,7 +55,8 @@ def read_profiles(path: Path) -> Profiles:
     import yaml  # noqa: PLC0415 - only whoever has logged in needs it
 
     try:
-        return msgspec.convert(yaml.safe_load(content) or {}, Profiles)
+        document = yaml.safe_load(content)
+        return msgspec.convert({} if document is None else document, Profiles)
     except (yaml.YAMLError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
         # PyYAML quotes the lines around an error, and they may hold a secret.
         hint = str(error) if isinstance(error, msgspec.ValidationError) else "it is no YAML"

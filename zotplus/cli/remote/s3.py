@@ -88,7 +88,7 @@ class S3:
     async def list_buckets(self) -> list[tuple[str, str]]:
         """Name and creation date of every bucket that the caller may see."""
         answer = await self.send(Call(method="GET"))
-        rows = s3_xml.parse(answer.body).iter("Bucket")
+        rows = s3_xml.parse(answer.body, "ListAllMyBucketsResult").iter("Bucket")
         return [(s3_xml.text(row, "Name"), s3_xml.text(row, "CreationDate")) for row in rows]
 
     async def list_pages(self, address: Address, delimiter: str = "") -> AsyncIterator[s3_xml.Page]:
@@ -124,7 +124,7 @@ class S3:
             headers={"Content-MD5": digest, "Content-Type": "application/xml"},
             payload=payload_of(body),
         )
-        root = s3_xml.parse((await self.send(call)).body)
+        root = s3_xml.parse((await self.send(call)).body, "DeleteResult")
         return [
             (
                 s3_xml.text(row, "Key"),

@@ -24,7 +24,7 @@ _PREFERRED = {
     "NoSuchBucket": errors.BUCKET_NOT_FOUND,
     "NoSuchKey": errors.OBJECT_NOT_FOUND,
     "NotImplemented": errors.OPERATION_UNKNOWN,
-    "ServiceUnavailable": errors.SLOW_DOWN,
+    "ServiceUnavailable": errors.SHUTTING_DOWN,
     "SignatureDoesNotMatch": errors.SIGNATURE_MISMATCH,
 }
 _error_root = re.compile(rb"\s*(?:<\?xml[^>]{0,200}\?>)?\s*<Error[ >]").match
@@ -67,8 +67,8 @@ def is_error(body: bytes) -> bool:
     return _error_root(body) is not None
 
 
-def parse(body: bytes) -> ET.Element:
-    """The root, with namespaces taken off every name. Raises ``ANSWER_UNEXPECTED``."""
+def parse(body: bytes, expected: str) -> ET.Element:
+    """The root ``expected``, with namespaces taken off every name. Raises ``ANSWER_UNEXPECTED``."""
     if b"<!DOCTYPE" in body:
         raise Problem(faults.ANSWER_UNEXPECTED, "The answer is no S3 document.")
     try:
@@ -77,6 +77,8 @@ def parse(body: bytes) -> ET.Element:
         raise Problem(faults.ANSWER_UNEXPECTED, "The answer is no XML.") from error
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
+    if root.tag != expected:
+        raise Problem(faults.ANSWER_UNEXPECTED, f"The answer is no {expected}.")
     return root
 
 
@@ -94,9 +96,9 @@ def problem_of(answer: Answer, *, bucket: str = "", key: str = "") -> Problem:
         if fault is errors.OBJECT_NOT_FOUND and not key:
             fault = errors.BUCKET_NOT_FOUND
         return Problem(fault, "", **fields)
-    root = parse(answer.body)
+    root = parse(answer.body, "Error")
     code = text(root, "Code")
-    if root.tag != "Error" or not code:
+    if not code:
         return Problem(faults.ANSWER_UNEXPECTED, f"It answers {answer.status} without an S3 error.", **fields)
     fields["request_id"] = text(root, "RequestId") or fields["request_id"]
     return Problem(fault_of(code, answer.status), text(root, "Message"), **fields)
@@ -121,7 +123,7 @@ def base64_text(content: bytes) -> str:
 
 def page(body: bytes) -> Page:
     """A page of ListObjectsV2 that was asked for with ``encoding-type=url``. Raises ``ANSWER_UNEXPECTED``."""
-    root = parse(body)
+    root = parse(body, "ListBucketResult")
     try:
         entries = tuple(
             Entry(

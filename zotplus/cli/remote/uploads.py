@@ -93,7 +93,7 @@ class Uploader:
         begun = await self._s3.send(
             Call(method="POST", address=source.address, query=(("uploads", ""),), headers=headers)
         )
-        upload = ("uploadId", s3_xml.text(s3_xml.parse(begun.body), "UploadId"))
+        upload = ("uploadId", s3_xml.text(s3_xml.parse(begun.body, "InitiateMultipartUploadResult"), "UploadId"))
         runs = split(source.size, source.plan.part_size)
         try:
             etags = await gather_bounded(runs, source.plan.parallel, lambda run: self._part(source, upload, run))
@@ -104,7 +104,7 @@ class Uploader:
         except BaseException:  # an interrupt too: parts of a dropped upload take room
             await asyncio.shield(abort(self._s3, source.address, upload))
             raise
-        return s3_xml.text(s3_xml.parse(done.body), "ETag")
+        return s3_xml.text(s3_xml.parse(done.body, "CompleteMultipartUploadResult"), "ETag")
 
     async def _part(self, source: _Source, upload: tuple[str, str], run: Run) -> str:
         payload, checksum = await self._payload(source, run)

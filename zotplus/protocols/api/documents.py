@@ -100,6 +100,48 @@ class Purged(_Document, frozen=True):
     objects: int
 
 
+class NewScrub(_Document, frozen=True, forbid_unknown_fields=True):
+    """How to scrub; ``repair`` corrects wrong reference counts."""
+
+    repair: bool = False
+
+
+class FindingDocument(_Document, frozen=True):
+    """Something wrong: what, with which blob or inline content, and the objects that it belongs to."""
+
+    kind: str
+    digest: str
+    detail: str
+    objects: tuple[str, ...]
+
+
+class Scrubbed(_Document, frozen=True):
+    """What a scrub looked at, and all that it found."""
+
+    blobs: int
+    objects: int
+    read_bytes: int
+    repaired: int
+    findings: tuple[FindingDocument, ...]
+
+
+class NewBackup(_Document, frozen=True, forbid_unknown_fields=True):
+    """Where to write a backup: an absolute path on the server."""
+
+    folder: Folder
+
+
+class BackedUp(_Document, frozen=True):
+    """What a backup holds, and the digests of blobs that could not be saved."""
+
+    folder: str
+    blobs: int
+    copied: int
+    copied_bytes: int
+    missing: tuple[str, ...]
+    damaged: tuple[str, ...]
+
+
 class Identity(_Document, frozen=True):
     """Who the server takes the caller for."""
 

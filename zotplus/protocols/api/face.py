@@ -13,13 +13,19 @@ from zotplus.gateway.openapi import openapi
 from zotplus.gateway.problems import render_problem
 from zotplus.gateway.reply import Reply
 from zotplus.gateway.route import Operation, Route
-from zotplus.protocols.api import buckets, grants, keys, server
+from zotplus.protocols.api import buckets, grants, keys, maintenance, server
 from zotplus.protocols.api.basic import basic_credentials
 from zotplus.protocols.api.endpoint import Call, Endpoint, describe, route_of
 from zotplus.protocols.api.matching import Matcher, Row, fill
 
 PREFIX = "/api/v1"
-ENDPOINTS: tuple[Endpoint, ...] = (*server.ENDPOINTS, *keys.ENDPOINTS, *grants.ENDPOINTS, *buckets.ENDPOINTS)
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *server.ENDPOINTS,
+    *keys.ENDPOINTS,
+    *grants.ENDPOINTS,
+    *buckets.ENDPOINTS,
+    *maintenance.ENDPOINTS,
+)
 
 
 class ApiFace:

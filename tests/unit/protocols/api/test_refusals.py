@@ -11,7 +11,7 @@ from zotplus.gateway.problems import ProblemDocument
 BODIES = {
     "CreateKey": {"name": "mine"},
     "CreateGrant": {"grantee": "public", "role": "reader", "pattern": "*"},
-    "StartBackup": {"folder": "/backups"},
+    "RunBackup": {"folder": "/backups"},
 }
 
 
