@@ -109,10 +109,19 @@ def _prepare(application: Application, settings: Settings) -> Prepared:
 
 def _prepared(application: Application, settings: Settings) -> bytes:
     try:
+        _check_certificate(settings)
         outcome = Prepared(administrator=application.prepare(settings))
     except Problem as problem:
         outcome = Prepared(problem=problem.fault.code, detail=problem.detail)
     return msgspec.json.encode(outcome)
+
+
+def _check_certificate(settings: Settings) -> None:
+    """Refuse at the start what every worker would die of. Raises ``SETTING_INVALID``."""
+    if settings.http.tls is not None:
+        from zotplus.app.tls import ReloadingTls  # noqa: PLC0415 - ssl only where it is used
+
+        ReloadingTls(settings.http.tls)
 
 
 def _upstream(settings: Settings) -> OciRegistry:
