@@ -22,6 +22,16 @@ FAILPOINTS: Final[dict[str, str]] = {
     "keyvalue.after_commit": "the batch is durable, its writers do not know yet",
     "keyvalue.before_grow": "the map is full and nothing has changed yet",
     "keyvalue.after_grow": "the map has its new size in this process only",
+    "objects.put.before_metadata": "the content is durable, nothing refers to it",
+    "objects.put.after_metadata": "the object is durable, its client does not know yet",
+    "objects.copy.before_metadata": "nothing has changed",
+    "objects.copy.after_metadata": "the copy is durable, its client does not know yet",
+    "objects.delete.before_metadata": "nothing has changed",
+    "objects.delete.after_metadata": "the object is gone, its blob is not, its client does not know yet",
+    "multipart.part.before_metadata": "the part's content is durable, nothing refers to it",
+    "multipart.part.after_metadata": "the part is durable, its client does not know yet",
+    "multipart.complete.before_metadata": "the parts are there and no object",
+    "multipart.complete.after_metadata": "the object is durable and the parts are gone, its client does not know yet",
 }
 """Name of every place -> what the disk holds there. Tests walk all of them."""
 

@@ -109,6 +109,11 @@ def part_number(key: bytes) -> int:
     return int.from_bytes(key[-2:], "big")
 
 
+def part_upload(key: bytes) -> str:
+    """The upload id from a part's key."""
+    return key[1 : 1 + UPLOAD_ID_BYTES].decode()
+
+
 def completed(upload_id: str) -> bytes:
     """What remains of a completed upload."""
     return COMPLETED + upload_id.encode()

@@ -4,19 +4,23 @@ Spec: Amazon S3 API, ``CompleteMultipartUpload``; S3 User Guide, "Multipart uplo
 """
 
 import hashlib
+import re
 from itertools import pairwise
 
 import msgspec
 
 from zotplus.domain import errors
 from zotplus.domain.checksums import ChecksumAlgorithm, ChecksumType, check, composite, full_object, multipart_etag
+from zotplus.domain.conditions import WriteConditions
 from zotplus.domain.errors import Problem
 from zotplus.ports.keyvalue import Snapshot
 from zotplus.records import layout
 from zotplus.records.objects import ChecksumRecord, ObjectRecord
-from zotplus.records.uploads import PART, PartRecord, UploadRecord
+from zotplus.records.uploads import COMPLETED, PART, UPLOAD, PartRecord, UploadRecord
 from zotplus.services.ingest import DEFAULT_ALGORITHM
-from zotplus.services.values import Expected, PartChoice
+from zotplus.services.lookups import find_bucket
+from zotplus.services.projections import object_info
+from zotplus.services.values import Expected, ObjectInfo, PartChoice
 
 MIN_PART_BYTES = 5 * 1024**2
 """All parts but the last (S3 User Guide, "Multipart upload limits")."""
@@ -25,11 +29,26 @@ MAX_OBJECT_BYTES = 5 * 1024**4
 MAX_PARTS = 10_000
 """The same page."""
 
+_is_upload_id = re.compile(rf"[0-9a-f]{{{layout.UPLOAD_ID_BYTES}}}").fullmatch
 
-class Chosen(msgspec.Struct, frozen=True, kw_only=True):
-    """The parts that complete an upload, in order, with their numbers."""
 
-    numbers: tuple[int, ...]
+class Completion(msgspec.Struct, frozen=True, kw_only=True):
+    """A request to complete; ``name`` is the key as stored, ``digest`` tells its list of parts from another."""
+
+    bucket: str
+    key: str
+    name: bytes
+    upload_id: str
+    choices: tuple[PartChoice, ...]
+    digest: bytes
+    conditions: WriteConditions
+
+
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """What completing will make an object of: the upload and its chosen parts, in order."""
+
+    bucket_id: bytes
+    upload: UploadRecord
     parts: tuple[PartRecord, ...]
 
 
@@ -48,11 +67,73 @@ def check_order(choices: tuple[PartChoice, ...]) -> None:
         raise Problem(errors.PART_ORDER_INVALID)
 
 
-def choose_parts(
-    snapshot: Snapshot, upload_id: str, choices: tuple[PartChoice, ...], algorithm: ChecksumAlgorithm
-) -> Chosen:
-    """The parts that ``choices`` mean. Raises ``PART_INVALID``, ``PART_TOO_SMALL``, ``ENTITY_TOO_LARGE``."""
-    parts = tuple([_matching_part(snapshot, upload_id, choice, algorithm) for choice in choices])
+def prepare_completion(snapshot: Snapshot, request: Completion) -> ObjectInfo | Prepared:
+    """The object that this upload has already become by this list, or what it will be made of.
+
+    Raises ``BUCKET_NOT_FOUND``, ``UPLOAD_NOT_FOUND``, ``PART_INVALID``, ``PART_TOO_SMALL``, ``ENTITY_TOO_LARGE``.
+    """
+    done = _find_completed(snapshot, request)
+    if done is not None:
+        return done
+    bucket_id, upload = require_upload(snapshot, (request.bucket, request.name), request.upload_id)
+    algorithm = upload_algorithm(upload)
+    parts = tuple([_matching_part(snapshot, request.upload_id, choice, algorithm) for choice in request.choices])
+    _check_sizes(request.choices, parts)
+    return Prepared(bucket_id=bucket_id, upload=upload, parts=parts)
+
+
+def assemble(prepared: Prepared, expected: Expected, modified_ms: int) -> ObjectRecord:
+    """The object's record. Raises ``REQUEST_INVALID`` for another size, ``CHECKSUM_MISMATCH`` for another checksum."""
+    upload, parts = prepared.upload, prepared.parts
+    sizes = tuple([part.size for part in parts])
+    if expected.size is not None and expected.size != sum(sizes):
+        raise Problem(errors.REQUEST_INVALID, f"The parts have {sum(sizes)} bytes, not {expected.size}.")
+    checksum = _checksum(upload, parts)
+    if expected.checksum is not None:
+        if expected.algorithm != checksum.algorithm:
+            raise Problem(errors.REQUEST_INVALID, f"The upload is summed with {checksum.algorithm}.")
+        check(ChecksumAlgorithm(checksum.algorithm), expected.checksum, checksum.value)
+    return ObjectRecord(
+        size=sum(sizes),
+        etag=multipart_etag([bytes.fromhex(part.etag) for part in parts]),
+        modified_ms=modified_ms,
+        headers=upload.headers,
+        metadata=upload.metadata,
+        storage_class=upload.storage_class,
+        checksum=checksum,
+        slices=tuple([piece for part in parts for piece in part.slices]),
+        part_sizes=sizes,
+    )
+
+
+def require_upload(snapshot: Snapshot, address: tuple[str, bytes], upload_id: str) -> tuple[bytes, UploadRecord]:
+    """Bucket id and upload. Raises ``BUCKET_NOT_FOUND``, ``UPLOAD_NOT_FOUND``."""
+    bucket, name = address
+    bucket_id = find_bucket(snapshot, bucket).id
+    data = snapshot.get(layout.upload(bucket_id, name, upload_id)) if _is_upload_id(upload_id) else None
+    if data is None:
+        raise Problem(errors.UPLOAD_NOT_FOUND, upload_id=upload_id[:64])
+    return bucket_id, UPLOAD.decode(data)
+
+
+def upload_algorithm(upload: UploadRecord) -> ChecksumAlgorithm:
+    """The algorithm that every part of an upload is summed with."""
+    return DEFAULT_ALGORITHM if upload.checksum_algorithm is None else ChecksumAlgorithm(upload.checksum_algorithm)
+
+
+def _find_completed(snapshot: Snapshot, request: Completion) -> ObjectInfo | None:
+    """The object that this very upload became by this very list of parts, or None."""
+    bucket_id = find_bucket(snapshot, request.bucket).id
+    data = snapshot.get(layout.completed(request.upload_id)) if _is_upload_id(request.upload_id) else None
+    if data is None:
+        return None
+    done = COMPLETED.decode(data)
+    if (done.bucket_id, done.key, done.choice) != (bucket_id, request.name, request.digest):
+        return None
+    return object_info(request.key, done.object)
+
+
+def _check_sizes(choices: tuple[PartChoice, ...], parts: tuple[PartRecord, ...]) -> None:
     for choice, part in zip(choices[:-1], parts[:-1], strict=True):
         if part.size < MIN_PART_BYTES:
             raise Problem(
@@ -62,38 +143,9 @@ def choose_parts(
                 ProposedSize=part.size,
                 MinSizeAllowed=MIN_PART_BYTES,
             )
-    size = sum(part.size for part in parts)
+    size = sum([part.size for part in parts])
     if size > MAX_OBJECT_BYTES:
         raise Problem(errors.ENTITY_TOO_LARGE, ProposedSize=size, MaxSizeAllowed=MAX_OBJECT_BYTES)
-    return Chosen(numbers=tuple([choice.number for choice in choices]), parts=parts)
-
-
-def assemble(upload: UploadRecord, chosen: Chosen, expected: Expected, modified_ms: int) -> ObjectRecord:
-    """The object's record. Raises ``REQUEST_INVALID`` for another size, ``CHECKSUM_MISMATCH`` for another checksum."""
-    sizes = tuple([part.size for part in chosen.parts])
-    if expected.size is not None and expected.size != sum(sizes):
-        raise Problem(errors.REQUEST_INVALID, f"The parts have {sum(sizes)} bytes, not {expected.size}.")
-    checksum = _checksum(upload, chosen.parts)
-    if expected.checksum is not None:
-        if expected.algorithm != checksum.algorithm:
-            raise Problem(errors.REQUEST_INVALID, f"The upload is summed with {checksum.algorithm}.")
-        check(ChecksumAlgorithm(checksum.algorithm), expected.checksum, checksum.value)
-    return ObjectRecord(
-        size=sum(sizes),
-        etag=multipart_etag([bytes.fromhex(part.etag) for part in chosen.parts]),
-        modified_ms=modified_ms,
-        headers=upload.headers,
-        metadata=upload.metadata,
-        storage_class=upload.storage_class,
-        checksum=checksum,
-        slices=tuple([piece for part in chosen.parts for piece in part.slices]),
-        part_sizes=sizes,
-    )
-
-
-def upload_algorithm(upload: UploadRecord) -> ChecksumAlgorithm:
-    """The algorithm that every part of an upload is summed with."""
-    return DEFAULT_ALGORITHM if upload.checksum_algorithm is None else ChecksumAlgorithm(upload.checksum_algorithm)
 
 
 def _matching_part(snapshot: Snapshot, upload_id: str, choice: PartChoice, algorithm: ChecksumAlgorithm) -> PartRecord:

@@ -1,8 +1,8 @@
 """Multipart uploads: an object that arrives in parts; completing it copies nothing."""
 
-import re
 import secrets
 import time
+from collections.abc import Callable
 from itertools import islice
 
 import msgspec
@@ -14,14 +14,17 @@ from zotplus.ports.blobs import Blobs
 from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
 from zotplus.records import layout
 from zotplus.records.blobs import acquire, introduce, release
+from zotplus.records.objects import ObjectRecord
 from zotplus.records.uploads import COMPLETED, PART, UPLOAD, CompletedRecord, PartRecord, UploadRecord
 from zotplus.services.completion import (
     MAX_PARTS,
-    Chosen,
+    Completion,
+    Prepared,
     assemble,
     check_order,
     choice_digest,
-    choose_parts,
+    prepare_completion,
+    require_upload,
     upload_algorithm,
 )
 from zotplus.services.emptying import remove_upload
@@ -44,7 +47,7 @@ from zotplus.services.values import (
 
 NOTHING_EXPECTED = Expected()
 
-_is_upload_id = re.compile(rf"[0-9a-f]{{{layout.UPLOAD_ID_BYTES}}}").fullmatch
+_ATTEMPTS = 3  # a part that is uploaded again meanwhile, as clients do after a time-out, changes what is completed
 _TIME_DIGITS = 12  # milliseconds in hexadecimal, so that uploads of one key are listed in the order they began
 
 
@@ -87,7 +90,7 @@ class Multipart:
         another checksum than the upload's.
         """
         name = key_bytes(key)
-        upload = await self._store.read(lambda snapshot: _require_upload(snapshot, (bucket, name), upload_id)[1])
+        upload = await self._store.read(lambda snapshot: require_upload(snapshot, (bucket, name), upload_id)[1])
         _check_part(number, upload, source.expected)
         plan = Plan(inline_limit=0, algorithm=upload_algorithm(upload))
         content = await ingest(self._blobs, source, plan)
@@ -109,7 +112,7 @@ class Multipart:
         ``ENTITY_TOO_LARGE``.
         """
         name = key_bytes(key)
-        upload = await self._store.read(lambda snapshot: _require_upload(snapshot, (bucket, name), upload_id)[1])
+        upload = await self._store.read(lambda snapshot: require_upload(snapshot, (bucket, name), upload_id)[1])
         _check_part(number, upload, NOTHING_EXPECTED)
         content = await self._store.read(lambda snapshot: find_copy_source(snapshot, source))
         part = await copied_part(self._blobs, content, upload_algorithm(upload))
@@ -132,56 +135,36 @@ class Multipart:
         ``PART_INVALID``, ``PART_ORDER_INVALID``, ``PART_TOO_SMALL``, ``PRECONDITION_FAILED``, ``ENTITY_TOO_LARGE``,
         ``CHECKSUM_MISMATCH``, ``REQUEST_INVALID``.
         """
-        name, choice = key_bytes(key), choice_digest(parts)
+        request = Completion(
+            bucket=bucket,
+            key=key,
+            name=key_bytes(key),
+            upload_id=upload_id,
+            choices=parts,
+            digest=choice_digest(parts),
+            conditions=conditions,
+        )
         check_order(parts)
-
-        def prepare(snapshot: Snapshot) -> ObjectInfo | tuple[UploadRecord, Chosen]:
-            done = _find_completed(snapshot, (bucket, key), upload_id, choice)
-            if done is not None:
-                return done
-            upload = _require_upload(snapshot, (bucket, name), upload_id)[1]
-            return upload, choose_parts(snapshot, upload_id, parts, upload_algorithm(upload))
-
-        # 1. Choose and sum up in a snapshot: with 10,000 parts that is too long for a transaction.
-        prepared = await self._store.read(prepare)
-        if isinstance(prepared, ObjectInfo):
-            return prepared
-        upload, chosen = prepared
-        record = assemble(upload, chosen, expected, now_ms(self._clock))
-        failpoints.hit("multipart.complete.before_metadata")
-
-        def make_visible(transaction: Transaction) -> ObjectInfo:
-            done = _find_completed(transaction, (bucket, key), upload_id, choice)
-            if done is not None:
-                return done
-            bucket_id, now = _require_upload(transaction, (bucket, name), upload_id)
-            if choose_parts(transaction, upload_id, parts, upload_algorithm(now)) != chosen:
-                raise Problem(errors.PART_INVALID, "A part was replaced while the upload was completed.")
-            acquire(transaction, record.slices)
-            replace_object(transaction, NewObject(place=layout.object_(bucket_id, name), record=record), conditions)
-            place = layout.upload(bucket_id, name, upload_id)
-            remove_upload(transaction, place, record.modified_ms, MAX_PARTS + 1)
-            tombstone = CompletedRecord(
-                bucket_id=bucket_id,
-                key=name,
-                choice=choice,
-                completed_ms=record.modified_ms,
-                object=msgspec.structs.replace(record, slices=()),
-            )
-            transaction.put(layout.completed(upload_id), COMPLETED.encode(tombstone))
-            return object_info(key, record)
-
-        # 2. The object appears, the upload and its parts disappear, and their references move, all together.
-        info = await self._store.write(make_visible)
-        failpoints.hit("multipart.complete.after_metadata")
-        return info
+        for _ in range(_ATTEMPTS):
+            # 1. Choose and sum up in a snapshot: with 10,000 parts that is too long for a transaction.
+            prepared = await self._store.read(lambda snapshot: prepare_completion(snapshot, request))
+            if isinstance(prepared, ObjectInfo):
+                return prepared
+            record = assemble(prepared, expected, now_ms(self._clock))
+            failpoints.hit("multipart.complete.before_metadata")
+            # 2. The object appears, upload and parts disappear, and their references move, all together.
+            info = await self._store.write(_completing(request, prepared, record))
+            failpoints.hit("multipart.complete.after_metadata")
+            if info is not None:
+                return info
+        raise Problem(errors.CONDITIONAL_CONFLICT, "Parts are being replaced while the upload is completed.")
 
     async def abort(self, bucket: str, key: str, upload_id: str) -> None:
         """Drop the upload and its parts."""
         name, removed_ms = key_bytes(key), now_ms(self._clock)
 
         def remove(transaction: Transaction) -> None:
-            bucket_id, _ = _require_upload(transaction, (bucket, name), upload_id)
+            bucket_id, _ = require_upload(transaction, (bucket, name), upload_id)
             remove_upload(transaction, layout.upload(bucket_id, name, upload_id), removed_ms, MAX_PARTS + 1)
 
         await self._store.write(remove)
@@ -193,7 +176,7 @@ class Multipart:
         name = key_bytes(key)
 
         def collect(snapshot: Snapshot) -> tuple[UploadInfo, tuple[PartInfo, ...], bool]:
-            _, upload = _require_upload(snapshot, (bucket, name), upload_id)
+            _, upload = require_upload(snapshot, (bucket, name), upload_id)
             start = layout.part(upload_id, min(max(after, 0), MAX_PARTS) + 1)
             found = list(islice(snapshot.scan(start, layout.after(layout.parts(upload_id))), limit + 1))
             algorithm = upload.checksum_algorithm
@@ -222,7 +205,7 @@ class Multipart:
         failpoints.hit("multipart.part.before_metadata")
 
         def insert(transaction: Transaction) -> None:
-            _require_upload(transaction, address, upload_id)
+            require_upload(transaction, address, upload_id)
             if part.blob is None:
                 acquire(transaction, record.slices)
             else:
@@ -237,27 +220,33 @@ class Multipart:
         return record
 
 
-def _require_upload(snapshot: Snapshot, address: tuple[str, bytes], upload_id: str) -> tuple[bytes, UploadRecord]:
-    """Bucket id and upload. Raises ``BUCKET_NOT_FOUND``, ``UPLOAD_NOT_FOUND``."""
-    bucket, name = address
-    bucket_id = find_bucket(snapshot, bucket).id
-    data = snapshot.get(layout.upload(bucket_id, name, upload_id)) if _is_upload_id(upload_id) else None
-    if data is None:
-        raise Problem(errors.UPLOAD_NOT_FOUND, upload_id=upload_id[:64])
-    return bucket_id, UPLOAD.decode(data)
+def _completing(
+    request: Completion, prepared: Prepared, record: ObjectRecord
+) -> Callable[[Transaction], ObjectInfo | None]:
+    """The change that completes an upload; None from it when the parts are no longer those that were prepared."""
 
+    def make_visible(transaction: Transaction) -> ObjectInfo | None:
+        now = prepare_completion(transaction, request)
+        if isinstance(now, ObjectInfo):
+            return now
+        if now != prepared:
+            return None
+        acquire(transaction, record.slices)
+        place = layout.object_(now.bucket_id, request.name)
+        replace_object(transaction, NewObject(place=place, record=record), request.conditions)
+        upload = layout.upload(now.bucket_id, request.name, request.upload_id)
+        remove_upload(transaction, upload, record.modified_ms, MAX_PARTS + 1)
+        tombstone = CompletedRecord(
+            bucket_id=now.bucket_id,
+            key=request.name,
+            choice=request.digest,
+            completed_ms=record.modified_ms,
+            object=msgspec.structs.replace(record, slices=()),
+        )
+        transaction.put(layout.completed(request.upload_id), COMPLETED.encode(tombstone))
+        return object_info(request.key, record)
 
-def _find_completed(snapshot: Snapshot, address: tuple[str, str], upload_id: str, choice: bytes) -> ObjectInfo | None:
-    """The object that this very upload became by this very list of parts, or None."""
-    bucket, key = address
-    bucket_id = find_bucket(snapshot, bucket).id
-    data = snapshot.get(layout.completed(upload_id)) if _is_upload_id(upload_id) else None
-    if data is None:
-        return None
-    done = COMPLETED.decode(data)
-    if (done.bucket_id, done.key, done.choice) != (bucket_id, key.encode(), choice):
-        return None
-    return object_info(key, done.object)
+    return make_visible
 
 
 def _check_part(number: int, upload: UploadRecord, expected: Expected) -> None:

@@ -1,21 +1,15 @@
 import pytest
 
 from zotplus.domain.errors import Problem
-from zotplus.domain.iam import Need, evaluate, validate
+from zotplus.domain.iam import Allowed, Need, evaluate, validate
 from zotplus.services.roles import Role, everyone_policy, role_policy
 
 PATTERNS = ["*", "s3:*", "s3:releases", "s3:releases/*", "s3:rel-*/app/*", "oci:*", "oci:team/**"]
 
 
 def may(role, pattern, action, resource, **keys):
-    policy = role_policy(Role(role), pattern)
-    return bool(
-        getattr(
-            evaluate((policy,), Need(action, resource, {k.replace("_", ":"): v for k, v in keys.items()})),
-            "policy",
-            None,
-        )
-    )
+    need = Need(action, resource, {key.replace("_", ":"): value for key, value in keys.items()})
+    return isinstance(evaluate((role_policy(Role(role), pattern),), need), Allowed)
 
 
 @pytest.mark.parametrize("role", list(Role))
@@ -72,9 +66,11 @@ def test_a_grant_below_a_prefix_lists_only_that_prefix():
 
 @pytest.mark.parametrize(
     "pattern",
-    ["", "s3", "s3:", "s3:/x", "s3:UPPER", "s3:a b", "oci:", "oci:/x", "oci:Team", "rpm:x", "admin:*", "s3:b/" + "k" * 1025,
-     "s3:b/\0", "s3:" + "b" * 64, "**"],
-)  # fmt: skip
+    [
+        *("", "**", "s3", "rpm:x", "admin:*", "s3:", "s3:/x", "s3:UPPER", "s3:a b", "s3:b/\0"),
+        *("s3:b/" + "k" * 1025, "s3:" + "b" * 64, "oci:", "oci:/x", "oci:Team"),
+    ],
+)
 def test_a_pattern_that_can_match_nothing_is_refused(pattern):
     with pytest.raises(Problem) as raised:
         role_policy(Role.READER, pattern)
