@@ -17,8 +17,8 @@ from zotplus.adapters.zot.discovery import connect
 from zotplus.gateway.head import Listener, RequestHead
 from zotplus.gateway.pipeline import FaceOf, Pipeline
 from zotplus.gateway.route import Face
-from zotplus.gateway.server import Server, ServerLimits
-from zotplus.gateway.wire import Wire
+from zotplus.gateway.transport.server import Server, ServerLimits
+from zotplus.gateway.transport.wire import Wire
 from zotplus.ports.blobs import Blobs
 from zotplus.ports.keyvalue import KeyValue
 from zotplus.ports.sealing import Sealing

@@ -1,7 +1,7 @@
 """The way of a request, as one function: parse, authenticate, authorise, handle, render.
 
 Every listener and every protocol comes through ``Pipeline.respond``; there is no second set of rules. What wraps it
-(request id, access log, metrics, span, the bytes on the wire) is in ``gateway/server.py``.
+(request id, access log, metrics, span, the bytes on the wire) is in ``gateway/transport/server.py``.
 """
 
 import random

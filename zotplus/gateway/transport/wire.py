@@ -14,8 +14,8 @@ from aiohttp import web
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.gateway.reply import BlobSlice, Relayed, Reply, Stored, Streamed
-from zotplus.gateway.stored import StoredPump, VerifiedBlocks
-from zotplus.gateway.transfer import SplicePump, TransferBrokenError, Transfers
+from zotplus.gateway.transport.stored import StoredPump, VerifiedBlocks
+from zotplus.gateway.transport.transfer import SplicePump, TransferBrokenError, Transfers
 from zotplus.ports.blobs import Blobs, SupportsLocalPath
 
 _FORBIDDEN_IN_HEADERS = re.compile(r"[\r\n\0]")
@@ -237,7 +237,7 @@ def _plain_socket(request: web.BaseRequest) -> socket.socket | None:
 
 
 async def _verified_chunks(blobs: Blobs, slices: tuple[BlobSlice, ...]) -> AsyncIterator[bytes]:
-    from zotplus.gateway.verified import verified_chunks  # noqa: PLC0415 - only without sendfile
+    from zotplus.gateway.transport.verified import verified_chunks  # noqa: PLC0415 - only without sendfile
 
     for piece in slices:
         async for data in verified_chunks(blobs, piece):

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from zotplus.gateway.transfer import HeadPump, Progress, SplicePump, TransferBrokenError, Transfers
+from zotplus.gateway.transport.transfer import HeadPump, Progress, SplicePump, TransferBrokenError, Transfers
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from zotplus.domain import errors
 from zotplus.domain.chunk_sums import BLOCK_SIZE, ChunkSums
 from zotplus.domain.errors import Problem
 from zotplus.gateway.reply import BlobSlice
-from zotplus.gateway.transfer import SPLICE_BYTES, HeadPump, Progress, wait_briefly
+from zotplus.gateway.transport.transfer import SPLICE_BYTES, HeadPump, Progress, wait_briefly
 
 REMEMBERED_FILES = 4096
 RECHECK_SECONDS = 24 * 3600.0

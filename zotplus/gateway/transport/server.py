@@ -14,13 +14,13 @@ from multidict import CIMultiDictProxy
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
-from zotplus.gateway.connection import READ_BUFFER_BYTES, ConnectionBody, GatewayProtocol, GatewayServer
 from zotplus.gateway.context import Context
 from zotplus.gateway.head import Listener, RequestHead
 from zotplus.gateway.pipeline import Pipeline
 from zotplus.gateway.reply import Reply
-from zotplus.gateway.transfer import TransferBrokenError
-from zotplus.gateway.wire import Wire
+from zotplus.gateway.transport.connection import READ_BUFFER_BYTES, ConnectionBody, GatewayProtocol, GatewayServer
+from zotplus.gateway.transport.transfer import TransferBrokenError
+from zotplus.gateway.transport.wire import Wire
 from zotplus.ports.telemetry import Finished, Telemetry
 
 log = structlog.get_logger("zotplus.server")
