@@ -101,7 +101,7 @@ class Gateway:
 
 @pytest.fixture
 async def gateway() -> Gateway:
-    """Users ``writer`` (publisher of team/**), ``reader`` of team/**, ``stranger`` without grants; ``public/**`` is public."""
+    """``writer`` publishes team/**, ``reader`` reads it, ``stranger`` may nothing; ``public/**`` is public."""
     store, sealing = KeyValueMemory(), AeadSealing([bytes(32)])
     access = Access(store, sealing)
     tokens = RegistryTokens(store, sealing, JoseSigner(), access, RegistryTokenSettings())

@@ -1,4 +1,4 @@
-"""A registry in memory behind the ``Upstream`` port: enough of the distribution API, and a record of what it was asked."""
+"""A registry in memory behind the ``Upstream`` port: a little of the distribution API, and a record of requests."""
 
 import hashlib
 import json

@@ -64,9 +64,22 @@ async def test_a_star_asks_for_all_actions(gateway):
 
 @pytest.mark.parametrize(
     "scope",
-    ["", "x", "repository", "repository:team/app", "repository:host:5000/team/app:pull", "repository:../x:pull", "repository:Team:pull",
-     "plugin:a:pull", "repository:team/app:", "repository:team/app:read", "registry:other:*", ":::", "repository::pull"],
-)  # fmt: skip
+    [
+        "",
+        "x",
+        "repository",
+        "repository:team/app",
+        "repository:host:5000/team/app:pull",
+        "repository:../x:pull",
+        "repository:Team:pull",
+        "plugin:a:pull",
+        "repository:team/app:",
+        "repository:team/app:read",
+        "registry:other:*",
+        ":::",
+        "repository::pull",
+    ],
+)
 async def test_scopes_that_mean_nothing_here_give_an_empty_token(gateway, scope):
     assert claims_of(await gateway.token(scope, "writer"))["access"] == []
 
@@ -278,10 +291,23 @@ async def test_cve_2025_24976_a_token_cannot_bring_its_own_key(gateway, name):
 
 @pytest.mark.parametrize(
     "token",
-    ["", "a", "a.b", "..", "a.b.c.d", "e30.e30.e30", encoded(b"[]") + ".e30.x", encoded(b"[" * 5000) + ".e30.x", "\u00e9.b.c",
-     encoded({"alg": "ES256"}) + ".e30.x", encoded({"alg": "ES256", "kid": 5}) + ".e30.x", "x" * 9000 + ".b.c",
-     encoded({"alg": ["ES256"], "kid": "a"}) + ".e30.x", encoded(b'{"alg":"ES256"') + ".a.b"],
-)  # fmt: skip
+    [
+        "",
+        "a",
+        "a.b",
+        "..",
+        "a.b.c.d",
+        "e30.e30.e30",
+        encoded(b"[]") + ".e30.x",
+        encoded(b"[" * 5000) + ".e30.x",
+        "\u00e9.b.c",
+        encoded({"alg": "ES256"}) + ".e30.x",
+        encoded({"alg": "ES256", "kid": 5}) + ".e30.x",
+        "x" * 9000 + ".b.c",
+        encoded({"alg": ["ES256"], "kid": "a"}) + ".e30.x",
+        encoded(b'{"alg":"ES256"') + ".a.b",
+    ],
+)
 async def test_what_is_no_token_is_refused(gateway, token):
     await gateway.token()
     assert not await works(gateway, token)

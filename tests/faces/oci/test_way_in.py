@@ -64,6 +64,8 @@ async def test_an_anonymous_token_for_private_content_is_challenged_to_log_in(ga
     ("method", "target", "scope"),
     [
         ("GET", "/v2/team/app/manifests/latest", "repository:team/app:pull"),
+        ("GET", f"/v2/team/app/blobs/sha256:{'a' * 64}", "repository:team/app:pull"),
+        ("HEAD", f"/v2/team/app/blobs/sha256:{'a' * 64}", "repository:team/app:pull,push"),
         ("PUT", "/v2/team/app/manifests/latest", "repository:team/app:pull,push"),
         ("POST", "/v2/team/app/blobs/uploads/", "repository:team/app:pull,push"),
         ("DELETE", "/v2/team/app/manifests/latest", "repository:team/app:delete"),

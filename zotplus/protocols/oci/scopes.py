@@ -6,7 +6,7 @@ Spec: https://distribution.github.io/distribution/spec/auth/scope/.
 from collections.abc import Iterable
 
 from zotplus.domain import errors, names
-from zotplus.domain.actions import OCI_CATALOG
+from zotplus.domain.actions import OCI_CATALOG, OCI_PUSH
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.domain.principals import Principal
@@ -56,7 +56,9 @@ def scopes_for(route: Route, operation: Operation) -> tuple[Scope, ...]:
         return (CATALOG,)
     if not isinstance(operation, Forwarded) or route.action is None:
         return ()
-    own = Scope("repository", operation.address.repository, SCOPE_ACTIONS[route.action.name])
+    # a push begins with the HEAD of a blob, and some clients keep the first token that they got
+    hint = OCI_PUSH.name if route.name == "HeadBlob" else route.action.name
+    own = Scope("repository", operation.address.repository, SCOPE_ACTIONS[hint])
     if isinstance(operation, BeginUpload) and operation.source:
         return (own, Scope("repository", operation.source, ("pull",)))
     return (own,)
