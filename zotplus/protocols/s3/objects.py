@@ -149,8 +149,7 @@ async def get_object(context: Context, operation: ReadObject) -> Reply:
         operation, content, place = await _fetch(context, operation)
     except Problem as problem:
         return await _refused(context, operation, problem)
-    reply = _read_reply(context, operation, content.info, place)
-    return msgspec.structs.replace(reply, body=_body(content))
+    return _read_reply(context, operation, content.info, place, _body(content))
 
 
 async def _fetch(context: Context, operation: ReadObject) -> tuple[ReadObject, ObjectContent, tuple[int, int]]:
@@ -179,7 +178,7 @@ async def head_object(context: Context, operation: ReadObject) -> Reply:
     except Problem as problem:
         return await _refused(context, operation, problem)
     place = (0, info.size) if operation.wanted is None else ranges.resolve(operation.wanted, info.size)
-    return _read_reply(context, operation, info, place)
+    return _read_reply(context, operation, info, place, b"")
 
 
 def _check_overrides(context: Context, operation: ReadObject) -> None:
@@ -207,7 +206,9 @@ async def _refused(context: Context, operation: ReadObject, problem: Problem) ->
     raise problem
 
 
-def _read_reply(context: Context, operation: ReadObject, info: ObjectInfo, place: tuple[int, int]) -> Reply:
+def _read_reply(
+    context: Context, operation: ReadObject, info: ObjectInfo, place: tuple[int, int], body: bytes | Stored
+) -> Reply:
     if operation.part is not None:
         _check_part(operation.part, info)
     start, length = place
@@ -221,7 +222,7 @@ def _read_reply(context: Context, operation: ReadObject, info: ObjectInfo, place
     elif operation.with_checksum:
         headers.extend(checksum_headers(info.checksum))
     headers.append(("Content-Length", str(length)))
-    return Reply(status=status, headers=tuple(headers))
+    return Reply(status=status, headers=tuple(headers), body=body)
 
 
 def _check_part(part: int, info: ObjectInfo) -> None:
