@@ -6,6 +6,7 @@ which alone knows the encoding that the client asked for.
 """
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from xml.sax.saxutils import escape
 
 import msgspec
@@ -25,7 +26,12 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 def format_listing_date(modified_ms: int) -> str:
     """``modified_ms`` as listings write it: ``2026-01-31T23:59:59.000Z``."""
     seconds, milliseconds = divmod(modified_ms, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03}Z"
+    return f"{_format_seconds(seconds)}.{milliseconds:03}Z"
+
+
+@lru_cache(maxsize=16)  # many objects are written in the same second
+def _format_seconds(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def render_fragment(listed: Listed) -> bytes:

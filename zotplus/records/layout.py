@@ -78,11 +78,6 @@ def uploads(bucket_id: bytes) -> bytes:
     return UPLOADS + bucket_id
 
 
-def uploads_of_key(bucket_id: bytes, key: bytes) -> bytes:
-    """What the unfinished uploads of one object key begin with."""
-    return UPLOADS + bucket_id + key + _SEPARATOR
-
-
 def upload(bucket_id: bytes, key: bytes, upload_id: str) -> bytes:
     """An unfinished upload; ordered by object key, then upload id."""
     return UPLOADS + bucket_id + key + _SEPARATOR + upload_id.encode()

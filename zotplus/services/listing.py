@@ -16,14 +16,15 @@ _NAME = layout.OBJECT_KEY_OFFSET
 def list_objects(snapshot: Snapshot, bucket_id: bytes, query: ListQuery) -> Listing:
     """One page of objects and common prefixes. ``limit`` 0 gives an empty last page, as Amazon does."""
     prefix, delimiter, marker = wire(query.prefix), wire(query.delimiter), wire(query.after)
-    wanted = Walk(
-        base=layout.objects(bucket_id),
-        prefix=prefix,
-        delimiter=delimiter,
-        resume=resume_after(prefix, delimiter, marker),
-    )
-    found = islice(walk(snapshot, wanted, _object_name), query.limit + 1)
-    items = [_item(one) for one in found] if query.limit > 0 else []
+    base, resume = layout.objects(bucket_id), resume_after(prefix, delimiter, marker)
+    items: list[ListEntry | str] = []
+    if query.limit > 0 and delimiter:
+        wanted = Walk(base=base, prefix=prefix, delimiter=delimiter, resume=resume)
+        items = [_item(one) for one in islice(walk(snapshot, wanted, _object_name), query.limit + 1)]
+    elif query.limit > 0 and resume.startswith(prefix):
+        # Without a delimiter nothing is rolled up, and a thousand entries are worth a loop of their own.
+        found = islice(snapshot.scan(base + resume, layout.after(base + prefix)), query.limit + 1)
+        items = [ListEntry(key[_NAME:].decode(), fragment_of(value)) for key, value in found]
     if len(items) <= query.limit:
         return Listing(items=tuple(items))
     items.pop()

@@ -55,7 +55,7 @@ async def test_a_second_backup_copies_only_what_is_new(backups, objects, content
 
 
 async def test_what_is_deleted_while_a_backup_runs_is_still_in_it(
-    store, blobs, target, objects, tmp_path, content, monkeypatch
+    *, store, blobs, target, objects, tmp_path, content, monkeypatch
 ):
     """After the metadata copy everything is deleted and the collector runs, hours ahead."""
     real = store.backup

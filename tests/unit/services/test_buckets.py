@@ -69,7 +69,7 @@ async def fill(objects, multipart, content, bucket):
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 5, 7, 8, 25, 1000])
 async def test_a_purge_empties_the_bucket_in_batches_and_releases_all(
-    monkeypatch, buckets, objects, multipart, content, counts, store, batch
+    *, monkeypatch, buckets, objects, multipart, content, counts, store, batch
 ):
     monkeypatch.setattr(emptying, "BATCH", batch)
     await buckets.create("one", "ada")

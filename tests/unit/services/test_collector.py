@@ -85,7 +85,7 @@ async def test_leftovers_of_uploads_are_swept(collector, blobs):
 
 
 async def test_equal_content_put_again_between_record_and_blob_is_kept(
-    collector, put, objects, blobs, content, monkeypatch
+    *, collector, put, objects, blobs, content, monkeypatch
 ):
     await put()
     await objects.delete("box", "k")
@@ -106,7 +106,9 @@ async def test_equal_content_put_again_between_record_and_blob_is_kept(
     assert await content.read(found) == DATA
 
 
-async def test_a_reference_that_came_back_saves_the_record(collector, put, objects, blobs, counts, store, monkeypatch):
+async def test_a_reference_that_came_back_saves_the_record(
+    *, collector, put, objects, blobs, counts, store, monkeypatch
+):
     await put()
     await objects.delete("box", "k")
     real = type(store).write
@@ -140,7 +142,9 @@ class Ticks:
 GRACE_TURNS = 40  # an upload's record follows its blob within fewer turns of the loop
 
 
-async def test_puts_and_deletes_of_equal_content_race_the_collector(store, blobs, content, counts, bucket, monkeypatch):
+async def test_puts_and_deletes_of_equal_content_race_the_collector(
+    *, store, blobs, content, counts, bucket, monkeypatch
+):
     ticks = Ticks()
     monkeypatch.setattr("zotplus.adapters.blobs_memory.store.time", ticks)
     objects = Objects(store, blobs, inline_limit=100, clock=ticks.time)
@@ -194,7 +198,7 @@ async def test_a_hold_that_was_never_released_goes(collector, store):
     assert await keys(store) == []
 
 
-async def test_tombstones_go_after_a_day(collector, multipart, content, bucket, store, monkeypatch):
+async def test_tombstones_go_after_a_day(*, collector, multipart, content, bucket, store, monkeypatch):
     monkeypatch.setattr(module, "BATCH", 2)
 
     async def complete():

@@ -72,6 +72,7 @@ async def test_parts_become_one_object_without_moving_bytes(upload, objects, con
     assert (made.size, made.parts) == (len(whole), 3)
     assert await everything(objects, content) == whole
     assert await everything(objects, content, FromTo(first=1020, last=2055)) == whole[1020:2056]
+    assert await everything(objects, content, FromTo(first=1030, last=1040)) == whole[1030:1041]
     assert blobs.blobs == stored
     assert list((await counts()).values()) == [1, 1, 1]
     assert await objects.head("box", "k") == made
@@ -309,7 +310,7 @@ async def test_uploads_of_a_key_are_listed_in_the_order_they_began(multipart, bu
 
 
 @pytest.mark.parametrize("size", [50, 5000])
-async def test_a_part_may_be_copied_from_an_object(upload, multipart, objects, content, counts, size):
+async def test_a_part_may_be_copied_from_an_object(*, upload, multipart, objects, content, counts, size):
     data = bytes(range(250)) * 20
     await objects.put("box", "source", content.source(data[:size]), Attributes(), UNCONDITIONAL_WRITE)
     parts = [await upload.put(1, PART)]

@@ -65,7 +65,7 @@ async def test_attributes_are_kept(put, objects):
 
 @pytest.mark.parametrize("data", [SMALL, LARGE])
 @pytest.mark.parametrize(("wanted", "start", "length"), [(FromTo(first=2, last=5), 2, 4), (Suffix(length=3), None, 3)])
-async def test_a_range_is_cut_out(put, read, data, wanted, start, length):
+async def test_a_range_is_cut_out(*, put, read, data, wanted, start, length):
     await put("k", data)
     start = len(data) - length if start is None else start
     assert await read("k", wanted) == (data[start : start + length], (start, length))
@@ -108,7 +108,7 @@ WRONG = [
 
 @pytest.mark.parametrize("data", [SMALL, LARGE])
 @pytest.mark.parametrize(("expected", "code"), WRONG)
-async def test_content_that_is_not_as_announced_changes_nothing(put, read, blobs, counts, data, expected, code):
+async def test_content_that_is_not_as_announced_changes_nothing(*, put, read, blobs, counts, data, expected, code):
     await put("k", b"old")
     assert await refused(put("k", data, pieces=7, **expected)) == code
     assert await read("k") == (b"old", (0, 3))
@@ -285,7 +285,7 @@ async def test_reads_are_conditional(put, objects):
 
 
 @pytest.mark.parametrize("data", [SMALL, LARGE])
-async def test_a_copy_moves_no_bytes(put, read, objects, blobs, counts, data):
+async def test_a_copy_moves_no_bytes(*, put, read, objects, blobs, counts, data):
     source = await put("a", data, attributes=Attributes(metadata={"x": "1"}))
     stored = dict(blobs.blobs)
     copied = await objects.copy(("box", "a"), ("box", "b"), None, ReadConditions())
