@@ -43,7 +43,7 @@ class Gateway:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._servers = servers(settings, parts)
+        self._servers = self.run(self._made())
         ports = {}
         for listener in Listener:
             listening = socket.create_server(("127.0.0.1", 0))
@@ -55,6 +55,9 @@ class Gateway:
         self.port, self.s3_port = ports[Listener.MAIN], ports[Listener.S3]
         self.access_key, self.secret = ADMIN
         self.run(self.services.access.ensure_administrator(*ADMIN))
+
+    async def _made(self):
+        return servers(self.settings, self.parts)
 
     def run(self, coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)

@@ -17,3 +17,21 @@ class RequestBody(Protocol):
     async def read(self, limit: int) -> bytes:
         """The whole content. Raises ``BODY_TOO_LARGE`` above ``limit`` bytes, and as ``chunks``."""
         ...
+
+
+class NoBody:
+    """The body of a request that has none."""
+
+    length: int | None = 0
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Nothing."""
+        for nothing in ():
+            yield nothing
+
+    async def read(self, limit: int) -> bytes:  # noqa: ARG002 - nothing is never too much
+        """Nothing."""
+        return b""
+
+
+NO_BODY = NoBody()

@@ -1,14 +1,18 @@
 """The server's side of a connection: aiohttp's parser with limits of its own, and request bodies as bounded streams."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from http import HTTPStatus
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
+from multidict import CIMultiDict
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
+from zotplus.gateway.reply import Reply
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -57,17 +61,26 @@ class GatewayProtocol(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """What aiohttp's parser refuses, it refuses here: one line, no traceback, and the connection closes."""
-        del request, exc
-        phrase = HTTPStatus(status).phrase if status != HTTPStatus.INTERNAL_SERVER_ERROR else "Internal Server Error"
-        detail = (message or phrase).splitlines()[0][:200]
-        response = web.Response(status=status, text=f"{detail}\n", headers={"Server": "zotplus"})
+        """What aiohttp's parser refuses, in the wire form of the face that listens here; the connection closes."""
+        del request, status, exc
+        manager = self._manager
+        if not isinstance(manager, GatewayServer):
+            raise ConnectionError("the server is gone")
+        detail = next(iter((message or "").splitlines()), "")[:200]
+        reply = manager.refuse_unread(detail or "The request's head cannot be read.")
+        body = reply.body if isinstance(reply.body, bytes) else b""
+        response = web.Response(status=reply.status, headers=CIMultiDict(reply.headers), body=body)
+        response.headers["Server"] = "zotplus"
         response.force_close()
         return response
 
 
 class GatewayServer(web.Server):
-    """aiohttp's low-level server with our connections."""
+    """aiohttp's low-level server with our connections; ``refuse_unread`` answers what its parser cannot read."""
+
+    def __init__(self, handler: Handler, refuse_unread: Callable[[str], Reply], **limits: Any) -> None:
+        super().__init__(handler, access_log=None, auto_decompress=False, read_bufsize=READ_BUFFER_BYTES, **limits)
+        self.refuse_unread = refuse_unread
 
     def __call__(self) -> RequestHandler:
         """A handler for a new connection."""

@@ -10,15 +10,16 @@ from collections.abc import Sequence
 import msgspec
 import structlog
 from aiohttp import web
-from multidict import CIMultiDictProxy
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
+from zotplus.gateway.bodies import NO_BODY
 from zotplus.gateway.context import Context
 from zotplus.gateway.head import Listener, RequestHead
 from zotplus.gateway.pipeline import Pipeline
 from zotplus.gateway.reply import Reply
-from zotplus.gateway.transport.connection import READ_BUFFER_BYTES, ConnectionBody, GatewayProtocol, GatewayServer
+from zotplus.gateway.transport.connection import ConnectionBody, GatewayProtocol, GatewayServer
 from zotplus.gateway.transport.transfer import TransferBrokenError
 from zotplus.gateway.transport.wire import Wire
 from zotplus.ports.telemetry import Finished, Telemetry
@@ -77,13 +78,11 @@ class Server:
         self._server: asyncio.Server | None = None
         self._protocols = GatewayServer(
             self._handle,  # type: ignore[arg-type] # _Sent is a response by its three attributes
-            access_log=None,
-            auto_decompress=False,
+            self._refuse_unread,
             keepalive_timeout=limits.keepalive_seconds,
             lingering_time=limits.linger_seconds,
             max_line_size=limits.line_bytes,
             max_field_size=limits.line_bytes,
-            read_bufsize=READ_BUFFER_BYTES,
         )
         self._running = 0
         self._idle = asyncio.Event()
@@ -113,6 +112,21 @@ class Server:
         if self._sweeper is not None:
             self._sweeper.cancel()
         await self._protocols.shutdown(1.0)
+
+    def _refuse_unread(self, detail: str) -> Reply:
+        """The answer to a head that aiohttp cannot parse: nothing is known but the listener, and so the face."""
+        head = RequestHead(
+            method="GET",
+            raw_path="/",
+            raw_query="",
+            headers=CIMultiDictProxy(CIMultiDict()),
+            peer="",
+            scheme="http",
+            host="",
+            listener=self._listener,
+        )
+        context = self._pipeline.open(head, NO_BODY)
+        return _stamped(self._pipeline.refuse(context, Problem(errors.REQUEST_INVALID, detail)), context)
 
     async def _handle(self, request: web.BaseRequest) -> _Sent:
         self._running += 1
