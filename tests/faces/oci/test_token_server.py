@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 import pytest
+from joserfc import jwt
 
 from zotplus.adapters.jose.tokens import JoseSigner
 from zotplus.adapters.sealing_aead.sealing import AeadSealing
@@ -340,3 +341,14 @@ async def test_a_robot_logs_in_with_its_name(gateway):
     header = gateway.basic("robot:ci", made.secret)
     answer = await gateway.ask("GET", "/auth/token", headers=[header])
     assert claims_of(answer.json["token"])["sub"] == "robot:ci"
+
+
+@pytest.mark.parametrize("name", ["jku", "x5u", "cty"])
+async def test_cve_2025_24976_even_a_good_signature_does_not_excuse_a_key_in_the_header(gateway, name):
+    claims = claims_of(await gateway.token())
+    ((key_id, pem),) = gateway.tokens._keys.items()
+    header = {"alg": "ES256", "kid": key_id, name: "https://evil.test/keys"}
+    token = jwt.encode(header, claims, JoseSigner()._key(pem), algorithms=["ES256"])
+    assert not await works(gateway, token)
+    del header[name]
+    assert await works(gateway, jwt.encode(header, claims, JoseSigner()._key(pem), algorithms=["ES256"]))
