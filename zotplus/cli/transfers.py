@@ -9,15 +9,15 @@ import click
 import msgspec
 
 from zotplus.cli import faults
+from zotplus.cli.content.copies import Copier
+from zotplus.cli.content.downloads import Downloader, safe_path
+from zotplus.cli.content.parallel import for_each
+from zotplus.cli.content.progress import Meter
+from zotplus.cli.content.uploads import DEFAULT_PART, MEBIBYTE, Stored, Uploader, UploadPlan
 from zotplus.cli.options import Command, Remote, Server, json_option, remote_options
 from zotplus.cli.output import describe, emit_json, explain, human_size, printable
 from zotplus.cli.remote import addresses
 from zotplus.cli.remote.addresses import Address
-from zotplus.cli.remote.copies import Copier
-from zotplus.cli.remote.downloads import Downloader, safe_path
-from zotplus.cli.remote.parallel import for_each
-from zotplus.cli.remote.progress import Meter
-from zotplus.cli.remote.uploads import DEFAULT_PART, MEBIBYTE, Stored, Uploader, UploadPlan
 from zotplus.domain import errors
 from zotplus.domain.errors import FaultType, Problem
 

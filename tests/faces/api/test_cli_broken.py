@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from zotplus.cli.remote.downloads import part_path
+from zotplus.cli.content.downloads import part_path
 
 SIZE = 6_000_000
 

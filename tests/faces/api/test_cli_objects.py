@@ -5,7 +5,7 @@ import urllib.request
 
 import pytest
 
-from zotplus.cli.remote.downloads import part_path
+from zotplus.cli.content.downloads import part_path
 from zotplus.domain.conditions import WriteConditions
 from zotplus.services.values import Attributes, Source
 

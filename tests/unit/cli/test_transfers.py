@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zotplus.cli import faults
+from zotplus.cli.content.downloads import part_path, safe_path
+from zotplus.cli.content.integrity import Announced, announced, blocks, check, sums
+from zotplus.cli.content.parallel import for_each, gather_bounded
+from zotplus.cli.content.progress import Meter
+from zotplus.cli.content.uploads import MOST_PARTS, SMALLEST_PART, guess_type, split
 from zotplus.cli.remote import addresses, s3_xml
 from zotplus.cli.remote.addresses import Address
 from zotplus.cli.remote.connection import Answer, is_transient
-from zotplus.cli.remote.downloads import part_path, safe_path
-from zotplus.cli.remote.integrity import Announced, announced, blocks, check, sums
-from zotplus.cli.remote.parallel import for_each, gather_bounded
-from zotplus.cli.remote.progress import Meter
-from zotplus.cli.remote.uploads import MOST_PARTS, SMALLEST_PART, guess_type, split
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.protocols.s3.wire_errors import WIRE

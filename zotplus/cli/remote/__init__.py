@@ -1,1 +1,1 @@
-"""The client side: where the server is and who asks, its two protocols, and the transfers that they carry."""
+"""The client side: where the server is, who asks, and its two protocols."""

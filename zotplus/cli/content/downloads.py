@@ -6,12 +6,12 @@ from hashlib import sha256
 from pathlib import Path
 
 from zotplus.cli import faults
+from zotplus.cli.content.integrity import Announced, announced, check
+from zotplus.cli.content.progress import Progress
+from zotplus.cli.content.uploads import Stored
 from zotplus.cli.remote.addresses import Address
 from zotplus.cli.remote.connection import ATTEMPTS, is_transient, pause
-from zotplus.cli.remote.integrity import Announced, announced, check
-from zotplus.cli.remote.progress import Progress
 from zotplus.cli.remote.s3 import S3, Call
-from zotplus.cli.remote.uploads import Stored
 from zotplus.domain.errors import Problem
 
 # NAME_MAX of Linux's file systems is 255 bytes; the ending below takes 22 of them.

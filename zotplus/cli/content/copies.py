@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Mapping
 
+from zotplus.cli.content.integrity import announced
+from zotplus.cli.content.parallel import gather_bounded
+from zotplus.cli.content.progress import Progress
+from zotplus.cli.content.uploads import Run, Stored, UploadPlan, abort, split
 from zotplus.cli.remote import s3_xml
 from zotplus.cli.remote.addresses import Address
 from zotplus.cli.remote.connection import Answer
-from zotplus.cli.remote.integrity import announced
-from zotplus.cli.remote.parallel import gather_bounded
-from zotplus.cli.remote.progress import Progress
 from zotplus.cli.remote.s3 import S3, Call, payload_of
-from zotplus.cli.remote.uploads import Run, Stored, UploadPlan, abort, split
 from zotplus.domain.percent import encode
 
 # Amazon S3 API Reference, CopyObject: "up to 5 GB in size in a single atomic action"; above it, parts.

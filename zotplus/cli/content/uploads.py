@@ -11,11 +11,11 @@ from pathlib import Path
 import msgspec
 
 from zotplus.cli import faults
+from zotplus.cli.content.integrity import blocks, sums
+from zotplus.cli.content.parallel import gather_bounded
+from zotplus.cli.content.progress import Progress
 from zotplus.cli.remote import s3_xml
 from zotplus.cli.remote.addresses import Address
-from zotplus.cli.remote.integrity import blocks, sums
-from zotplus.cli.remote.parallel import gather_bounded
-from zotplus.cli.remote.progress import Progress
 from zotplus.cli.remote.s3 import S3, Call, Payload, payload_of
 from zotplus.domain.errors import Problem
 

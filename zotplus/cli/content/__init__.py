@@ -1,0 +1,1 @@
+"""Content on its way: files into objects, objects into files, objects into objects, with what all three share."""
