@@ -94,7 +94,9 @@ def services(settings: Settings, parts: Engines) -> Services:
         buckets=Buckets(store, settings.s3.region),
         objects=Objects(store, blobs, inline_limit=settings.s3.inline_limit),
         multipart=Multipart(store, blobs),
-        collector=Collector(store, blobs, grace=settings.collector.grace),
+        collector=Collector(
+            store, blobs, grace=settings.collector.grace, upload_expiry=settings.collector.upload_expiry
+        ),
         scrub=Scrub(store, blobs),
         backup=partial(_backup, parts),
     )

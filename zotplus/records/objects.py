@@ -2,10 +2,11 @@
 
 ::
 
-    marker: 2 | fragment length: 2 | fragment | metadata length: 4 | metadata (MessagePack) | inline content
+    marker: 2 | fragment length: 2 | sum: 4 | fragment | metadata length: 4 | metadata (MessagePack) | inline content
 
 The fragment is the object's ready piece of a listing (``domain/listing.py``). Content up to the inline limit follows
-the metadata; larger content is in blobs that the metadata's slices name. Numbers are big-endian.
+the metadata; larger content is in blobs that the metadata's slices name. The sum is the CRC-32C of all behind it: LMDB
+has none of its own, and a damaged record must not be taken for an object. Numbers are big-endian.
 """
 
 import struct
@@ -14,9 +15,10 @@ from collections.abc import Callable
 import msgspec
 
 from zotplus.domain import errors
+from zotplus.domain.crc import CRC32C
 from zotplus.domain.errors import Problem
 
-_HEAD = struct.Struct(">2sH")
+_HEAD = struct.Struct(">2sHI")
 _LENGTH = struct.Struct(">I")
 _MARKER = b"O\x01"
 
@@ -60,15 +62,19 @@ _OLDER: dict[bytes, Callable[[bytes], ObjectRecord]] = {}
 def encode_object(record: ObjectRecord, fragment: bytes, inline: bytes = b"") -> bytes:
     """The stored form. ``inline`` is the whole content of an object without slices, else empty."""
     metadata = _ENCODER.encode(record)
-    return b"".join(
-        (_HEAD.pack(_MARKER, len(fragment)), fragment, _LENGTH.pack(len(metadata)), metadata, inline),
-    )
+    rest = b"".join((fragment, _LENGTH.pack(len(metadata)), metadata, inline))
+    return _HEAD.pack(_MARKER, len(fragment), CRC32C.run(rest, 0)) + rest
 
 
 def decode_object(data: bytes) -> tuple[ObjectRecord, bytes]:
-    """The record and its inline content (empty where the content is in blobs). Raises ``STORAGE_FAILED``."""
+    """The record and its inline content (empty where the content is in blobs).
+
+    Raises ``BLOB_CORRUPT`` when the bytes are not those that were stored, ``STORAGE_FAILED`` for an unknown shape.
+    """
     try:
-        marker, fragment_length = _HEAD.unpack_from(data)
+        marker, fragment_length, expected = _HEAD.unpack_from(data)
+        if CRC32C.run(memoryview(data)[_HEAD.size :], 0) != expected:
+            raise Problem(errors.BLOB_CORRUPT, "An object's record is damaged.")
         start = _HEAD.size + fragment_length
         (length,) = _LENGTH.unpack_from(data, start)
         end = start + _LENGTH.size + length

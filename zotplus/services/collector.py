@@ -8,6 +8,7 @@ the walk over the stored blobs finds.
 """
 
 import time
+from functools import partial
 from itertools import islice
 
 import msgspec
@@ -16,10 +17,12 @@ from zotplus.ports.blobs import BlobInfo, Blobs
 from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
 from zotplus.records import layout
 from zotplus.records.blobs import HOLD, find_reference, forget, holds_end_ms
-from zotplus.records.uploads import COMPLETED
-from zotplus.services.emptying import empty_bucket
+from zotplus.records.uploads import COMPLETED, UPLOAD
+from zotplus.services.completion import MAX_PARTS
+from zotplus.services.emptying import empty_bucket, remove_upload
 from zotplus.services.ingest import ASSURED_SECONDS
 from zotplus.services.lookups import milliseconds
+from zotplus.services.references import pages
 
 GRACE_SECONDS = 3600.0
 """How long a blob without references stays: reads that began before its object went finish within it."""
@@ -27,6 +30,8 @@ LEAST_GRACE_SECONDS = 10 * ASSURED_SECONDS
 """Ten times what an upload may take from its blob to its reference without looking again."""
 TOMBSTONE_SECONDS = 86_400.0
 """How long a completed upload can be completed again; SDKs give up retrying after minutes."""
+UPLOAD_EXPIRY_SECONDS = 7 * 86_400.0
+"""How long an unfinished upload is kept; a week is what Amazon suggests for its lifecycle rule."""
 BATCH = 500
 """Records that one transaction takes, so that other writers are not kept waiting."""
 
@@ -40,6 +45,7 @@ class Collected(msgspec.Struct, kw_only=True):
     blobs: int = 0
     orphans: int = 0
     tombstones: int = 0
+    expired_uploads: int = 0
     purged_objects: int = 0
     leftovers: int = 0
     held: bool = False
@@ -48,12 +54,20 @@ class Collected(msgspec.Struct, kw_only=True):
 class Collector:
     """Collection over both ports. It may run in any number of processes at once, best in one."""
 
-    def __init__(self, store: KeyValue, blobs: Blobs, *, grace: float = GRACE_SECONDS) -> None:
+    def __init__(
+        self,
+        store: KeyValue,
+        blobs: Blobs,
+        *,
+        grace: float = GRACE_SECONDS,
+        upload_expiry: float = UPLOAD_EXPIRY_SECONDS,
+    ) -> None:
         if grace < LEAST_GRACE_SECONDS:
             raise ValueError(f"the grace period is at least {LEAST_GRACE_SECONDS:.0f} seconds")
         self._store = store
         self._blobs = blobs
         self._grace = grace
+        self._upload_expiry = upload_expiry
 
     async def run(self, now: float | None = None) -> Collected:
         """Remove what was useless for longer than the grace period at ``now`` (seconds since the epoch).
@@ -63,6 +77,7 @@ class Collector:
         now = time.time() if now is None else now
         collected = Collected()
         await self._empty_purged_buckets(now, collected)
+        await self._expire_uploads(now, collected)
         await self._drop_tombstones(now, collected)
         await self._collect_unreferenced(now, collected)
         await self._collect_orphans(now, collected)
@@ -75,6 +90,14 @@ class Collector:
 
         for bucket_id in await self._store.read(purged):
             collected.purged_objects += await empty_bucket(self._store, bucket_id, milliseconds(now))
+
+    async def _expire_uploads(self, now: float, collected: Collected) -> None:
+        """Abort the multipart uploads that were begun too long ago and neither completed nor aborted."""
+        oldest_ms, now_ms = milliseconds(now - self._upload_expiry), milliseconds(now)
+        async for key, value in pages(self._store, layout.UPLOADS):
+            if UPLOAD.decode(value).initiated_ms <= oldest_ms:
+                await self._store.write(partial(remove_upload, upload_key=key, now_ms=now_ms, limit=MAX_PARTS + 1))
+                collected.expired_uploads += 1
 
     async def _drop_tombstones(self, now: float, collected: Collected) -> None:
         """Drop tombstones of completed uploads, and holds that ended without being released."""

@@ -7,6 +7,7 @@ from itertools import islice
 
 import msgspec
 
+from zotplus.domain.errors import Problem
 from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
 from zotplus.records import layout
 from zotplus.records.blobs import REFERENCE, correct, find_reference
@@ -41,8 +42,11 @@ async def pages(store: KeyValue, prefix: bytes) -> AsyncIterator[tuple[bytes, by
 
 
 def slices_of(key: bytes, value: bytes) -> tuple[SliceRecord, ...]:
-    """The slices of an object's or part's record."""
-    return decode_object(value)[0].slices if key.startswith(layout.OBJECTS) else PART.decode(value).slices
+    """The slices of an object's or part's record; none where it cannot be read, which the scrub reports by itself."""
+    try:
+        return decode_object(value)[0].slices if key.startswith(layout.OBJECTS) else PART.decode(value).slices
+    except Problem:
+        return ()
 
 
 async def find_miscounts(store: KeyValue) -> list[Miscount]:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.listing import Listed, format_listing_date, render_fragment
 from zotplus.records import layout
@@ -131,3 +132,14 @@ def test_a_fragment_names_no_checksum_that_is_not_there():
 def test_a_bucket_record_is_small():
     record = BucketRecord(id=b"b" * 8, created_ms=1_700_000_000_000, owner="ada", region="eu-north-1")
     assert len(BUCKET.encode(record)) < 64
+
+
+@settings(max_examples=100)
+@given(st.binary(min_size=1, max_size=200), st.data())
+def test_a_record_with_a_flipped_bit_is_never_taken_for_an_object(inline, data):
+    raw = bytearray(encode_object(RECORD, b"fragment", inline))
+    position = data.draw(st.integers(8, len(raw) - 1))
+    raw[position] ^= 1 << data.draw(st.integers(0, 7))
+    with pytest.raises(Problem) as raised:
+        decode_object(bytes(raw))
+    assert raised.value.fault is errors.BLOB_CORRUPT

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from zotplus.adapters.blobs_memory import BlobsMemory
+from zotplus.domain import errors
 from zotplus.domain.conditions import UNCONDITIONAL_WRITE
 from zotplus.domain.errors import Problem
 from zotplus.records import layout
@@ -12,6 +13,7 @@ from zotplus.records.blobs import HOLD, HoldRecord
 from zotplus.records.buckets import PURGING, PurgingRecord
 from zotplus.services import collector as module
 from zotplus.services.collector import Collector
+from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
 from zotplus.services.values import Attributes, PartChoice
 
@@ -238,3 +240,16 @@ async def test_an_entry_without_a_record_does_not_stop_the_collector(collector, 
     await store.write(lambda transaction: transaction.put(layout.unreferenced(5, b"d" * 32), b""))
     assert (await collector.run()).blobs == 0
     assert await keys(store) == []
+
+
+async def test_an_upload_that_nobody_finished_is_dropped_with_its_parts(store, blobs, bucket, content):
+    multipart = Multipart(store, blobs)
+    old = await multipart.create(bucket, "old", "somebody", Attributes(), None)
+    await multipart.put_part(bucket, "old", old.upload_id, 1, content.source(DATA))
+    collector = Collector(store, blobs, upload_expiry=3600)
+    assert (await collector.run(time.time() + 1800)).expired_uploads == 0
+    assert (await collector.run(later())).expired_uploads == 1
+    with pytest.raises(Problem) as raised:
+        await multipart.list_parts(bucket, "old", old.upload_id, 0, 10)
+    assert raised.value.fault is errors.UPLOAD_NOT_FOUND
+    assert (await collector.run(time.time() + 3 * LATER)).blobs == 1
