@@ -1,1 +1,1 @@
-"""Everything foreign, one folder per engine or peer; the folders are unaware of each other and only the app imports them."""
+"""Everything foreign, one folder an engine or peer, unaware of each other: only ``app`` may import them."""

@@ -28,15 +28,15 @@ from zotplus.protocols.api.face import ApiFace
 from zotplus.protocols.oci.face import OciFace
 from zotplus.protocols.operations.face import Exposition, OperationsFace
 from zotplus.protocols.s3.face import S3Face
-from zotplus.services.access import Access
-from zotplus.services.backups import BackupReport, Backups
 from zotplus.services.buckets import Buckets
-from zotplus.services.collector import Collector
 from zotplus.services.directory import Services
+from zotplus.services.identity.access import Access
+from zotplus.services.identity.registry_tokens import RegistryTokens
 from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
-from zotplus.services.registry_tokens import RegistryTokens
-from zotplus.services.scrub import Scrub
+from zotplus.services.upkeep.backups import BackupReport, Backups
+from zotplus.services.upkeep.collector import Collector
+from zotplus.services.upkeep.scrub import Scrub
 from zotplus.settings import Settings
 
 OCI_PREFIXES = ("/v2", "/auth/token")

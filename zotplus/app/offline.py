@@ -9,8 +9,8 @@ from zotplus.adapters.sealing_aead.sealing import open_sealing
 from zotplus.app.composition import local_blobs, local_store
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
-from zotplus.services.access import PUBLIC, Access, Role
-from zotplus.services.backups import MANIFEST, METADATA_FOLDER, BackupReport, restore_blobs
+from zotplus.services.identity.access import PUBLIC, Access, Role
+from zotplus.services.upkeep.backups import MANIFEST, METADATA_FOLDER, BackupReport, restore_blobs
 from zotplus.settings import Settings
 
 KeyPair = tuple[str, str]

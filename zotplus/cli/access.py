@@ -12,7 +12,7 @@ from zotplus.cli.options import DURATION, Remote, json_option, remote_options
 from zotplus.cli.output import emit_fields, emit_json, emit_table, human_time
 from zotplus.cli.remote.api import segment
 from zotplus.protocols.api.documents import CreatedKey, GrantDocument, Grants, Keys, NewGrant, NewKey
-from zotplus.services.roles import Role
+from zotplus.services.identity.roles import Role
 
 
 @click.group(cls=Group)

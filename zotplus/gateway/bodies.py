@@ -26,8 +26,9 @@ class NoBody:
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Nothing."""
-        for nothing in ():
-            yield nothing
+        none: tuple[bytes, ...] = ()
+        for chunk in none:
+            yield chunk
 
     async def read(self, limit: int) -> bytes:  # noqa: ARG002 - nothing is never too much
         """Nothing."""

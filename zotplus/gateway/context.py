@@ -11,7 +11,7 @@ from zotplus.gateway.route import Face, Route
 from zotplus.services.directory import Services
 
 if TYPE_CHECKING:
-    from zotplus.domain.sigv4_claim import Claim
+    from zotplus.domain.signatures.sigv4_claim import Claim
 
 NOBODY = Principal(id="anonymous", kind=PrincipalKind.ANONYMOUS)
 

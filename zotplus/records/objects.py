@@ -15,8 +15,8 @@ from collections.abc import Callable
 import msgspec
 
 from zotplus.domain import errors
-from zotplus.domain.crc import CRC32C
 from zotplus.domain.errors import Problem
+from zotplus.domain.integrity.crc import CRC32C
 
 _HEAD = struct.Struct(">2sHI")
 _LENGTH = struct.Struct(">I")

@@ -10,14 +10,21 @@ from itertools import pairwise
 import msgspec
 
 from zotplus.domain import errors
-from zotplus.domain.checksums import ChecksumAlgorithm, ChecksumType, check, composite, full_object, multipart_etag
 from zotplus.domain.conditions import WriteConditions
 from zotplus.domain.errors import Problem
+from zotplus.domain.integrity.checksums import (
+    ChecksumAlgorithm,
+    ChecksumType,
+    check,
+    composite,
+    full_object,
+    multipart_etag,
+)
 from zotplus.ports.keyvalue import Snapshot
 from zotplus.records import layout
 from zotplus.records.objects import ChecksumRecord, ObjectRecord
 from zotplus.records.uploads import COMPLETED, PART, UPLOAD, PartRecord, UploadRecord
-from zotplus.services.ingest import DEFAULT_ALGORITHM
+from zotplus.services.content.ingest import DEFAULT_ALGORITHM
 from zotplus.services.lookups import find_bucket
 from zotplus.services.projections import object_info
 from zotplus.services.values import Expected, ObjectInfo, PartChoice

@@ -4,13 +4,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from zotplus.services.access import Access
-from zotplus.services.backups import BackupReport
 from zotplus.services.buckets import Buckets
-from zotplus.services.collector import Collector
+from zotplus.services.identity.access import Access
 from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
-from zotplus.services.scrub import Scrub
+from zotplus.services.upkeep.backups import BackupReport
+from zotplus.services.upkeep.collector import Collector
+from zotplus.services.upkeep.scrub import Scrub
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -27,11 +27,11 @@ from zotplus.services.completion import (
     require_upload,
     upload_algorithm,
 )
+from zotplus.services.content.ingest import Plan, assure_stored, ingest
+from zotplus.services.content.part_content import PartContent, copied_part, find_copy_source, ingested_part
 from zotplus.services.emptying import remove_upload
-from zotplus.services.ingest import Plan, assure_stored, ingest
 from zotplus.services.listing import list_uploads
 from zotplus.services.lookups import Clock, find_bucket, key_bytes, now_ms
-from zotplus.services.part_content import PartContent, copied_part, find_copy_source, ingested_part
 from zotplus.services.projections import object_info, part_info, upload_info
 from zotplus.services.replacing import NewObject, replace_object
 from zotplus.services.values import (

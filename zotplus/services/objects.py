@@ -18,8 +18,8 @@ from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
 from zotplus.records import layout
 from zotplus.records.blobs import acquire, introduce
 from zotplus.records.objects import ChecksumRecord, ObjectRecord, SliceRecord
-from zotplus.services.contents import cut_slices, with_sums
-from zotplus.services.ingest import DEFAULT_ALGORITHM, Ingested, Plan, assure_stored, ingest
+from zotplus.services.content.contents import cut_slices, with_sums
+from zotplus.services.content.ingest import DEFAULT_ALGORITHM, Ingested, Plan, assure_stored, ingest
 from zotplus.services.listing import list_objects
 from zotplus.services.lookups import Clock, find_bucket, key_bytes, now_ms
 from zotplus.services.projections import object_info

@@ -16,7 +16,7 @@ from zotplus.adapters.blobs_fs.settings import FilesystemBlobsSettings
 from zotplus.adapters.keyvalue_lmdb.settings import LmdbSettings
 from zotplus.adapters.telemetry.settings import LogSettings, MetricsSettings, TelemetrySettings
 from zotplus.adapters.zot.settings import UpstreamSettings
-from zotplus.services.registry_tokens import RegistryTokenSettings
+from zotplus.services.identity.registry_tokens import RegistryTokenSettings
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400 * 365)]

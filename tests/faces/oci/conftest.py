@@ -18,9 +18,9 @@ from zotplus.gateway.head import RequestHead
 from zotplus.gateway.pipeline import Pipeline
 from zotplus.gateway.reply import Streamed
 from zotplus.protocols.oci.face import OciFace
-from zotplus.services.access import PUBLIC, Access
-from zotplus.services.registry_tokens import RegistryTokens, RegistryTokenSettings
-from zotplus.services.roles import Role
+from zotplus.services.identity.access import PUBLIC, Access
+from zotplus.services.identity.registry_tokens import RegistryTokens, RegistryTokenSettings
+from zotplus.services.identity.roles import Role
 
 
 class Body:

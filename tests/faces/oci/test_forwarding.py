@@ -7,8 +7,8 @@ import pytest
 from tests.faces.oci.memory_registry import digest_of
 from zotplus.ports.upstream import OpenBody, UpstreamReply
 from zotplus.protocols.oci.forwarding import to_reply
-from zotplus.services.access import PUBLIC
-from zotplus.services.roles import Role
+from zotplus.services.identity.access import PUBLIC
+from zotplus.services.identity.roles import Role
 
 SHA = f"sha256:{'a' * 64}"
 

@@ -12,7 +12,7 @@ from joserfc import jwt
 
 from zotplus.adapters.jose.tokens import JoseSigner
 from zotplus.adapters.sealing_aead.sealing import AeadSealing
-from zotplus.services.registry_tokens import KEY_PREFIX, RegistryTokens, RegistryTokenSettings
+from zotplus.services.identity.registry_tokens import KEY_PREFIX, RegistryTokens, RegistryTokenSettings
 
 FORM = ("Content-Type", "application/x-www-form-urlencoded")
 
@@ -328,7 +328,7 @@ async def test_a_changed_signature_or_payload_is_refused(gateway):
 
 
 async def test_the_memory_of_checked_tokens_is_bounded(gateway, monkeypatch):
-    monkeypatch.setattr("zotplus.services.registry_tokens.CACHED_TOKENS", 2)
+    monkeypatch.setattr("zotplus.services.identity.registry_tokens.CACHED_TOKENS", 2)
     for _ in range(5):
         assert await works(gateway, await gateway.token())
     assert len(gateway.tokens._checked) <= 2

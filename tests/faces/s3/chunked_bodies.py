@@ -6,10 +6,10 @@ import hmac
 import zlib
 
 from tests.faces.s3.stage import ADMIN, Answer, Body, Call, Stage
-from zotplus.domain.chunk_signatures import ChunkSeed
-from zotplus.domain.payloads import EMPTY_SHA256
-from zotplus.domain.sigv4 import SignedRequest, chunk_seed, parse_authorization
-from zotplus.domain.sigv4_sign import SigningCredentials
+from zotplus.domain.signatures.chunk_signatures import ChunkSeed
+from zotplus.domain.signatures.payloads import EMPTY_SHA256
+from zotplus.domain.signatures.sigv4 import SignedRequest, chunk_seed, parse_authorization
+from zotplus.domain.signatures.sigv4_sign import SigningCredentials
 from zotplus.gateway.head import RequestHead
 
 SIGNED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"

@@ -17,13 +17,13 @@ from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.headers import PlainHeaders
 from zotplus.domain.principals import PrincipalKind
-from zotplus.domain.sigv4_canonical import SignedRequest
-from zotplus.domain.sigv4_sign import SigningCredentials, presign_url, sign_headers
+from zotplus.domain.signatures.sigv4_canonical import SignedRequest
+from zotplus.domain.signatures.sigv4_sign import SigningCredentials, presign_url, sign_headers
 from zotplus.gateway.head import Listener, RequestHead
 from zotplus.gateway.pipeline import Pipeline
 from zotplus.gateway.reply import Reply, Stored
 from zotplus.protocols.s3.face import S3Face
-from zotplus.services.access import Access, Role
+from zotplus.services.identity.access import Access, Role
 
 REGION = "us-east-1"
 NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"

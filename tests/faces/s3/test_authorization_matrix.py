@@ -17,7 +17,7 @@ from tests.faces.s3.chunked_bodies import MODES, SIGNED, UNSIGNED_TRAILER, encod
 from tests.faces.s3.samples import samples
 from tests.faces.s3.stage import ADMIN, NOBODY, Answer, Body, Call, Stage
 from zotplus.domain.principals import PrincipalKind
-from zotplus.domain.sigv4_sign import SigningCredentials
+from zotplus.domain.signatures.sigv4_sign import SigningCredentials
 from zotplus.gateway.head import RequestHead
 from zotplus.protocols.s3.routes import ROWS
 

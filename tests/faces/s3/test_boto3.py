@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.faces.gateway import settings_for, start
-from zotplus.services.access import PUBLIC, Role
+from zotplus.services.identity.access import PUBLIC, Role
 
 MIB = 1024 * 1024
 KEYS = ["a", "a/b", "a//b", "plus+ per% cent", "naïve/日本語", "..", "semi;colon?#&=", "\x07", "k" * 1024]

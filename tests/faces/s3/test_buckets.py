@@ -4,7 +4,7 @@ import pytest
 
 from tests.faces.s3.stage import ADMIN, NAMESPACE, NOBODY, READER, UNSIGNED
 from zotplus.gateway.head import Listener
-from zotplus.services.access import PUBLIC, Role
+from zotplus.services.identity.access import PUBLIC, Role
 
 
 def create_body(location: str) -> bytes:

@@ -10,7 +10,7 @@ import pytest
 from tests.faces.s3.chunked_bodies import crc32
 from tests.faces.s3.stage import READER, UNSIGNED, Call
 from zotplus.gateway.head import Listener
-from zotplus.services.access import PUBLIC, Role
+from zotplus.services.identity.access import PUBLIC, Role
 
 LARGE = bytes(range(256)) * 200  # above the inline limit, so that it lies in a blob
 SMALL = b"0123456789"

@@ -12,10 +12,10 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from tests.faces.s3.chunked_bodies import MODES, SIGNED, UNSIGNED_TRAILER, crc32, encode, head_of, seed_of, upload
 from tests.faces.s3.stage import ADMIN, UNSIGNED, Body, Call, Stage
 from zotplus.domain.dates import format_basic_date
-from zotplus.domain.sigv4 import signing_key
-from zotplus.domain.sigv4_canonical import SignedRequest, canonical_request, string_to_sign
-from zotplus.domain.sigv4_sign import SigningCredentials
-from zotplus.services.access import PUBLIC, Role
+from zotplus.domain.signatures.sigv4 import signing_key
+from zotplus.domain.signatures.sigv4_canonical import SignedRequest, canonical_request, string_to_sign
+from zotplus.domain.signatures.sigv4_sign import SigningCredentials
+from zotplus.services.identity.access import PUBLIC, Role
 
 CONTENT = b"some content" * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from tests.faces.s3.chunked_bodies import SIGNED, UNSIGNED_TRAILER, encode, head_of, seed_of
 from tests.faces.s3.stage import ADMIN, NOBODY, READER, UNSIGNED, Body, Call
-from zotplus.domain.sigv4_sign import SigningCredentials
+from zotplus.domain.signatures.sigv4_sign import SigningCredentials
 from zotplus.gateway.head import Listener
 from zotplus.protocols.s3.objects import PutObject
-from zotplus.services.access import PUBLIC, Role
+from zotplus.services.identity.access import PUBLIC, Role
 
 TRAVERSALS = [
     "..",

@@ -9,8 +9,8 @@ from zotplus.adapters.keyvalue_memory import KeyValueMemory
 from zotplus.adapters.sealing_aead.sealing import AeadSealing
 from zotplus.records import layout
 from zotplus.records.blobs import REFERENCE
-from zotplus.services.access import Access
 from zotplus.services.buckets import Buckets
+from zotplus.services.identity.access import Access
 from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
 from zotplus.services.values import Expected, Source

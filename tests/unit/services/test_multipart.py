@@ -4,11 +4,12 @@ import hashlib
 
 import pytest
 
-from zotplus.domain.checksums import ChecksumAlgorithm, compute
 from zotplus.domain.conditions import UNCONDITIONAL_WRITE, ReadConditions, WriteConditions
 from zotplus.domain.errors import Problem
+from zotplus.domain.integrity.checksums import ChecksumAlgorithm, compute
 from zotplus.domain.ranges import FromTo
-from zotplus.services import completion, part_content
+from zotplus.services import completion
+from zotplus.services.content import part_content
 from zotplus.services.values import Attributes, Expected, PartChoice
 
 PART = bytes(range(256)) * 4

@@ -168,7 +168,7 @@ async def test_a_full_disk_leaves_nothing(put, blobs):
 
 
 async def test_content_without_end_is_cut_off(monkeypatch, put):
-    monkeypatch.setattr("zotplus.services.ingest.MAX_CONTENT_BYTES", 5000)
+    monkeypatch.setattr("zotplus.services.content.ingest.MAX_CONTENT_BYTES", 5000)
     assert await refused(put("k", b"x" * 6000)) == "entity_too_large"
 
 
@@ -264,7 +264,7 @@ async def test_a_bucket_that_goes_while_the_body_arrives_is_missed(objects, buck
 
 
 async def test_a_blob_that_waited_too_long_is_looked_for(monkeypatch, objects, put, bucket, blobs):
-    monkeypatch.setattr("zotplus.services.ingest.ASSURED_SECONDS", 0.0)
+    monkeypatch.setattr("zotplus.services.content.ingest.ASSURED_SECONDS", 0.0)
     await put("k", LARGE)
     real = type(blobs).stat
 

@@ -37,6 +37,7 @@ class Engine:
 
     def __init__(self, settings: LmdbSettings) -> None:
         folder = Path(settings.path)
+        made = [one for one in (folder, *folder.parents) if not one.exists()]
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._settings = settings
         self.environment = lmdb.open(
@@ -60,6 +61,8 @@ class Engine:
         self._file = os.open(folder / "data.mdb", os.O_RDWR | os.O_CLOEXEC)
         self._can_allocate = True
         self.environment.reader_check()
+        if settings.fsync == "always":  # LMDB syncs what is in its file, never the file's name
+            _sync_folders(folder, folder.parent, *[one.parent for one in made])
 
     def begin_read(self) -> "lmdb.Transaction[bytes]":
         """Begin a reading transaction; ``reading`` must be held until it has ended."""
@@ -143,3 +146,14 @@ class Engine:
         with self.reading, self.writing:
             self.environment.close()
             os.close(self._file)
+
+
+def _sync_folders(*folders: Path) -> None:
+    """Make the names in ``folders`` durable. Every process does: another may have made them and not synced yet."""
+    for folder in folders:
+        with contextlib.suppress(PermissionError):  # a mount point's parent need not be ours to open
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)

@@ -15,8 +15,8 @@ from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.headers import PlainHeaders
 from zotplus.domain.percent import encode
-from zotplus.domain.sigv4_canonical import SignedRequest
-from zotplus.domain.sigv4_sign import SigningCredentials, presign_url, sign_headers
+from zotplus.domain.signatures.sigv4_canonical import SignedRequest
+from zotplus.domain.signatures.sigv4_sign import SigningCredentials, presign_url, sign_headers
 
 PREFIX = "/s3"
 """Where the endpoint's main port serves S3."""

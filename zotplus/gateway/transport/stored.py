@@ -12,8 +12,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from zotplus.domain import errors
-from zotplus.domain.chunk_sums import BLOCK_SIZE, ChunkSums
 from zotplus.domain.errors import Problem
+from zotplus.domain.integrity.chunk_sums import BLOCK_SIZE, ChunkSums
 from zotplus.gateway.reply import BlobSlice
 from zotplus.gateway.transport.transfer import SPLICE_BYTES, HeadPump, Progress, wait_briefly
 

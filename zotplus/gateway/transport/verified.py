@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator
 
 from zotplus.domain import errors
-from zotplus.domain.chunk_sums import BLOCK_SIZE, ChunkSums
 from zotplus.domain.errors import Problem
+from zotplus.domain.integrity.chunk_sums import BLOCK_SIZE, ChunkSums
 from zotplus.gateway.reply import BlobSlice
 from zotplus.ports.blobs import Blobs
 

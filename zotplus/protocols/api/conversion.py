@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from zotplus.protocols.api import documents
-from zotplus.services.access import Credential, Grant
+from zotplus.services.identity.access import Credential, Grant
 from zotplus.services.values import BucketInfo
 
 

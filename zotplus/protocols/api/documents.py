@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from zotplus.services.roles import Role
+from zotplus.services.identity.roles import Role
 
 # A name is for people and shows in tables: one line, and short enough for one.
 Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]

@@ -11,7 +11,7 @@ from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.gateway.head import RequestHead
 from zotplus.protocols.oci.scopes import format_scopes
-from zotplus.services.registry_tokens import Scope
+from zotplus.services.identity.registry_tokens import Scope
 
 TOKEN_PATH = "/auth/token"  # noqa: S105 - an address
 BASIC_MAX_CHARACTERS = 8_192

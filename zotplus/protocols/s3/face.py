@@ -7,10 +7,11 @@ import time
 from collections.abc import Sequence
 from urllib.parse import unquote
 
-from zotplus.domain import errors, sigv2
+from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.principals import Principal
-from zotplus.domain.sigv4 import SignedRequest, parse_authorization, verify
+from zotplus.domain.signatures import sigv2
+from zotplus.domain.signatures.sigv4 import SignedRequest, parse_authorization, verify
 from zotplus.gateway.context import Context
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.reply import Reply

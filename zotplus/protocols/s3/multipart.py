@@ -7,7 +7,6 @@ AbortMultipartUpload, ListParts, ListMultipartUploads.
 import msgspec
 
 from zotplus.domain import actions, errors, ranges
-from zotplus.domain.checksum_headers import parse_checksum, parse_multipart_checksum
 from zotplus.domain.conditions import (
     ReadConditions,
     WriteConditions,
@@ -16,6 +15,7 @@ from zotplus.domain.conditions import (
 )
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
+from zotplus.domain.integrity.checksum_headers import parse_checksum, parse_multipart_checksum
 from zotplus.gateway.context import Context
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import payload, xml_in, xml_out

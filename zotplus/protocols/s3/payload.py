@@ -13,13 +13,15 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from zotplus.domain import checksums, errors, payloads
-from zotplus.domain.checksum_headers import announced_trailers, check_trailer_value, parse_checksum
-from zotplus.domain.checksums import ChecksumAlgorithm
-from zotplus.domain.chunked import ChunkedDecoder
+from zotplus.domain import errors
 from zotplus.domain.errors import Problem
-from zotplus.domain.payloads import PayloadMode, payload_mode
-from zotplus.domain.sigv4 import chunk_seed
+from zotplus.domain.integrity import checksums
+from zotplus.domain.integrity.checksum_headers import announced_trailers, check_trailer_value, parse_checksum
+from zotplus.domain.integrity.checksums import ChecksumAlgorithm
+from zotplus.domain.signatures import payloads
+from zotplus.domain.signatures.chunked import ChunkedDecoder
+from zotplus.domain.signatures.payloads import PayloadMode, payload_mode
+from zotplus.domain.signatures.sigv4 import chunk_seed
 from zotplus.gateway.context import Context
 from zotplus.protocols.s3.request import Request, argument_invalid
 from zotplus.services.values import Expected, Source, Trailer

@@ -16,9 +16,9 @@ from zotplus.domain.principals import PrincipalKind
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.pipeline import Pipeline
 from zotplus.protocols.api.face import ApiFace
-from zotplus.services.access import Access, Role
 from zotplus.services.buckets import Buckets
 from zotplus.services.directory import Services
+from zotplus.services.identity.access import Access, Role
 
 ADMIN = ("ADMINACCESSKEY00", "admin-secret-admin-secret")
 

@@ -1,0 +1,1 @@
+"""Checksums of content: those that clients ask for, and those by which what is read is verified."""

@@ -1,0 +1,311 @@
+"""What a request claims to be signed with (Signature Version 4): read strictly, before any secret is looked up.
+
+Spec: AWS "Authenticating Requests: Using the Authorization Header" and "Using Query Parameters".
+"""
+
+import re
+from enum import StrEnum
+from itertools import pairwise
+from urllib.parse import unquote
+
+import msgspec
+
+from zotplus.domain import errors
+from zotplus.domain.dates import format_basic_date, parse_basic_date, parse_http_date
+from zotplus.domain.errors import Problem
+from zotplus.domain.signatures import payloads
+from zotplus.domain.signatures.payloads import UNSIGNED_PAYLOAD, payload_mode
+from zotplus.domain.signatures.sigv4_canonical import ALGORITHM, SIGNATURE_PARAMETER, SignedRequest, query_pairs
+
+# "X-Amz-Expires: the minimum value is 1 and the maximum 604800 (seven days)", Using Query Parameters.
+MAX_EXPIRES = 604_800
+_MAX_EXPIRES_DIGITS = 6
+# Bounds for what is kept or logged of an unverified request; real ones are far shorter.
+_MAX_AUTHORIZATION = 4096
+_MAX_SECURITY_TOKEN = 8192
+
+# Single character classes: linear. IAM's AccessKeyId type has at most 128 characters.
+_is_access_key = re.compile(r"[!-+\-.0-~]{1,128}").fullmatch
+_is_scope_part = re.compile(r"[A-Za-z0-9\-_]{1,64}").fullmatch
+_is_header_list = re.compile(r"[a-z0-9!#$%&'*+\-.^_`|~;]+").fullmatch
+_is_signature = re.compile(r"[0-9a-f]{64}").fullmatch
+
+_HEADER_FIELDS = ("Credential", "SignedHeaders", "Signature")
+_QUERY_FIELDS = (
+    "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", SIGNATURE_PARAMETER,
+)  # fmt: skip
+_QUERY_TOKEN = "X-Amz-Security-Token"  # noqa: S105 - the name of a parameter
+_QUERY_HASH = "X-Amz-Content-Sha256"
+# Any of these makes a request a presigned one, so that a lone X-Amz-Credential is refused rather than ignored.
+_QUERY_MARKERS = frozenset({"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-SignedHeaders", SIGNATURE_PARAMETER})
+_QUERY_SINGLE = frozenset((*_QUERY_FIELDS, _QUERY_TOKEN, _QUERY_HASH))
+_VERSION_2_MARKERS = frozenset({"AWSAccessKeyId", "Signature"})
+
+
+class ClaimKind(StrEnum):
+    """Where the signature stands."""
+
+    HEADER = "header"
+    PRESIGNED = "presigned"
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """An unverified signature and all that it says about itself.
+
+    ``date`` is ``YYYYMMDD``; ``timestamp`` seconds since the epoch and ``amz_date`` the same as ``YYYYMMDDTHHMMSSZ``;
+    ``signed_headers`` lower-case and sorted; ``expires`` seconds of validity, 0 for the header form; ``payload_hash``
+    as it stands in the canonical request, empty where another service than S3 left it out (it is then the SHA-256 of
+    the body, set by the caller before ``verify``).
+    """
+
+    kind: ClaimKind
+    access_key: str
+    date: str
+    region: str
+    service: str
+    signed_headers: tuple[str, ...]
+    signature: str
+    timestamp: int
+    amz_date: str
+    payload_hash: str
+    expires: int = 0
+    session_token: str | None = None
+
+    @property
+    def scope(self) -> str:
+        """The credential scope."""
+        return f"{self.date}/{self.region}/{self.service}/aws4_request"
+
+
+class _Credential(msgspec.Struct, frozen=True):
+    access_key: str
+    date: str
+    region: str
+    service: str
+
+
+class _Accepted(msgspec.Struct, frozen=True):
+    service: str
+    region: str | None
+
+
+def parse_authorization(request: SignedRequest, *, service: str = "s3", region: str | None = None) -> Claim | None:
+    """The request's SigV4 claim, or None where it carries none (other schemes and anonymous requests).
+
+    ``region`` is the only one accepted, None accepts any. Raises ``CREDENTIALS_AMBIGUOUS``, ``CREDENTIALS_MALFORMED``,
+    ``ACCESS_DENIED`` (an ``x-amz-`` header is not signed), ``REQUEST_INVALID``, ``ARGUMENT_INVALID``.
+    """
+    values = request.headers.getall("authorization", [])
+    if len(values) > 1:
+        raise _ambiguous("There are several Authorization headers.")
+    parameters = _query_credential(request.raw_query, alone=not values) if request.raw_query else None
+    accepted = _Accepted(service, region)
+    if parameters is not None:
+        if values:
+            raise _ambiguous("Only one of Authorization header and query signature may be used.")
+        return _parse_presigned(request, parameters, accepted)
+    if not values or not values[0].startswith("AWS4-"):
+        return None
+    return _parse_header(request, values[0], accepted)
+
+
+def _query_credential(raw_query: str, *, alone: bool) -> dict[str, str] | None:
+    """The parameters where the query holds a SigV4 credential; refuses two credentials and repeated parameters."""
+    if "=" not in raw_query:
+        return None
+    pairs = query_pairs(raw_query)
+    names = [name for name, _ in pairs]
+    presigned = not _QUERY_MARKERS.isdisjoint(names)
+    if (presigned or not alone) and not _VERSION_2_MARKERS.isdisjoint(names):
+        raise _ambiguous("The query holds a version 2 signature beside another credential.")
+    if not presigned:
+        return None
+    own = [name for name in names if name in _QUERY_SINGLE]
+    if len(own) != len(set(own)):
+        raise _ambiguous("A signature parameter occurs twice in the query.")
+    return {name: unquote(value) for name, value in pairs if name in _QUERY_SINGLE}
+
+
+def _parse_header(request: SignedRequest, value: str, accepted: _Accepted) -> Claim:
+    credential_text, header_list, signature = _authorization_fields(value)
+    credential = _parse_credential(credential_text, accepted)
+    signed_headers = _parse_signed_headers(header_list, signature)
+    timestamp = _header_timestamp(request)
+    _require_same_day(timestamp[1], credential.date)
+    _require_signed(request, signed_headers, exempt="")
+    return Claim(
+        kind=ClaimKind.HEADER,
+        access_key=credential.access_key,
+        date=credential.date,
+        region=credential.region,
+        service=credential.service,
+        signed_headers=signed_headers,
+        signature=signature,
+        timestamp=timestamp[0],
+        amz_date=timestamp[1],
+        payload_hash=_header_payload_hash(request, credential.service),
+        session_token=_bounded_token(request.headers.get("x-amz-security-token")),
+    )
+
+
+def _authorization_fields(value: str) -> list[str]:
+    algorithm, _, rest = value.partition(" ")
+    if algorithm != ALGORITHM:
+        raise _malformed("The signature's algorithm must be AWS4-HMAC-SHA256.")
+    if len(value) > _MAX_AUTHORIZATION:
+        raise _malformed("The Authorization header is too long.")
+    fields: dict[str, str] = {}
+    for part in rest.split(","):
+        name, _, content = part.strip().partition("=")
+        if name not in _HEADER_FIELDS or name in fields:
+            raise _malformed("The Authorization header must hold Credential, SignedHeaders and Signature, once each.")
+        fields[name] = content
+    if len(fields) != len(_HEADER_FIELDS):
+        raise _malformed("The Authorization header must hold Credential, SignedHeaders and Signature, once each.")
+    return [fields[name] for name in _HEADER_FIELDS]
+
+
+def _parse_presigned(request: SignedRequest, parameters: dict[str, str], accepted: _Accepted) -> Claim:
+    for name in _QUERY_FIELDS:
+        if name not in parameters:
+            raise _malformed(f"The query parameter {name} is missing.")
+    if parameters["X-Amz-Algorithm"] != ALGORITHM:
+        raise _malformed("X-Amz-Algorithm must be AWS4-HMAC-SHA256.")
+    credential = _parse_credential(parameters["X-Amz-Credential"], accepted)
+    signature = parameters[SIGNATURE_PARAMETER]
+    signed_headers = _parse_signed_headers(parameters["X-Amz-SignedHeaders"], signature)
+    amz_date = parameters["X-Amz-Date"]
+    timestamp = parse_basic_date(amz_date)
+    if timestamp is None:
+        raise _malformed("X-Amz-Date must be in the form YYYYMMDDTHHMMSSZ.")
+    _require_same_day(amz_date, credential.date)
+    # The hash has no effect but through the canonical request, so nothing is gained by sending another one.
+    _require_signed(request, signed_headers, exempt=payloads.HEADER)
+    return Claim(
+        kind=ClaimKind.PRESIGNED,
+        access_key=credential.access_key,
+        date=credential.date,
+        region=credential.region,
+        service=credential.service,
+        signed_headers=signed_headers,
+        signature=signature,
+        timestamp=timestamp,
+        amz_date=amz_date,
+        payload_hash=_presigned_payload_hash(request, parameters.get(_QUERY_HASH)),
+        expires=_parse_expires(parameters["X-Amz-Expires"]),
+        session_token=_bounded_token(parameters.get(_QUERY_TOKEN)),
+    )
+
+
+def _parse_credential(text: str, accepted: _Accepted) -> _Credential:
+    parts = text.rsplit("/", 4)
+    if len(parts) != 5 or parts[4] != "aws4_request":  # noqa: PLR2004 - access key and the four parts of the scope
+        raise _malformed("The credential must have the form <key>/YYYYMMDD/<region>/<service>/aws4_request.")
+    access_key, date, region, service, _ = parts
+    if _is_access_key(access_key) is None:
+        raise _malformed("The access key id of the credential is not valid.")
+    if service != accepted.service:
+        raise _malformed(f"The credential's service must be {accepted.service}.")
+    if _is_scope_part(region) is None:
+        raise _malformed("The credential's region is not valid.")
+    if accepted.region is not None and region != accepted.region:
+        raise _malformed(f"The region '{region}' is wrong; expecting '{accepted.region}'.", Region=accepted.region)
+    return _Credential(access_key, date, region, service)
+
+
+def _parse_signed_headers(text: str, signature: str) -> tuple[str, ...]:
+    if _is_signature(signature) is None:
+        raise _malformed("The signature must be 64 lower-case hexadecimal digits.")
+    if _is_header_list(text) is None:
+        raise _malformed("SignedHeaders must be lower-case header names joined by semicolons.")
+    names = text.split(";")
+    if "" in names or any(before >= after for before, after in pairwise(names)):
+        raise _malformed("SignedHeaders must be sorted, without repetition.")
+    if "host" not in names:
+        raise _malformed("The host header must be signed.")
+    return tuple(names)
+
+
+def _header_timestamp(request: SignedRequest) -> tuple[int, str]:
+    """Epoch seconds and basic form of ``x-amz-date``, else of ``Date``."""
+    values = request.headers.getall("x-amz-date", [])
+    if not values:
+        values = request.headers.getall("date", [])
+    if not values:
+        raise Problem(errors.ACCESS_DENIED, "A signed request needs a valid Date or x-amz-date header.")
+    if len(values) > 1:
+        raise _ambiguous("The request carries its date twice.")
+    epoch = parse_basic_date(values[0])
+    if epoch is not None:
+        return epoch, values[0]
+    epoch = parse_http_date(values[0])
+    if epoch is None:
+        raise Problem(errors.ACCESS_DENIED, "A signed request needs a valid Date or x-amz-date header.")
+    return epoch, format_basic_date(epoch)
+
+
+def _require_same_day(amz_date: str, scope_date: str) -> None:
+    if amz_date[:8] != scope_date:
+        raise _malformed("The date of the credential is not the date of the request.")
+
+
+def _require_signed(request: SignedRequest, signed_headers: tuple[str, ...], *, exempt: str) -> None:
+    """An unsigned ``x-amz-`` header could turn an upload into a copy: AWS refuses it, and so do we."""
+    for name in request.headers:
+        lower = name.lower()
+        if lower.startswith("x-amz-") and lower not in signed_headers and lower != exempt:
+            raise Problem(
+                errors.ACCESS_DENIED,
+                "There were headers present in the request which were not signed.",
+                HeadersNotSigned=lower[:128],
+            )
+
+
+def _header_payload_hash(request: SignedRequest, service: str) -> str:
+    values = request.headers.getall(payloads.HEADER, [])
+    if not values:
+        if service == "s3":
+            raise Problem(errors.REQUEST_INVALID, "Missing required header for this request: x-amz-content-sha256")
+        return ""
+    if len(values) > 1:
+        raise Problem(errors.REQUEST_INVALID, "The header x-amz-content-sha256 occurs twice.")
+    payload_mode(values[0])
+    return values[0]
+
+
+def _presigned_payload_hash(request: SignedRequest, parameter: str | None) -> str:
+    values = {*request.headers.getall(payloads.HEADER, [])}
+    if parameter is not None:
+        values.add(parameter)
+    if not values:
+        return UNSIGNED_PAYLOAD
+    if len(values) > 1:
+        raise Problem(errors.REQUEST_INVALID, "x-amz-content-sha256 is given twice with different values.")
+    value = values.pop()
+    if payload_mode(value).is_chunked:
+        # A chunk signature chains on the Authorization header's; an unsigned one needs that header to vouch for it.
+        raise Problem(errors.REQUEST_INVALID, "A presigned request cannot have an aws-chunked body.")
+    return value
+
+
+def _parse_expires(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise _malformed("X-Amz-Expires must be a number of seconds.")
+    digits = text.lstrip("0")
+    if not digits or len(digits) > _MAX_EXPIRES_DIGITS or int(digits) > MAX_EXPIRES:
+        raise _malformed("X-Amz-Expires must be between 1 and 604800 seconds.")
+    return int(digits)
+
+
+def _bounded_token(token: str | None) -> str | None:
+    if token is not None and len(token) > _MAX_SECURITY_TOKEN:
+        raise _malformed("The security token is too long.")
+    return token
+
+
+def _malformed(detail: str, **fields: str | int) -> Problem:
+    return Problem(errors.CREDENTIALS_MALFORMED, detail, **fields)
+
+
+def _ambiguous(detail: str) -> Problem:
+    return Problem(errors.CREDENTIALS_AMBIGUOUS, detail)

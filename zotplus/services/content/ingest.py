@@ -1,0 +1,192 @@
+"""Taking content in: hashed while it arrives, checked against what was announced, durable before it is named.
+
+Small content stays in memory and goes into the object's record. Larger content is streamed into a blob, a piece at a
+time: one piece is hashed and written while the next arrives, so an upload of any size needs a few MiB.
+"""
+
+import asyncio
+import time
+
+import msgspec
+
+from zotplus.domain import errors
+from zotplus.domain.errors import Problem
+from zotplus.domain.integrity.checksum_headers import check_trailer_value
+from zotplus.domain.integrity.checksums import ChecksumAlgorithm, check
+from zotplus.ports.blobs import Blobs, BlobWriter
+from zotplus.records.blobs import NewBlob
+from zotplus.services.content.hashing import Hashing
+from zotplus.services.values import Expected, Source
+
+PIECE_BYTES = 1_048_576
+"""Bytes hashed and written at a time: at least 256 KiB, or handing over to threads costs more than it wins."""
+MAX_CONTENT_BYTES = 5 * 1024**3
+"""Amazon S3 User Guide, "Uploading objects" and "Multipart upload limits": one request carries at most 5 GiB."""
+DEFAULT_ALGORITHM = ChecksumAlgorithm.CRC64NVME
+"""What Amazon computes and keeps where the client names none (S3 User Guide, "Checking object integrity")."""
+ASSURED_SECONDS = 60.0
+"""How long after its commit a blob is there without looking: far below the collector's least grace period."""
+
+_ALGORITHM_BY_HEADER = {algorithm.header: algorithm for algorithm in ChecksumAlgorithm}
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """How to take content in: up to ``inline_limit`` bytes stay in memory; ``algorithm`` is computed in any case."""
+
+    inline_limit: int
+    algorithm: ChecksumAlgorithm | None = None
+
+
+class Ingested(msgspec.Struct, frozen=True, kw_only=True):
+    """Content that was checked: either ``inline`` or in ``blob``, durable since ``committed`` (monotonic seconds).
+
+    ``md5`` is hexadecimal, ``checksums`` algorithm -> base64.
+    """
+
+    size: int
+    md5: str
+    checksums: dict[str, str]
+    inline: bytes = b""
+    blob: NewBlob | None = None
+    committed: float = 0.0
+
+
+class _Arriving:
+    """The chunks of a source in pieces, counted against what was announced."""
+
+    def __init__(self, source: Source) -> None:
+        self._chunks = source.chunks
+        expected = source.expected.size
+        self._limit = MAX_CONTENT_BYTES if expected is None else expected
+        self._is_announced = expected is not None
+        self.size = 0
+
+    async def read(self, wanted: int) -> bytes:
+        """At least ``wanted`` bytes, or all that is left."""
+        gathered: list[bytes] = []
+        length = 0
+        while length < wanted:
+            chunk = await anext(self._chunks, None)
+            if chunk is None:
+                break
+            gathered.append(chunk)
+            length += len(chunk)
+            self._count(len(chunk))
+        return gathered[0] if len(gathered) == 1 and type(gathered[0]) is bytes else b"".join(gathered)
+
+    def _count(self, length: int) -> None:
+        self.size += length
+        if self.size <= self._limit:
+            return
+        if self._is_announced:
+            raise Problem(errors.BODY_INCOMPLETE, "The body is longer than announced.")
+        raise Problem(errors.ENTITY_TOO_LARGE, MaxSizeAllowed=self._limit)
+
+
+async def ingest(blobs: Blobs, source: Source, plan: Plan) -> Ingested:
+    """Take ``source`` in and check it against all that is expected of it.
+
+    When this returns the content is durable; when it raises nothing is left but what the collector removes. Raises
+    ``BODY_INCOMPLETE``, ``ENTITY_TOO_LARGE``, ``DIGEST_MISMATCH``, ``CONTENT_SHA256_MISMATCH``, ``CHECKSUM_MISMATCH``,
+    ``BODY_CHUNK_INVALID`` (a trailer without the checksum that it should bring), ``STORAGE_FULL``, ``STORAGE_FAILED``.
+    """
+    expected = source.expected
+    if expected.size is not None and expected.size > MAX_CONTENT_BYTES:
+        raise Problem(errors.ENTITY_TOO_LARGE, ProposedSize=expected.size, MaxSizeAllowed=MAX_CONTENT_BYTES)
+    asked = known_algorithm(expected.algorithm)
+    algorithms = {asked or plan.algorithm or DEFAULT_ALGORITHM, plan.algorithm or asked or DEFAULT_ALGORITHM}
+    arriving = _Arriving(source)
+    head = await arriving.read(plan.inline_limit + 1)
+    if len(head) > plan.inline_limit:
+        return await _ingest_large(blobs, source, arriving, (Hashing(algorithms, with_sha256=True), head))
+    hashing = Hashing(algorithms, with_sha256=expected.sha256 is not None)
+    hashing.update_now(head)
+    _verify(source, hashing, arriving.size)
+    return Ingested(size=arriving.size, md5=hashing.md5, checksums=hashing.checksums(), inline=head)
+
+
+def known_algorithm(name: str | None) -> ChecksumAlgorithm | None:
+    """The algorithm of that name. Raises ``REQUEST_INVALID`` for one that does not exist."""
+    try:
+        return None if name is None else ChecksumAlgorithm(name)
+    except ValueError as error:
+        raise Problem(errors.REQUEST_INVALID, "The checksum algorithm is not known.") from error
+
+
+async def assure_stored(blobs: Blobs, content: Ingested) -> None:
+    """Make sure that a blob committed a while ago was not collected since. Raises ``SLOW_DOWN`` when it was."""
+    if content.blob is None or time.monotonic() - content.committed < ASSURED_SECONDS:
+        return
+    if await blobs.stat(content.blob.digest.hex()) is None:
+        raise Problem(errors.SLOW_DOWN, "The content waited too long to be recorded; send it again.")
+
+
+async def _ingest_large(blobs: Blobs, source: Source, arriving: _Arriving, begun: tuple[Hashing, bytes]) -> Ingested:
+    hashing, head = begun
+    writer = await blobs.create()
+    try:
+        await _pump(arriving, head, hashing, writer)
+        _verify(source, hashing, arriving.size)
+        digest = hashing.sha256
+        await writer.commit(digest.hex())
+    except BaseException:  # also when the request is cancelled: nothing may be left behind
+        await writer.cancel()
+        raise
+    blob = NewBlob(digest=digest, size=arriving.size, sums=hashing.sums)
+    return Ingested(
+        size=arriving.size, md5=hashing.md5, checksums=hashing.checksums(), blob=blob, committed=time.monotonic()
+    )
+
+
+async def _pump(arriving: _Arriving, head: bytes, hashing: Hashing, writer: BlobWriter) -> None:
+    """Hash and write one piece while the next arrives; never more than two are in memory."""
+    piece = head + await arriving.read(PIECE_BYTES - len(head))
+    while piece:
+        absorbing = asyncio.ensure_future(_absorb(piece, hashing, writer))
+        try:
+            piece = await arriving.read(PIECE_BYTES)
+            await asyncio.wait((absorbing,))
+        finally:
+            if not absorbing.done():  # reading failed or was cancelled: a writer must not be cancelled under its write
+                await asyncio.wait((absorbing,))
+            absorbing.exception()
+        absorbing.result()
+
+
+async def _absorb(piece: bytes, hashing: Hashing, writer: BlobWriter) -> None:
+    """Hash and write side by side; whichever fails, both have ended when this returns."""
+    hashed, written = await asyncio.gather(hashing.update(piece), writer.write(piece), return_exceptions=True)
+    for outcome in (hashed, written):
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
+def _verify(source: Source, hashing: Hashing, size: int) -> None:
+    expected = source.expected
+    if expected.size is not None and size != expected.size:
+        raise Problem(errors.BODY_INCOMPLETE, f"{size} of {expected.size} bytes arrived.")
+    if expected.md5 is not None and hashing.md5 != expected.md5.lower():
+        raise Problem(errors.DIGEST_MISMATCH, CalculatedDigest=hashing.md5)
+    if expected.sha256 is not None and hashing.sha256.hex() != expected.sha256.lower():
+        raise Problem(errors.CONTENT_SHA256_MISMATCH, S3ComputedContentSHA256=hashing.sha256.hex())
+    for algorithm, value in _expected_checksums(expected, source).items():
+        check(algorithm, value, hashing.checksums()[algorithm.value])
+
+
+def _expected_checksums(expected: Expected, source: Source) -> dict[ChecksumAlgorithm, str]:
+    """Algorithm -> value, from the header and from behind the body. Only what was asked for beforehand is computed."""
+    asked = known_algorithm(expected.algorithm)
+    values = {} if asked is None or expected.checksum is None else {asked: expected.checksum}
+    if source.trailer is None:
+        return values
+    for name, value in source.trailer.values.items():
+        algorithm = _ALGORITHM_BY_HEADER.get(name)
+        if algorithm is None:
+            continue
+        if algorithm is not asked:
+            raise Problem(errors.BODY_CHUNK_INVALID, f"The trailer {name} was not announced.")
+        check_trailer_value(algorithm, value)
+        values[algorithm] = value
+    if asked is not None and not values:
+        raise Problem(errors.BODY_CHUNK_INVALID, f"The trailer does not bring the {asked} that was announced.")
+    return values

@@ -1,0 +1,93 @@
+"""The content of a part: just taken in, or a run of another object's bytes, which are read once and not moved."""
+
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from zotplus.domain import errors
+from zotplus.domain.conditions import ReadConditions, check_copy_source
+from zotplus.domain.errors import Problem
+from zotplus.domain.integrity.checksums import ChecksumAlgorithm
+from zotplus.domain.ranges import FromTo, resolve_copy_range
+from zotplus.ports.blobs import Blobs
+from zotplus.ports.keyvalue import Snapshot
+from zotplus.records import layout
+from zotplus.records.blobs import NewBlob
+from zotplus.records.objects import SliceRecord
+from zotplus.records.uploads import PartRecord
+from zotplus.services.content.contents import cut_slices, read_slices
+from zotplus.services.content.hashing import Hashing
+from zotplus.services.content.ingest import MAX_CONTENT_BYTES, Ingested, Plan, ingest
+from zotplus.services.lookups import find_bucket, key_bytes
+from zotplus.services.replacing import find_object
+from zotplus.services.values import Source
+
+
+class PartContent(msgspec.Struct, frozen=True, kw_only=True):
+    """A part to be recorded. ``blob`` is one just committed; without it the slices are of blobs known already."""
+
+    size: int
+    etag: str
+    checksums: dict[str, str]
+    slices: tuple[SliceRecord, ...] = ()
+    blob: NewBlob | None = None
+
+    def record(self, modified_ms: int) -> PartRecord:
+        """The part's record."""
+        return PartRecord(
+            size=self.size, etag=self.etag, modified_ms=modified_ms, checksums=self.checksums, slices=self.slices
+        )
+
+
+class CopySource(msgspec.Struct, frozen=True, kw_only=True):
+    """The bytes to copy: inline, or slices."""
+
+    inline: bytes
+    slices: tuple[SliceRecord, ...]
+
+
+def ingested_part(content: Ingested) -> PartContent:
+    """Content that was taken in, as a part; only an empty part has no blob."""
+    blob = content.blob
+    slices = () if blob is None else (SliceRecord(blob.digest, 0, blob.size),)
+    return PartContent(size=content.size, etag=content.md5, checksums=content.checksums, slices=slices, blob=blob)
+
+
+def find_copy_source(snapshot: Snapshot, source: tuple[str, str, tuple[int, int] | None, ReadConditions]) -> CopySource:
+    """What to copy from bucket, key, range (first, last inclusive, or None for all) and conditions.
+
+    Raises ``BUCKET_NOT_FOUND``, ``OBJECT_NOT_FOUND``, ``PRECONDITION_FAILED``, ``ARGUMENT_INVALID``,
+    ``ENTITY_TOO_LARGE``.
+    """
+    bucket, key, wanted, conditions = source
+    found = find_object(snapshot, layout.object_(find_bucket(snapshot, bucket).id, key_bytes(key)))
+    if found is None:
+        raise Problem(errors.OBJECT_NOT_FOUND, bucket=bucket, key=key)
+    record, inline = found
+    check_copy_source(conditions, record.etag, record.modified_ms / 1000)
+    start, length = 0, record.size
+    if wanted is not None:
+        start, length = resolve_copy_range(FromTo(first=wanted[0], last=wanted[1]), record.size)
+    if length > MAX_CONTENT_BYTES:
+        raise Problem(errors.ENTITY_TOO_LARGE, ProposedSize=length, MaxSizeAllowed=MAX_CONTENT_BYTES)
+    return CopySource(inline=inline[start : start + length], slices=tuple(cut_slices(record.slices, start, length)))
+
+
+async def copied_part(blobs: Blobs, source: CopySource, algorithm: ChecksumAlgorithm) -> PartContent:
+    """The part that a copy makes. Inline bytes become a blob; others stay where they are. Raises ``BLOB_MISSING``."""
+    if not source.slices:
+        plan = Plan(inline_limit=0, algorithm=algorithm)
+        return ingested_part(await ingest(blobs, Source(chunks=_once(source.inline)), plan))
+    hashing = Hashing((algorithm,), with_sha256=False)
+    async for chunk in read_slices(blobs, source.slices):
+        await hashing.update(chunk)
+    return PartContent(
+        size=sum(piece.length for piece in source.slices),
+        etag=hashing.md5,
+        checksums=hashing.checksums(),
+        slices=source.slices,
+    )
+
+
+async def _once(content: bytes) -> AsyncIterator[bytes]:
+    yield content

@@ -1,0 +1,325 @@
+"""Who may: credentials, roles and grants become principals with policies.
+
+The number of failed logins is not limited here; a limit per user and address belongs in front, where both are known.
+"""
+
+import hmac
+import secrets
+import time
+
+import msgspec
+
+from zotplus.domain import errors
+from zotplus.domain.errors import Problem
+from zotplus.domain.iam import Policy
+from zotplus.domain.principals import Principal, PrincipalKind
+from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
+from zotplus.ports.sealing import Sealing
+from zotplus.records import layout
+from zotplus.records.access import (
+    CREDENTIAL,
+    GRANT,
+    CredentialRecord,
+    GrantRecord,
+    delete_grant,
+    find_credential,
+    grants_of,
+    put_grant,
+    raise_generation,
+)
+from zotplus.services.identity.credentials import (
+    ROBOT_PREFIX,
+    Credential,
+    NewCredential,
+    draft_credential,
+    is_credential_id,
+)
+from zotplus.services.identity.generation_cache import GenerationCache
+from zotplus.services.identity.roles import Role, everyone_policy, role_policy
+from zotplus.services.lookups import Clock, milliseconds
+
+__all__ = ["ANONYMOUS", "PUBLIC", "Access", "Credential", "Grant", "NewCredential", "Role", "role_policy"]
+
+PUBLIC = "public"
+"""The grantee that stands for everybody, logged in or not; it can only be given ``reader``."""
+ANONYMOUS = "anonymous"
+"""The principal id of a request without credentials."""
+
+_GRANT_ID_BYTES = 8
+
+
+class Grant(msgspec.Struct, frozen=True, kw_only=True):
+    """``grantee`` (a credential id, or ``public``) has ``role`` on ``pattern`` (``oci:team/**``, ``s3:a/*``, ``*``)."""
+
+    id: str
+    grantee: str
+    role: Role
+    pattern: str
+    created: float
+
+
+class _Known(msgspec.Struct, frozen=True, kw_only=True):
+    """A credential ready for use; ``expires`` is infinite where it never does."""
+
+    principal: Principal
+    secret: str
+    expires: float
+
+
+class Access:
+    """Credentials and grants over the key-value port; secrets are sealed at rest.
+
+    Principals are cached per process under the generation number that every change of credentials or grants raises in
+    its own transaction, so a revocation holds from the next request on, in every worker.
+    """
+
+    def __init__(self, store: KeyValue, sealing: Sealing, *, clock: Clock = time.time) -> None:
+        self._store = store
+        self._sealing = sealing
+        self._clock = clock
+        self._known = GenerationCache(store, self._load)
+        self._public = GenerationCache(store, _load_anonymous)
+        # What a password is compared with where there is no such user, so that both answers cost the same.
+        self._nobodys_secret = secrets.token_urlsafe()
+
+    async def signer(self, access_key: str) -> tuple[Principal, str]:
+        """The principal of an access key and its secret, for signatures.
+
+        Raises ``ACCESS_KEY_UNKNOWN``, ``CREDENTIALS_EXPIRED``.
+        """
+        known = await self._find(access_key)
+        if known is None or known.principal.kind is not PrincipalKind.KEY:
+            raise Problem(errors.ACCESS_KEY_UNKNOWN)
+        if known.expires <= self._clock():
+            raise Problem(errors.CREDENTIALS_EXPIRED)
+        return known.principal, known.secret
+
+    async def by_password(self, user: str, password: str) -> Principal:
+        """Basic: access key id and secret, or robot name and token.
+
+        Basic credentials end the user's name at the first colon (RFC 7617 section 2), so ``robot:ci`` arrives as the
+        user ``robot`` with a password that begins with ``ci:``; that is understood too.
+
+        Raises ``CREDENTIALS_INVALID`` (one answer for unknown user and wrong password, in constant time),
+        ``CREDENTIALS_EXPIRED`` only with the right password.
+        """
+        if user == ROBOT_PREFIX[:-1]:
+            name, _, password = password.partition(":")
+            user = ROBOT_PREFIX + name
+        known = await self._find(user)
+        expected = self._nobodys_secret if known is None else known.secret
+        is_right = hmac.compare_digest(password.encode(errors="replace"), expected.encode())
+        if known is None or not is_right:
+            raise Problem(errors.CREDENTIALS_INVALID)
+        if known.expires <= self._clock():
+            raise Problem(errors.CREDENTIALS_EXPIRED)
+        return known.principal
+
+    async def by_id(self, principal_id: str) -> Principal:
+        """A principal from a registry token's subject, as it is now.
+
+        Raises ``TOKEN_INVALID`` when it was revoked or has expired.
+        """
+        if principal_id == ANONYMOUS:
+            return await self.anonymous()
+        known = await self._find(principal_id)
+        if known is None or known.expires <= self._clock():
+            raise Problem(errors.TOKEN_INVALID)
+        return known.principal
+
+    async def anonymous(self) -> Principal:
+        """The principal of a request without credentials: what ``public`` was granted."""
+        return await self._public.get(ANONYMOUS)
+
+    async def create(
+        self,
+        *,
+        kind: PrincipalKind,
+        name: str,
+        expires: float | None = None,
+        id_: str | None = None,
+        secret: str | None = None,
+    ) -> NewCredential:
+        """Make a credential. Raises ``RECORD_EXISTS``, ``ARGUMENT_INVALID``."""
+        credential = Credential(id=id_ or "", kind=kind, name=name, created=self._clock(), expires=expires)
+        made = draft_credential(credential, secret)
+        record = self._sealed(made)
+
+        def insert(transaction: Transaction) -> None:
+            if find_credential(transaction, made.credential.id) is not None:
+                raise Problem(errors.RECORD_EXISTS, f"A credential {made.credential.id} exists already.")
+            _put_credential(transaction, made.credential.id, record)
+
+        await self._store.write(insert)
+        return made
+
+    async def list(self) -> tuple[Credential, ...]:
+        """All credentials by id."""
+
+        def collect(snapshot: Snapshot) -> tuple[Credential, ...]:
+            found = snapshot.scan(*layout.table_span(layout.CREDENTIALS))
+            return tuple([_credential(key[1:].decode(), CREDENTIAL.decode(value)) for key, value in found])
+
+        return await self._store.read(collect)
+
+    async def revoke(self, id_: str) -> None:
+        """Remove a credential and its grants. Raises ``RECORD_NOT_FOUND``."""
+
+        def remove(transaction: Transaction) -> None:
+            _require_credential(transaction, id_)
+            for grant_id, record in grants_of(transaction, id_):
+                delete_grant(transaction, grant_id, record)
+            transaction.delete(layout.credential(id_))
+            raise_generation(transaction)
+
+        await self._store.write(remove)
+
+    async def grant(self, grantee: str, role: Role, pattern: str) -> Grant:
+        """Give ``role`` on ``pattern``; the grant that says so already, where there is one.
+
+        Raises ``RECORD_NOT_FOUND`` for an unknown grantee, ``ARGUMENT_INVALID`` for a pattern that can match nothing
+        and for more than reading granted to everybody.
+        """
+        role_policy(role, pattern)
+        if grantee == PUBLIC and role is not Role.READER:
+            raise Problem(errors.ARGUMENT_INVALID, "Everybody can only be given the role reader.", argument="role")
+        new_id = secrets.token_hex(_GRANT_ID_BYTES)
+        created_ms = milliseconds(self._clock())
+        record = GrantRecord(grantee=grantee, role=role.value, pattern=pattern, created_ms=created_ms)
+
+        def insert(transaction: Transaction) -> Grant:
+            if grantee != PUBLIC:
+                _require_credential(transaction, grantee)
+            return _put_grant_once(transaction, new_id, record)
+
+        return await self._store.write(insert)
+
+    async def grants(self) -> tuple[Grant, ...]:
+        """All grants by id."""
+
+        def collect(snapshot: Snapshot) -> tuple[Grant, ...]:
+            found = snapshot.scan(*layout.table_span(layout.GRANTS))
+            return tuple([_grant(key[1:].decode(), GRANT.decode(value)) for key, value in found])
+
+        return await self._store.read(collect)
+
+    async def withdraw(self, id_: str) -> None:
+        """Remove a grant. Raises ``RECORD_NOT_FOUND``."""
+
+        def remove(transaction: Transaction) -> None:
+            data = transaction.get(layout.grant(id_)) if id_.isalnum() and len(id_) == 2 * _GRANT_ID_BYTES else None
+            if data is None:
+                raise Problem(errors.RECORD_NOT_FOUND, "There is no such grant.")
+            delete_grant(transaction, id_, GRANT.decode(data))
+            raise_generation(transaction)
+
+        await self._store.write(remove)
+
+    async def ensure_administrator(self, access_key: str | None, secret: str | None) -> NewCredential | None:
+        """At start: make sure that an administrator exists; what was newly made, else None.
+
+        With a key and secret given, exactly that key holds exactly that secret afterwards and never expires; without,
+        one is made when no administrator exists. Safe when several workers do it at once.
+
+        Raises ``SETTING_INVALID`` when only one of both is given, ``ARGUMENT_INVALID`` for forms that are not allowed.
+        """
+        if (access_key is None) is not (secret is None):
+            raise Problem(errors.SETTING_INVALID, "The administrator's access key and secret are set together.")
+        now = self._clock()
+        credential = Credential(id=access_key or "", kind=PrincipalKind.KEY, name="administrator", created=now)
+        made = draft_credential(credential, secret)
+        sealed = self._sealed(made)
+        grant_id = secrets.token_hex(_GRANT_ID_BYTES)
+        id_ = made.credential.id
+        record = GrantRecord(grantee=id_, role=Role.ADMINISTRATOR.value, pattern="*", created_ms=milliseconds(now))
+
+        def ensure(transaction: Transaction) -> bool:
+            if access_key is None and _has_administrator(transaction, now):
+                return False
+            there = find_credential(transaction, id_)
+            if there is None or there.expires_ms is not None or self._secret(id_, there) != made.secret:
+                _put_credential(transaction, id_, sealed)
+            _put_grant_once(transaction, grant_id, record)
+            return there is None
+
+        return made if await self._store.write(ensure) else None
+
+    async def _find(self, id_: str) -> _Known | None:
+        return await self._known.get(id_) if is_credential_id(id_) else None
+
+    def _load(self, snapshot: Snapshot, id_: str) -> _Known | None:
+        record = find_credential(snapshot, id_)
+        if record is None:
+            return None
+        policies = (everyone_policy(), *_policies(snapshot, id_), *_policies(snapshot, PUBLIC))
+        principal = Principal(id=id_, kind=PrincipalKind(record.kind), name=record.name, policies=policies)
+        expires = float("inf") if record.expires_ms is None else record.expires_ms / 1000
+        return _Known(principal=principal, secret=self._secret(id_, record), expires=expires)
+
+    def _secret(self, id_: str, record: CredentialRecord) -> str:
+        return self._sealing.open(record.sealed, layout.credential(id_)).decode()
+
+    def _sealed(self, made: NewCredential) -> CredentialRecord:
+        credential = made.credential
+        return CredentialRecord(
+            kind=credential.kind.value,
+            name=credential.name,
+            created_ms=milliseconds(credential.created),
+            expires_ms=None if credential.expires is None else milliseconds(credential.expires),
+            sealed=self._sealing.seal(made.secret.encode(), layout.credential(credential.id)),
+        )
+
+
+def _load_anonymous(snapshot: Snapshot, id_: str) -> Principal:
+    return Principal(id=id_, kind=PrincipalKind.ANONYMOUS, policies=_policies(snapshot, PUBLIC))
+
+
+def _policies(snapshot: Snapshot, grantee: str) -> tuple[Policy, ...]:
+    return tuple([role_policy(Role(record.role), record.pattern) for _, record in grants_of(snapshot, grantee)])
+
+
+def _put_credential(transaction: Transaction, id_: str, record: CredentialRecord) -> None:
+    transaction.put(layout.credential(id_), CREDENTIAL.encode(record))
+    raise_generation(transaction)
+
+
+def _require_credential(transaction: Transaction, id_: str) -> None:
+    if not is_credential_id(id_) or find_credential(transaction, id_) is None:
+        raise Problem(errors.RECORD_NOT_FOUND, "There is no such key or robot.")
+
+
+def _put_grant_once(transaction: Transaction, new_id: str, record: GrantRecord) -> Grant:
+    for grant_id, there in grants_of(transaction, record.grantee):
+        if (there.role, there.pattern) == (record.role, record.pattern):
+            return _grant(grant_id, there)
+    put_grant(transaction, new_id, record)
+    raise_generation(transaction)
+    return _grant(new_id, record)
+
+
+def _has_administrator(transaction: Transaction, now: float) -> bool:
+    """Whether a credential that has not expired may do everything."""
+    for _, value in transaction.scan(*layout.table_span(layout.GRANTS)):
+        record = GRANT.decode(value)
+        if (record.role, record.pattern) != (Role.ADMINISTRATOR.value, "*"):
+            continue
+        holder = find_credential(transaction, record.grantee)
+        if holder is not None and (holder.expires_ms is None or holder.expires_ms > milliseconds(now)):
+            return True
+    return False
+
+
+def _credential(id_: str, record: CredentialRecord) -> Credential:
+    return Credential(
+        id=id_,
+        kind=PrincipalKind(record.kind),
+        name=record.name,
+        created=record.created_ms / 1000,
+        expires=None if record.expires_ms is None else record.expires_ms / 1000,
+    )
+
+
+def _grant(id_: str, record: GrantRecord) -> Grant:
+    return Grant(
+        id=id_, grantee=record.grantee, role=Role(record.role), pattern=record.pattern, created=record.created_ms / 1000
+    )

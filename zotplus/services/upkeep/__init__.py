@@ -1,0 +1,1 @@
+"""Keeping the house in order: collection, scrubbing, backups, reference counts."""
