@@ -35,11 +35,11 @@ from zotplus.services.lookups import Clock, find_bucket, key_bytes, now_ms
 from zotplus.services.projections import object_info, part_info, upload_info
 from zotplus.services.replacing import NewObject, replace_object
 from zotplus.services.values import (
+    Assembly,
     Attributes,
     Expected,
     ListQuery,
     ObjectInfo,
-    PartChoice,
     PartInfo,
     Source,
     UploadInfo,
@@ -124,12 +124,10 @@ class Multipart:
         bucket: str,
         key: str,
         upload_id: str,
-        parts: tuple[PartChoice, ...],
+        wanted: Assembly,
         conditions: WriteConditions,
-        *,
-        expected: Expected = NOTHING_EXPECTED,
     ) -> ObjectInfo:
-        """Make the object visible; of ``expected`` its size and checksum are judged.
+        """Make the object visible; of what is expected of it size and checksum are judged.
 
         Completing again with the same parts returns the same object (clients retry), for a day. Raises
         ``PART_INVALID``, ``PART_ORDER_INVALID``, ``PART_TOO_SMALL``, ``PRECONDITION_FAILED``, ``ENTITY_TOO_LARGE``,
@@ -140,17 +138,17 @@ class Multipart:
             key=key,
             name=key_bytes(key),
             upload_id=upload_id,
-            choices=parts,
-            digest=choice_digest(parts),
+            choices=wanted.parts,
+            digest=choice_digest(wanted.parts),
             conditions=conditions,
         )
-        check_order(parts)
+        check_order(wanted.parts)
         for _ in range(_ATTEMPTS):
             # 1. Choose and sum up in a snapshot: with 10,000 parts that is too long for a transaction.
             prepared = await self._store.read(lambda snapshot: prepare_completion(snapshot, request))
             if isinstance(prepared, ObjectInfo):
                 return prepared
-            record = assemble(prepared, expected, now_ms(self._clock))
+            record = assemble(prepared, wanted.expected, now_ms(self._clock))
             failpoints.hit("multipart.complete.before_metadata")
             # 2. The object appears, upload and parts disappear, and their references move, all together.
             info = await self._store.write(_completing(request, prepared, record))

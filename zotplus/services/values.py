@@ -151,3 +151,10 @@ class PartChoice(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     etag: str
     checksum: str | None = None
+
+
+class Assembly(msgspec.Struct, frozen=True, kw_only=True):
+    """What an upload is completed to: the parts in order, and what is expected of the whole (size, checksum)."""
+
+    parts: tuple[PartChoice, ...]
+    expected: Expected = Expected()

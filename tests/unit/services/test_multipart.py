@@ -10,7 +10,7 @@ from zotplus.domain.integrity.checksums import ChecksumAlgorithm, compute
 from zotplus.domain.ranges import FromTo
 from zotplus.services import completion
 from zotplus.services.content import part_content
-from zotplus.services.values import Attributes, Expected, PartChoice
+from zotplus.services.values import Assembly, Attributes, Expected, PartChoice
 
 PART = bytes(range(256)) * 4
 NO_CONDITIONS = ReadConditions()
@@ -40,7 +40,9 @@ class Upload:
 
     async def complete(self, parts, conditions=UNCONDITIONAL_WRITE, **expected):
         choices = tuple(PartChoice(number=part.number, etag=part.etag) for part in parts)
-        return await self.multipart.complete("box", "k", self.id, choices, conditions, expected=Expected(**expected))
+        return await self.multipart.complete(
+            "box", "k", self.id, Assembly(parts=tuple(choices), expected=Expected(**expected)), conditions
+        )
 
 
 @pytest.fixture
@@ -181,14 +183,14 @@ async def test_a_list_out_of_order_is_refused(upload):
 )
 async def test_a_part_that_is_not_there_as_listed_is_refused(upload, multipart, choice):
     await upload.put(1, PART)
-    call = multipart.complete("box", "k", upload.id, (choice,), UNCONDITIONAL_WRITE)
+    call = multipart.complete("box", "k", upload.id, Assembly(parts=(choice,)), UNCONDITIONAL_WRITE)
     assert await refused(call) == "part_invalid"
 
 
 async def test_an_etag_in_quotes_is_the_same_etag(upload, multipart):
     part = await upload.put(1, PART)
     choice = PartChoice(number=1, etag=f'"{part.etag}"')
-    await multipart.complete("box", "k", upload.id, (choice,), UNCONDITIONAL_WRITE)
+    await multipart.complete("box", "k", upload.id, Assembly(parts=(choice,)), UNCONDITIONAL_WRITE)
 
 
 async def test_another_size_than_expected_is_refused(upload):
@@ -254,7 +256,7 @@ async def test_what_is_no_upload_is_not_found(upload, multipart, content, upload
     for call in (
         multipart.put_part("box", "k", upload_id, 1, content.source(PART)),
         multipart.copy_part("box", "k", upload_id, 1, ("box", "k", None, NO_CONDITIONS)),
-        multipart.complete("box", "k", upload_id, choices, UNCONDITIONAL_WRITE),
+        multipart.complete("box", "k", upload_id, Assembly(parts=choices), UNCONDITIONAL_WRITE),
         multipart.abort("box", "k", upload_id),
         multipart.list_parts("box", "k", upload_id, 0, 10),
         multipart.abort("box", "other key", upload.id),
@@ -267,7 +269,7 @@ async def test_a_missing_bucket_comes_first(multipart, content):
     for call in (
         multipart.create("none", "k", "ada", Attributes(), None),
         multipart.put_part("none", "k", "x", 1, content.source(PART)),
-        multipart.complete("none", "k", "x", choices, UNCONDITIONAL_WRITE),
+        multipart.complete("none", "k", "x", Assembly(parts=choices), UNCONDITIONAL_WRITE),
         multipart.list_parts("none", "k", "x", 0, 10),
     ):
         assert await refused(call) == "bucket_not_found"

@@ -29,7 +29,7 @@ from zotplus.protocols.s3.request import (
     number,
     read_copy_source,
 )
-from zotplus.services.values import Attributes, Expected, PartInfo, UploadInfo
+from zotplus.services.values import Assembly, Attributes, Expected, PartInfo, UploadInfo
 
 _PAGE = 1000  # S3 API Reference, max-parts and max-uploads
 _UPLOAD_ID_LIMIT = 256
@@ -229,9 +229,8 @@ async def complete(context: Context, operation: CompleteMultipartUpload) -> Repl
         operation.bucket,
         operation.key,
         operation.upload_id,
-        parts,
+        Assembly(parts=parts, expected=operation.expected),
         operation.conditions,
-        expected=operation.expected,
     )
     content = (
         f"{xml_out.element('Location', operation.location)}{_names(operation.bucket, operation.key)}"

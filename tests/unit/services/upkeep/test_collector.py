@@ -15,7 +15,7 @@ from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
 from zotplus.services.upkeep import collector as module
 from zotplus.services.upkeep.collector import Collector
-from zotplus.services.values import Attributes, PartChoice
+from zotplus.services.values import Assembly, Attributes, PartChoice
 
 DATA = b"data" * 100
 DIGEST = hashlib.sha256(DATA).hexdigest()
@@ -207,7 +207,7 @@ async def test_tombstones_go_after_a_day(*, collector, multipart, content, bucke
         upload = await multipart.create(bucket, "k", "ada", Attributes(), None)
         part = await multipart.put_part(bucket, "k", upload.upload_id, 1, content.source(DATA))
         choices = (PartChoice(number=1, etag=part.etag),)
-        return lambda: multipart.complete(bucket, "k", upload.upload_id, choices, UNCONDITIONAL_WRITE)
+        return lambda: multipart.complete(bucket, "k", upload.upload_id, Assembly(parts=choices), UNCONDITIONAL_WRITE)
 
     calls = [await complete() for _ in range(5)]
     for call in calls:
