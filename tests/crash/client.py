@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from zotplus.domain.headers import PlainHeaders
-from zotplus.domain.sigv4_canonical import SignedRequest
-from zotplus.domain.sigv4_sign import SigningCredentials, sign_headers
+from zotplus.domain.signatures.sigv4_canonical import SignedRequest
+from zotplus.domain.signatures.sigv4_sign import SigningCredentials, sign_headers
 
 ACCESS_KEY, SECRET_KEY = "CRASHACCESSKEY00", "crash-secret-crash-secret"
 CREDENTIALS = SigningCredentials(access_key=ACCESS_KEY, secret_key=SECRET_KEY)

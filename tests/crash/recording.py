@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CALLS = (
-    "openat,creat,write,writev,pwrite64,pwritev,pwritev2,fsync,fdatasync,sync_file_range,rename,renameat,renameat2,"
+    "openat,creat,lseek,write,writev,pwrite64,pwritev,pwritev2,fsync,fdatasync,sync_file_range,rename,renameat,renameat2,"
     "link,linkat,symlink,symlinkat,unlink,unlinkat,rmdir,mkdir,mkdirat,ftruncate,truncate,fallocate,msync,"
     "copy_file_range,sendfile,splice"
 )

@@ -9,8 +9,8 @@ from zotplus.adapters.blobs_fs import BlobsFilesystem, FilesystemBlobsSettings
 from zotplus.adapters.keyvalue_lmdb import KeyValueLmdb, LmdbSettings
 from zotplus.records import layout
 from zotplus.records.blobs import REFERENCE
-from zotplus.services.collector import Collector
-from zotplus.services.scrub import Scrub, ScrubReport
+from zotplus.services.upkeep.collector import Collector
+from zotplus.services.upkeep.scrub import Scrub, ScrubReport
 
 LONG_AFTER = 30 * 86_400.0
 

@@ -18,11 +18,11 @@ from zotplus.domain.conditions import UNCONDITIONAL_READ, UNCONDITIONAL_WRITE
 from zotplus.domain.errors import Problem
 from zotplus.records.objects import SliceRecord
 from zotplus.services.buckets import Buckets
-from zotplus.services.collector import Collector
-from zotplus.services.contents import read_slices
+from zotplus.services.content.contents import read_slices
 from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
-from zotplus.services.values import Attributes, PartChoice, Source
+from zotplus.services.upkeep.collector import Collector
+from zotplus.services.values import Assembly, Attributes, PartChoice, Source
 
 BUCKET = "crash"
 INLINE, BLOB, PIECES = 4_096, 20_480, 2_500_000
@@ -94,7 +94,7 @@ class Work:
 
     async def _complete(self) -> None:
         choices = (PartChoice(number=1, etag=self.etag),)
-        await self.multipart.complete(BUCKET, KEY, self.upload, choices, UNCONDITIONAL_WRITE)
+        await self.multipart.complete(BUCKET, KEY, self.upload, Assembly(parts=choices), UNCONDITIONAL_WRITE)
 
     async def _copy(self) -> None:
         await self.objects.copy((BUCKET, OTHER), (BUCKET, KEY), None, UNCONDITIONAL_READ)
