@@ -43,6 +43,13 @@ async def test_a_wrong_password_is_401(gateway):
     assert answer.headers["WWW-Authenticate"] == REALM
 
 
+@pytest.mark.parametrize("header", ["Basic", "Basic !", "Basic bm9jb2xvbg=="])
+async def test_an_unreadable_credential_is_refused_everywhere(gateway, header):
+    for target in ("/v2/", "/auth/token"):
+        answer = await gateway.ask("GET", target, headers=[("Authorization", header)])
+        assert answer.status == 400
+
+
 async def test_somebody_without_rights_is_403_denied(gateway):
     gateway.registry.push("team/app", b"content")
     answer = await gateway.ask("GET", "/v2/team/app/manifests/latest", headers=[gateway.basic("stranger")])

@@ -8,13 +8,13 @@ from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.domain.principals import Principal
 from zotplus.gateway.context import Context
+from zotplus.gateway.credentials import basic_caller
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.openapi import openapi
 from zotplus.gateway.problems import render_problem
 from zotplus.gateway.reply import Reply
 from zotplus.gateway.route import Operation, Route
 from zotplus.protocols.api import buckets, grants, keys, maintenance, server
-from zotplus.protocols.api.basic import basic_credentials
 from zotplus.protocols.api.endpoint import Call, Endpoint, describe, route_of
 from zotplus.protocols.api.matching import Matcher, Row, fill
 
@@ -51,10 +51,7 @@ class ApiFace:
 
     async def authenticate(self, context: Context) -> Principal:
         """The holder of an access key or robot token; anonymous without a header. Raises the credentials' problems."""
-        credentials = basic_credentials(context.head.headers)
-        if credentials is None:
-            return await context.services.access.anonymous()
-        return await context.services.access.by_password(*credentials)
+        return await basic_caller(context)
 
     def render(self, problem: Problem, context: Context) -> Reply:
         """An ``application/problem+json`` document."""

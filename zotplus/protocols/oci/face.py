@@ -6,13 +6,14 @@ from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.principals import Principal
 from zotplus.gateway.context import NOBODY, Context
+from zotplus.gateway.credentials import authorization, basic
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.reply import Reply
 from zotplus.gateway.route import Operation, Route
 from zotplus.ports.upstream import Upstream
 from zotplus.protocols.oci.addresses import parse_path, parse_query
 from zotplus.protocols.oci.catalog import CatalogHandler
-from zotplus.protocols.oci.credentials import TOKEN_PATH, authorization, basic, challenge, realm_of
+from zotplus.protocols.oci.challenges import TOKEN_PATH, challenge, realm_of
 from zotplus.protocols.oci.forwarding import API_VERSION, Forwarding
 from zotplus.protocols.oci.operations import Bare, Catalog
 from zotplus.protocols.oci.routes import api_routes, token_routes
@@ -67,7 +68,7 @@ class OciFace:
         """
         if _is_token_server(context.head):
             return NOBODY
-        scheme, value = authorization(context.head)
+        scheme, value = authorization(context.head.headers)
         if scheme == "bearer":
             return await self._tokens.holder(value)
         if scheme == "basic":

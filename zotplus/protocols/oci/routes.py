@@ -13,7 +13,7 @@ from zotplus.gateway.reply import Reply
 from zotplus.gateway.route import Operation, Route
 from zotplus.protocols.oci.addresses import Address, Kind, Parameters
 from zotplus.protocols.oci.catalog import PAGE_SIZE, CatalogHandler
-from zotplus.protocols.oci.credentials import TOKEN_PATH
+from zotplus.protocols.oci.challenges import TOKEN_PATH
 from zotplus.protocols.oci.forwarding import Forwarding
 from zotplus.protocols.oci.operations import Bare, BeginUpload, Catalog, Forwarded
 from zotplus.protocols.oci.token_server import TokenServer

@@ -11,9 +11,9 @@ from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.principals import Principal
 from zotplus.gateway.context import Context
+from zotplus.gateway.credentials import authorization, basic
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.oci.addresses import Parameters, parse_query
-from zotplus.protocols.oci.credentials import authorization, basic
 from zotplus.protocols.oci.operations import Bare
 from zotplus.protocols.oci.scopes import allowed, format_scopes, parse_scopes
 from zotplus.services.identity.access import Access
@@ -44,7 +44,7 @@ class TokenServer:
     async def get(self, context: Context, _operation: Bare) -> Reply:
         """Basic credentials or none; scopes in the query."""
         parameters = parse_query(context.head.raw_query)
-        scheme, value = authorization(context.head)
+        scheme, value = authorization(context.head.headers)
         if scheme == "basic":
             context.principal = await self._access.by_password(*basic(value))
         elif not scheme:

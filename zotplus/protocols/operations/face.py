@@ -12,6 +12,7 @@ from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.domain.principals import Principal
 from zotplus.gateway.context import NOBODY, Context
+from zotplus.gateway.credentials import basic_caller
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.problems import render_problem
 from zotplus.gateway.reply import Reply
@@ -19,7 +20,6 @@ from zotplus.gateway.route import Operation, Route
 from zotplus.ports.blobs import Blobs
 from zotplus.ports.keyvalue import KeyValue
 from zotplus.ports.upstream import Upstream
-from zotplus.protocols.operations.credentials import caller
 from zotplus.protocols.operations.readiness import Readiness
 
 Exposition = Callable[[], tuple[str, bytes]]
@@ -95,7 +95,7 @@ class OperationsFace:
         """Who asks; nobody is looked up for what is public."""
         if context.route is None or context.route.public:
             return NOBODY
-        return await caller(context)
+        return await basic_caller(context)
 
     def render(self, problem: Problem, context: Context) -> Reply:
         """An ``application/problem+json`` document."""

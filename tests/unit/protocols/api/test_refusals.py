@@ -72,7 +72,9 @@ def test_others_keys_look_the_same_whether_they_exist_or_not(server):
     assert there.status == missing.status == 403
 
 
-@pytest.mark.parametrize("user", [(ADMIN[0], "wrong"), ("NOSUCHKEY0000000", "wrong"), ("robot:ci", "wrong")])
+@pytest.mark.parametrize(
+    "user", [(ADMIN[0], "wrong"), ("NOSUCHKEY0000000", "wrong"), ("robot:ci", "wrong"), ("", "secret")]
+)
 def test_a_wrong_password_and_an_unknown_user_look_the_same(server, user):
     refused = server.ask("GET /api/v1/keys", user=user)
     document = refused.json()
@@ -81,19 +83,7 @@ def test_a_wrong_password_and_an_unknown_user_look_the_same(server, user):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "header",
-    [
-        "Basic",
-        "Basic !",
-        "Basic bm9jb2xvbg==",
-        "Basic OnNlY3JldA==",
-        "Basic /////w==",
-        "Bearer x",
-        "Basic " + "A" * 5000,
-        "Basic é",
-    ],
-)
+@pytest.mark.parametrize("header", ["Basic", "Basic bm9jb2xvbg==", "Bearer x", "Basic é"])
 def test_an_unreadable_login_is_refused(server, header):
     refused = server.ask("GET /api/v1/keys", user=None, headers=[("Authorization", header)])
     assert (refused.status, refused.json()["code"]) == (400, "credentials_malformed")

@@ -202,10 +202,6 @@ async def test_metrics_are_for_those_who_may():
         (basic("prometheus") * 2, 400, "credentials_ambiguous"),
         ((("Authorization", "Bearer x"),), 400, "credentials_malformed"),
         ((("Authorization", "Basic"),), 400, "credentials_malformed"),
-        ((("Authorization", "Basic !"),), 400, "credentials_malformed"),
-        ((("Authorization", "Basic /w=="),), 400, "credentials_malformed"),
-        ((("Authorization", "Basic eHg="),), 400, "credentials_malformed"),
-        ((("Authorization", "Basic " + "A" * 5000),), 400, "credentials_malformed"),
     ],
 )
 async def test_metrics_are_refused_to_everybody_else(headers, status, code):
