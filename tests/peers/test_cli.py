@@ -69,6 +69,12 @@ def test_the_administrators_key_is_read_on_the_servers_machine(zotplus, bare_gat
     assert shown == {"access_key": ADMIN_KEY, "secret_key": ADMIN_SECRET}
 
 
+def test_the_banner_does_not_repeat_a_secret_that_was_set(bare_gateway):
+    printed = bare_gateway.running.log.read_text()
+    assert "workers" in printed
+    assert ADMIN_SECRET not in printed
+
+
 def test_a_backup_taken_while_serving_is_restored(zotplus, bare_gateway, tmp_path):
     (tmp_path / "file").write_bytes(os.urandom(300_000))
     zotplus("buckets", "create", "kept")

@@ -18,7 +18,9 @@ KeyPair = tuple[str, str]
 
 
 def prepare(settings: Settings) -> KeyPair | None:
-    """Make the data folder and an administrator; the key pair when it was made just now, else None.
+    """Make the data folder and an administrator; the key pair when it was drawn here just now, else None.
+
+    A secret that somebody set is theirs already: no banner or log repeats it.
 
     Runs in a process of its own, because the supervisor never opens the store. Raises ``Problem``.
     """
@@ -33,7 +35,9 @@ async def _administrator(settings: Settings) -> KeyPair | None:
         made = await access.ensure_administrator(settings.admin.access_key, settings.admin.secret_key)
     finally:
         await store.close()
-    return None if made is None else (made.credential.id, made.secret)
+    if made is None or settings.admin.secret_key is not None:
+        return None
+    return made.credential.id, made.secret
 
 
 def administrator_key(settings: Settings) -> KeyPair:

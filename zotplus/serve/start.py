@@ -41,7 +41,8 @@ class Application(Protocol):
     def prepare(self, settings: Settings, /) -> tuple[str, str] | None:
         """Once, before any worker: check and make what is stored.
 
-        Returns access key and secret of an administrator just made. Raises ``Problem``.
+        Returns access key and secret of an administrator that was drawn just now, to be shown; nothing when they were
+        set. Raises ``Problem``.
         """
         ...
 
@@ -57,7 +58,7 @@ class Application(Protocol):
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
-    """What came out of ``prepare``: an administrator just made, or the problem by its code."""
+    """What came out of ``prepare``: an administrator drawn just now, or the problem by its code."""
 
     administrator: tuple[str, str] | None = None
     problem: str | None = None

@@ -1,0 +1,47 @@
+"""The first start on an empty data folder."""
+
+import pytest
+
+from zotplus.app.offline import administrator_key, prepare
+from zotplus.settings import load
+
+SECRET = "chosen-by-the-operator"
+
+
+@pytest.fixture
+def settings_of(tmp_path):
+    def make(**environment):
+        return load(None, {"ZOTPLUS_DATA_DIR": str(tmp_path / "data"), **environment})
+
+    return make
+
+
+def test_the_first_start_draws_an_administrator_and_tells_it_once(settings_of):
+    drawn = prepare(settings_of())
+    assert drawn is not None
+    assert administrator_key(settings_of()) == drawn
+    assert prepare(settings_of()) is None
+
+
+def test_no_two_servers_draw_the_same_secret(settings_of, tmp_path):
+    there = prepare(settings_of())
+    elsewhere = prepare(settings_of(ZOTPLUS_DATA_DIR=str(tmp_path / "other")))
+    assert there is not None
+    assert elsewhere is not None
+    assert there[1] != elsewhere[1]
+
+
+def test_a_secret_that_was_set_is_never_told(settings_of):
+    chosen = {"ZOTPLUS_ADMIN__ACCESS_KEY": "OPERATOR", "ZOTPLUS_ADMIN__SECRET_KEY": SECRET}
+    for secret in (SECRET, SECRET, SECRET + "-2"):
+        chosen["ZOTPLUS_ADMIN__SECRET_KEY"] = secret
+        assert prepare(settings_of(**chosen)) is None
+        assert administrator_key(settings_of()) == ("OPERATOR", secret)
+
+
+def test_a_secret_from_a_file_is_never_told(settings_of, tmp_path):
+    file = tmp_path / "secret"
+    file.write_text(SECRET)
+    chosen = {"ZOTPLUS_ADMIN__ACCESS_KEY": "OPERATOR", "ZOTPLUS_ADMIN__SECRET_KEY_FILE": str(file)}
+    assert prepare(settings_of(**chosen)) is None
+    assert administrator_key(settings_of()) == ("OPERATOR", SECRET)
