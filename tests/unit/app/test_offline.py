@@ -42,6 +42,7 @@ def test_a_secret_that_was_set_is_never_told(settings_of):
 def test_a_secret_from_a_file_is_never_told(settings_of, tmp_path):
     file = tmp_path / "secret"
     file.write_text(SECRET)
+    file.chmod(0o600)
     chosen = {"ZOTPLUS_ADMIN__ACCESS_KEY": "OPERATOR", "ZOTPLUS_ADMIN__SECRET_KEY_FILE": str(file)}
     assert prepare(settings_of(**chosen)) is None
     assert administrator_key(settings_of()) == ("OPERATOR", SECRET)
