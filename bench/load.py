@@ -3,14 +3,17 @@
 import re
 import subprocess
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from botocore.auth import S3SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
-
 from bench.servers import KEY, SECRET, Server
+from zotplus.domain.headers import PlainHeaders
+from zotplus.domain.signatures.payloads import UNSIGNED_PAYLOAD
+from zotplus.domain.signatures.sigv4 import SignedRequest
+from zotplus.domain.signatures.sigv4_sign import SigningCredentials, sign_headers
+
+CREDENTIALS = SigningCredentials(access_key=KEY, secret_key=SECRET)
 
 LUA = """
 local heads = {{ {heads} }}
@@ -42,12 +45,12 @@ class Result:
 
 def signed(server: Server, method: str, path: str) -> dict[str, str]:
     """Headers that sign ``method path`` for an unsigned payload."""
-    request = AWSRequest(method=method, url=server.url + path, headers={"x-amz-content-sha256": "UNSIGNED-PAYLOAD"})
-    request.context["payload_signing_enabled"] = False
-    request.context["client_config"] = None
-    auth = S3SigV4Auth(Credentials(KEY, SECRET), "s3", "us-east-1")
-    auth.add_auth(request)
-    return {name: value for name, value in request.headers.items() if name.lower() != "content-length"}
+    raw_path, _, raw_query = path.partition("?")
+    host = server.url.removeprefix("http://")
+    headers = PlainHeaders([("host", host)])
+    request = SignedRequest(method=method, raw_path=raw_path, raw_query=raw_query, headers=headers, scheme="http")
+    added = sign_headers(request, CREDENTIALS, payload_hash=UNSIGNED_PAYLOAD, now=time.time())
+    return {"Host": host, **added}  # wrk adds a second one unless it is spelt so
 
 
 def fields(headers: dict[str, str]) -> str:
@@ -92,3 +95,13 @@ def wrk(
     mib = float(number) * {"B": 2**-20, "KB": 2**-10, "MB": 1, "GB": 2**10}[unit]
     value, scale = re.search(r"50%\s+([\d.]+)(us|ms|s)", done.stdout).groups()
     return Result(rate, mib, float(value) * {"us": 0.001, "ms": 1, "s": 1000}[scale])
+
+
+def ab_head(url: str, headers: dict[str, str], *, connections: int, seconds: int) -> float:
+    """Requests a second of HEAD by ApacheBench: wrk waits for the body that a HEAD's answer announces."""
+    given = [part for name, value in headers.items() if name != "Host" for part in ("-H", f"{name}: {value}")]
+    argv = ["ab", "-i", "-k", "-q", "-c", str(connections), "-t", str(seconds), "-n", "10000000", *given, url]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    if "Non-2xx" in done.stdout:
+        raise RuntimeError(f"{url} refused: {done.stdout[-800:]}")
+    return float(re.search(r"Requests per second:\s+([\d.]+)", done.stdout)[1])

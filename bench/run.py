@@ -5,6 +5,7 @@ cores with the server, so only ratios mean something, and only within one run.
 """
 
 import argparse
+import http.client
 import json
 import os
 import platform
@@ -15,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from pathlib import Path
 
 import boto3
@@ -73,20 +75,14 @@ def fill_quickly(server: Server, requests: list) -> None:
     """Empty objects over raw keep-alive connections: boto3 would take minutes for 100,000."""
 
     def put(part: list) -> None:
-        with socket.create_connection(("127.0.0.1", server.port)) as connection:
-            stream = connection.makefile("rb")
-            for path, headers in part:
-                lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items() if name.lower() != "host")
-                head = f"PUT {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nContent-Length: 0\r\n{lines}\r\n"
-                connection.sendall(head.encode())
-                status = stream.readline().split()[1]
-                length = 0
-                while (line := stream.readline()) != b"\r\n":
-                    if line.lower().startswith(b"content-length:"):
-                        length = int(line.split(b":")[1])
-                body = stream.read(length)
-                if status != b"200":
-                    raise RuntimeError(f"{server.name}: {status!r} {body[:300]!r}")
+        connection = http.client.HTTPConnection("127.0.0.1", server.port)
+        for path, headers in part:
+            connection.request("PUT", path, body=b"", headers=headers)
+            answer = connection.getresponse()
+            body = answer.read()
+            if answer.status != HTTPStatus.OK:
+                raise RuntimeError(f"{server.name}: {answer.status} {body[:300]!r}")
+        connection.close()
 
     with ThreadPoolExecutor(32) as pool:
         list(pool.map(put, [requests[start::32] for start in range(32)]))
@@ -107,8 +103,8 @@ def get_small(server: Server, seconds: int) -> float:
 
 
 def head_small(server: Server, seconds: int) -> float:
-    requests = paths(server, "HEAD", small_names())
-    return load.wrk(server.url, requests, method="HEAD", connections=32, seconds=seconds).requests
+    path, headers = paths(server, "HEAD", small_names())[0]
+    return load.ab_head(server.url + path, headers, connections=32, seconds=seconds)
 
 
 def put_small(server: Server, seconds: int) -> float:
