@@ -73,9 +73,17 @@ class Gateway:
         for server in self._servers.values():
             self.run(server.drain(2))
         self.run(self.parts.close())
+        self.run(_finish_tasks())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def _finish_tasks():
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 def memory_engines(**changes) -> Engines:

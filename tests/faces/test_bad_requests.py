@@ -194,3 +194,14 @@ def test_a_refused_body_does_not_pile_up_in_memory(gateway):
         except OSError:
             answer = b"HTTP/1.1 403"
     assert statuses(answer) == [403]
+
+
+def test_a_client_of_http_1_0_is_told_that_its_connection_stays(gateway):
+    """ApacheBench and old proxies wait for the end of the connection unless they are told."""
+    asked = b"GET /health/live HTTP/1.0\r\nHost: h\r\n%b\r\n"
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as connection:
+        connection.sendall(asked % b"Connection: keep-alive\r\n")
+        assert b"Connection: keep-alive" in connection.recv(65536)
+        connection.sendall(asked % b"")
+        assert b"Connection: close" in connection.recv(65536)
+        assert connection.recv(65536) == b""

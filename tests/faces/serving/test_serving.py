@@ -118,6 +118,14 @@ def test_metrics_are_summed_over_workers_and_need_a_credential(launch):
     counted = 'zotplus_requests_total{face="s3",operation="HeadBucket",status="200"} 20.0'
     text = wait_for(lambda: (found := exposed()) and counted in found and found)
     assert "zotplus_workers 2.0" in text
+    assert float(re.search(r"(?m)^zotplus_metadata_commits_total (\S+)$", text)[1]) >= 1
+    assert "zotplus_metadata_commit_changes_bucket" in text
+    wait_for(lambda: 'zotplus_janitor_job_seconds_count{job="collector"} 1.0' in exposed())
+    content = bytes(2_000_000)
+    server.s3.put_object(Bucket="bucket", Key="key", Body=content)
+    assert server.s3.get_object(Bucket="bucket", Key="key")["Body"].read() == content
+    wait_for(lambda: "zotplus_blob_read_bytes_total 2e+06" in exposed())
+    assert "zotplus_blob_written_bytes_total 2e+06" in exposed()
     assert SECRET_KEY not in text
 
 

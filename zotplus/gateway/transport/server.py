@@ -21,7 +21,7 @@ from zotplus.gateway.pipeline import Pipeline
 from zotplus.gateway.reply import Reply
 from zotplus.gateway.transport.connection import ConnectionBody, GatewayProtocol, GatewayServer
 from zotplus.gateway.transport.transfer import TransferBrokenError
-from zotplus.gateway.transport.wire import Wire
+from zotplus.gateway.transport.wire import Wire, ends_by_closing
 from zotplus.ports.telemetry import Finished, Telemetry
 
 log = structlog.get_logger("zotplus.server")
@@ -149,7 +149,8 @@ class Server:
             reply = self._pipeline.refuse(context, Problem(errors.SHUTTING_DOWN))
         else:
             reply = await self._pipeline.respond(context)
-        keep_alive = request.keep_alive and not (self._draining or reply.close or body.abandoned)
+        ending = self._draining or reply.close or body.abandoned or ends_by_closing(request, reply)
+        keep_alive = request.keep_alive and not ending
         sent, keep_alive = await self._send(request, context, reply, keep_alive=keep_alive)
         self._finish(context, reply, body.received, sent)
         return _Sent(reply.status, keep_alive=keep_alive)

@@ -4,12 +4,12 @@ import asyncio
 import re
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Protocol
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
@@ -55,8 +55,10 @@ class _Date:
 _date = _Date()
 
 
-def head_bytes(reply: Reply, *, keep_alive: bool, framing: str) -> bytes:
-    """The status line and headers. ``framing`` is the header line for length or chunks, or empty.
+def head_bytes(reply: Reply, *, connection: str, framing: str) -> bytes:
+    """The status line and headers. ``framing`` is the line for length or chunks, ``connection`` Connection's value.
+
+    Either may be empty.
 
     Raises ``ValueError`` for a header that would break out of its line.
     """
@@ -71,7 +73,7 @@ def head_bytes(reply: Reply, *, keep_alive: bool, framing: str) -> bytes:
         lines.append(framing)
     if not has_date:
         lines.append(f"Date: {_date.now()}")
-    lines.append("Server: zotplus" if keep_alive else "Server: zotplus\r\nConnection: close")
+    lines.append(f"Server: zotplus\r\nConnection: {connection}" if connection else "Server: zotplus")
     # Header text is bytes that came in as UTF-8 with surrogate escapes and goes out as the same bytes.
     return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape")
 
@@ -81,20 +83,29 @@ def _length_of(reply: Reply) -> int | None:
     return len(body) if isinstance(body, bytes) else body.length
 
 
-def _framing(reply: Reply, method: str) -> str:
+def ends_by_closing(request: web.BaseRequest, reply: Reply) -> bool:
+    """Whether only the connection's end can tell the body's: HTTP/1.0 has no chunks (RFC 9112 section 6.3)."""
+    return request.version < HttpVersion11 and _length_of(reply) is None
+
+
+def _framing(reply: Reply, request: web.BaseRequest) -> str:
     if reply.status in _BODILESS or any(name.lower() == "content-length" for name, _ in reply.headers):
         return ""
     length = _length_of(reply)
     if length is None:
-        return "" if method == "HEAD" else "Transfer-Encoding: chunked"
+        return "" if request.method == "HEAD" or ends_by_closing(request, reply) else "Transfer-Encoding: chunked"
     return f"Content-Length: {length}"
 
 
 class Wire:
-    """Sends replies for one worker."""
+    """Sends replies for one worker.
 
-    def __init__(self, blobs: Blobs, idle_seconds: float) -> None:
+    ``on_stored`` is told how many bytes went from a blob's file to a socket past the store, which cannot count them.
+    """
+
+    def __init__(self, blobs: Blobs, idle_seconds: float, on_stored: Callable[[int], None] | None = None) -> None:
         self._blobs = blobs
+        self._on_stored = on_stored
         self._idle_seconds = idle_seconds
         self._transfers = Transfers(idle_seconds)
         self._verified = VerifiedBlocks()
@@ -104,7 +115,9 @@ class Wire:
 
         Raises ``Problem`` only while nothing has been sent, ``TransferBrokenError`` when the connection is lost.
         """
-        head = head_bytes(reply, keep_alive=keep_alive, framing=_framing(reply, request.method))
+        old = request.version < HttpVersion11
+        connection = "close" if not keep_alive else "keep-alive" if old else ""
+        head = head_bytes(reply, connection=connection, framing=_framing(reply, request))
         transport = request.transport
         if transport is None:
             await _discard(reply)
@@ -136,6 +149,8 @@ class Wire:
             await self._transfers.run(connection, pump)
         finally:
             pump.close()
+        if self._on_stored is not None:
+            self._on_stored(body.length)
         return body.length
 
     async def _send_relayed(self, request: web.BaseRequest, head: bytes, body: Relayed) -> int:
@@ -178,7 +193,7 @@ class Wire:
 
     async def _send_streamed(self, request: web.BaseRequest, head: bytes, body: Streamed) -> int:
         """Send chunks as they come; nothing is sent before the first one, so that its failure can still be told."""
-        chunked = body.length is None
+        chunked = body.length is None and request.version >= HttpVersion11
         sent = 0
         pending = head
         try:
