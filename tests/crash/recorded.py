@@ -3,7 +3,7 @@
 It does what a server does to its stores, and appends to ``acks`` a line before each operation (``begin``) and one when
 it would have acknowledged it (``done``), with the key and the MD5 of its content, or ``-`` when it is deleted.
 
-With ``<call> <part>`` it forgets to do ``fsync`` or ``fdatasync`` for paths that contain the part: a fault to be found.
+With ``<call> <part>`` it leaves out ``fsync`` or ``fdatasync`` of paths that contain the part: a fault to be found.
 """
 
 import asyncio

@@ -45,6 +45,7 @@ class Server:
         self._nursery = subprocess.Popen(
             [sys.executable, NURSERY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=inherited, text=True
         )
+        self._clients: list[Client] = []
         self.process = 0
         self.address: tuple[str, int] = ("", 0)
         self.start()
@@ -77,7 +78,9 @@ class Server:
             client.close()
 
     def client(self) -> Client:
-        return Client(self)
+        """A new connection, closed with the server at the latest."""
+        self._clients.append(Client(self))
+        return self._clients[-1]
 
     def children(self) -> list[int]:
         """Process ids of workers and janitor."""
@@ -101,6 +104,8 @@ class Server:
         return int(self._nursery.stdout.readline())
 
     def close(self) -> None:
+        for client in self._clients:
+            client.close()
         if self.process:
             self.kill_all()
         self._nursery.communicate()
