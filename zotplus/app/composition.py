@@ -14,6 +14,8 @@ from zotplus.adapters.jose.tokens import JoseSigner
 from zotplus.adapters.keyvalue_lmdb import KeyValueLmdb
 from zotplus.adapters.sealing_aead.sealing import open_sealing
 from zotplus.adapters.zot.discovery import connect
+from zotplus.app.observers import UNOBSERVED, Observers
+from zotplus.app.reporting import Reporting
 from zotplus.gateway.head import Listener, RequestHead
 from zotplus.gateway.pipeline import FaceOf, Pipeline
 from zotplus.gateway.route import Face
@@ -54,6 +56,7 @@ class Engines:
     upstream: Upstream
     telemetry: Telemetry
     exposition: Exposition
+    observers: Observers = UNOBSERVED
 
     async def close(self) -> None:
         """Release all of them."""
@@ -62,27 +65,27 @@ class Engines:
         await self.blobs.close()
 
 
-def local_store(settings: Settings) -> KeyValueLmdb:
+def local_store(settings: Settings, told: Observers = UNOBSERVED) -> KeyValueLmdb:
     """The metadata store of this machine."""
-    return KeyValueLmdb(settings.metadata)
+    return KeyValueLmdb(settings.metadata, on_commit=told.commit)
 
 
-def local_blobs(settings: Settings) -> BlobsFilesystem:
+def local_blobs(settings: Settings, told: Observers = UNOBSERVED) -> BlobsFilesystem:
     """The content store of this machine."""
-    return BlobsFilesystem(settings.blobs)
+    return BlobsFilesystem(settings.blobs, on_read=told.blob_read, on_write=told.blob_written)
 
 
-def engines(
-    settings: Settings, telemetry: Telemetry, exposition: Exposition, managed_url: str | None = None
-) -> Engines:
+def engines(settings: Settings, reporting: Reporting, managed_url: str | None = None) -> Engines:
     """The adapters that ``settings`` ask for. ``managed_url`` is where the supervisor's own Zot listens."""
+    told = reporting.observers
     return Engines(
-        store=local_store(settings),
-        blobs=local_blobs(settings),
+        store=local_store(settings, told),
+        blobs=local_blobs(settings, told),
         sealing=open_sealing(settings.master_key, settings.data),
-        upstream=connect(settings.upstream, managed_url=managed_url),
-        telemetry=telemetry,
-        exposition=exposition,
+        upstream=connect(settings.upstream, managed_url=managed_url, trace=told.trace),
+        telemetry=reporting.telemetry,
+        exposition=reporting.exposition,
+        observers=told,
     )
 
 
@@ -161,5 +164,5 @@ def servers(settings: Settings, parts: Engines) -> dict[Listener, Server]:
         line_bytes=http.max_line_bytes,
         trusted_proxies=tuple(ipaddress.ip_network(network) for network in http.trusted_proxies),
     )
-    way, wire = pipeline(settings, parts), Wire(parts.blobs, http.body_timeout)
+    way, wire = pipeline(settings, parts), Wire(parts.blobs, http.body_timeout, parts.observers.blob_read)
     return {listener: Server(way, wire, parts.telemetry, listener, limits) for listener in Listener}

@@ -3,11 +3,16 @@
 import asyncio
 import signal
 import time
+from collections.abc import Awaitable
+from typing import TypeVar
 
 import msgspec
+import prometheus_async.aio
 import structlog
 import uvloop
 
+from zotplus.adapters.telemetry.metrics import Metrics
+from zotplus.adapters.telemetry.metrics_table import JOB_FAILURES, JOB_SECONDS
 from zotplus.app.composition import Engines, engines, services
 from zotplus.app.reporting import Reporting
 from zotplus.domain.errors import Problem
@@ -15,6 +20,8 @@ from zotplus.ports.keyvalue import SupportsMaintenance
 from zotplus.settings import Settings
 
 log = structlog.get_logger("zotplus.janitor")
+
+T = TypeVar("T")
 
 
 def run_janitor(settings: Settings) -> int:
@@ -24,7 +31,7 @@ def run_janitor(settings: Settings) -> int:
 
 async def _keep(settings: Settings) -> int:
     reporting = Reporting(settings, "janitor")
-    parts = engines(settings, reporting.telemetry, reporting.exposition)
+    parts = engines(settings, reporting)
     ending = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -32,7 +39,7 @@ async def _keep(settings: Settings) -> int:
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
     try:
         while not ending.is_set():
-            await _round(settings, parts)
+            await _round(settings, parts, reporting.metrics)
             try:
                 async with asyncio.timeout(settings.collector.interval):
                     await ending.wait()
@@ -44,15 +51,22 @@ async def _keep(settings: Settings) -> int:
     return 0
 
 
-async def _round(settings: Settings, parts: Engines) -> None:
-    """One round; a failure is logged and the next round tries again."""
+async def _round(settings: Settings, parts: Engines, metrics: Metrics) -> None:
+    """One round; the failure of a job is logged and counted, and the next round tries again."""
     begun = time.monotonic()
-    directory = services(settings, parts)
+    collected = await _job(metrics, "collector", services(settings, parts).collector.run(time.time()))
+    told = msgspec.to_builtins(collected) if collected is not None else {}
+    if isinstance(parts.store, SupportsMaintenance):
+        told["stale_readers"] = await _job(metrics, "maintenance", parts.store.maintain())
+    log.info("janitor_round", seconds=round(time.monotonic() - begun, 3), **told)
+
+
+async def _job(metrics: Metrics, name: str, job: Awaitable[T]) -> T | None:
+    """What ``job`` comes to, timed; None when it failed."""
     try:
-        collected = await directory.collector.run(time.time())
-        stale = await parts.store.maintain() if isinstance(parts.store, SupportsMaintenance) else 0
+        result: T = await prometheus_async.aio.time(metrics.histogram(JOB_SECONDS, name), job)
     except Problem as problem:
-        log.warning("janitor_round_failed", fault=problem.fault.code, detail=problem.detail)
-        return
-    seconds = round(time.monotonic() - begun, 3)
-    log.info("janitor_round", stale_readers=stale, seconds=seconds, **msgspec.to_builtins(collected))
+        metrics.counter(JOB_FAILURES, name).add()
+        log.warning("janitor_job_failed", job=name, fault=problem.fault.code, detail=problem.detail)
+        return None
+    return result

@@ -6,6 +6,7 @@ from zotplus.adapters.telemetry.exposition import CONTENT_TYPE, expose
 from zotplus.adapters.telemetry.logs import configure_logs
 from zotplus.adapters.telemetry.metrics import Metrics
 from zotplus.adapters.telemetry.requests import RequestTelemetry
+from zotplus.app.observers import observers
 from zotplus.ports.telemetry import Telemetry
 from zotplus.settings import Settings
 
@@ -25,6 +26,7 @@ class Reporting:
         self._folder = metrics_folder(settings)
         self._logs = configure_logs(settings.log, process=process, threaded=True)
         self.metrics = Metrics(self._folder, process)
+        self.observers = observers(self.metrics)
         self._tracing = None
         if settings.telemetry.otlp_endpoint is not None:
             from zotplus.adapters.telemetry.tracing import Tracing  # noqa: PLC0415 - the SDK is large and optional

@@ -33,7 +33,7 @@ async def _serve(
     settings: Settings, sockets: Mapping[Listener, socket.socket], index: int, managed_url: str | None
 ) -> int:
     reporting = Reporting(settings, f"worker-{index}")
-    parts = engines(settings, reporting.telemetry, reporting.exposition, managed_url)
+    parts = engines(settings, reporting, managed_url)
     running = servers(settings, parts)
     tls = ReloadingTls(settings.http.tls) if settings.http.tls is not None else None
     ending = _signals(tls)

@@ -13,7 +13,7 @@ from typing import TypeVar
 from zotplus.adapters.blobs_fs.faults import problem
 from zotplus.adapters.blobs_fs.layout import FILE_MODE, Layout, locked_folder, sync_folder
 from zotplus.adapters.blobs_fs.settings import FilesystemBlobsSettings
-from zotplus.adapters.blobs_fs.writing import FilesystemBlobWriter, run_in
+from zotplus.adapters.blobs_fs.writing import FilesystemBlobWriter, SizeObserver, run_in
 from zotplus.domain import errors, failpoints
 from zotplus.domain.errors import Problem
 from zotplus.ports.blobs import CHUNK_BYTES, BlobInfo, require_digest
@@ -24,10 +24,22 @@ _DIRECT_BYTES = 128 * 1024  # up to this a read from the page cache is quicker t
 
 
 class BlobsFilesystem:
-    """See ``ports.blobs.Blobs`` and ``SupportsLocalPath``. Opened at its first use, after the worker was forked."""
+    """See ``ports.blobs.Blobs`` and ``SupportsLocalPath``. Opened at its first use, after the worker was forked.
 
-    def __init__(self, settings: FilesystemBlobsSettings) -> None:
+    ``on_read`` is told, in the event loop, how many bytes a read delivered; ``on_write`` the size of each blob that was
+    committed.
+    """
+
+    def __init__(
+        self,
+        settings: FilesystemBlobsSettings,
+        *,
+        on_read: SizeObserver | None = None,
+        on_write: SizeObserver | None = None,
+    ) -> None:
         self._settings = settings
+        self._on_read = on_read
+        self._on_write = on_write
         self._sync = settings.fsync == "always"
         self._layout = Layout(settings.path)
         self._opening = threading.Lock()
@@ -61,12 +73,13 @@ class BlobsFilesystem:
 
     async def create(self) -> FilesystemBlobWriter:
         """Begin a blob."""
-        return FilesystemBlobWriter(self._layout, self._open(), sync=self._sync)
+        return FilesystemBlobWriter(self._layout, self._open(), sync=self._sync, on_commit=self._on_write)
 
     async def read(self, digest: str, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """The content from ``offset`` in chunks."""
         executor = self._open()
         descriptor = self._open_blob(digest)
+        start = offset
         try:
             size = os.fstat(descriptor).st_size
             stop = size if length is None else offset + length
@@ -86,6 +99,8 @@ class BlobsFilesystem:
             raise problem(error) from error
         finally:
             os.close(descriptor)
+            if self._on_read is not None:
+                self._on_read(offset - start)
 
     def _open_blob(self, digest: str) -> int:
         try:

@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from zotplus.adapters.blobs_fs.faults import problem
 from zotplus.adapters.blobs_fs.layout import FILE_MODE, Layout, locked_folder, unlock
@@ -20,6 +20,9 @@ from zotplus.domain.errors import Problem
 from zotplus.ports.blobs import require_digest
 
 T = TypeVar("T")
+
+SizeObserver: TypeAlias = Callable[[int], None]
+"""Told a number of bytes, in the event loop. It must not raise."""
 
 PIECE_BYTES = 1024 * 1024
 """Written at a time. Going to a thread costs about 50 microseconds, writing this much into the page cache 300."""
@@ -36,7 +39,11 @@ def run_in(executor: Executor, function: Callable[[], T]) -> "asyncio.Future[T]"
 class FilesystemBlobWriter:
     """See ``ports.blobs.BlobWriter``. Used by one task at a time; at most two pieces are in memory."""
 
-    def __init__(self, layout: Layout, executor: Executor, *, sync: bool) -> None:
+    def __init__(
+        self, layout: Layout, executor: Executor, *, sync: bool, on_commit: SizeObserver | None = None
+    ) -> None:
+        self._on_commit = on_commit
+        self._size = 0
         self._layout = layout
         self._executor = executor
         self._sync = sync
@@ -51,6 +58,7 @@ class FilesystemBlobWriter:
         """Append ``data``; waits only when the piece before the current one is still being written."""
         self._require_unfinished()
         self._gathered += data
+        self._size += len(data)
         if len(self._gathered) < PIECE_BYTES:
             return
         await self._settle()
@@ -66,6 +74,8 @@ class FilesystemBlobWriter:
         self._writing = run_in(self._executor, lambda: self._commit(digest))
         await self._settle()
         self._finished = True
+        if self._on_commit is not None:
+            self._on_commit(self._size)
 
     async def cancel(self) -> None:
         """Drop what was written."""

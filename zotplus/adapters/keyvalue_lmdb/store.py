@@ -18,7 +18,7 @@ from zotplus.adapters.keyvalue_lmdb.faults import problem
 from zotplus.adapters.keyvalue_lmdb.overflow import KEY_CHUNK
 from zotplus.adapters.keyvalue_lmdb.settings import LmdbSettings
 from zotplus.adapters.keyvalue_lmdb.transactions import LmdbSnapshot
-from zotplus.adapters.keyvalue_lmdb.writer import GroupCommit, Job
+from zotplus.adapters.keyvalue_lmdb.writer import CommitObserver, GroupCommit, Job
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.ports.keyvalue import Snapshot, Transaction
@@ -32,11 +32,14 @@ class KeyValueLmdb:
     """See ``ports.keyvalue.KeyValue``, ``SupportsImmediateRead`` and ``SupportsMaintenance``.
 
     ``key_chunk`` belongs to the form of the stored data: a store must always be opened with the one it was made with;
-    only tests use another than the default.
+    only tests use another than the default. ``on_commit`` is told about each commit.
     """
 
-    def __init__(self, settings: LmdbSettings, *, key_chunk: int = KEY_CHUNK) -> None:
+    def __init__(
+        self, settings: LmdbSettings, *, key_chunk: int = KEY_CHUNK, on_commit: CommitObserver | None = None
+    ) -> None:
         self._settings = settings
+        self._on_commit = on_commit
         self._key_chunk = key_chunk
         self._opening = threading.Lock()
         self._engine: Engine | None = None
@@ -58,7 +61,10 @@ class KeyValueLmdb:
                 except (lmdb.Error, OSError) as error:
                     raise problem(error) from error
                 self._writer = GroupCommit(
-                    self._engine, batch_limit=self._settings.batch_limit, key_chunk=self._key_chunk
+                    self._engine,
+                    batch_limit=self._settings.batch_limit,
+                    key_chunk=self._key_chunk,
+                    on_commit=self._on_commit,
                 )
             return self._engine
 

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, TypeAlias
 
 import lmdb
 
@@ -26,6 +26,10 @@ from zotplus.ports.keyvalue import Transaction
 _LINGER_SHARE = 8  # a batch waits for more jobs for at most this part of the time that the last commit took
 _LINGER_MAX_SECONDS = 0.001  # and never longer than a request's own handling takes
 _ALONE = 2  # the sum of the last two batches when one caller writes one thing after the other
+
+
+CommitObserver: TypeAlias = Callable[[int, float], None]
+"""Told about each durable commit, in the committing thread: how many changes, seconds. It must not raise."""
 
 
 class Job:
@@ -78,8 +82,11 @@ class Job:
 class GroupCommit:
     """The committing thread of a process and its queue."""
 
-    def __init__(self, engine: Engine, *, batch_limit: int, key_chunk: int) -> None:
+    def __init__(
+        self, engine: Engine, *, batch_limit: int, key_chunk: int, on_commit: CommitObserver | None = None
+    ) -> None:
         self._engine = engine
+        self._on_commit = on_commit
         self._batch_limit = batch_limit
         self._key_chunk = key_chunk
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
@@ -168,6 +175,7 @@ class GroupCommit:
 
     def _attempt(self, jobs: list[Job], *, freeing: bool) -> Job | None:
         """Run ``jobs`` in one transaction and commit it; or abort it and return the job that spoiled it."""
+        began = time.monotonic()
         with self._engine.begin_write() as transaction:
             room = self._engine.room(transaction)
             if room is Room.MAP_NEARLY_FULL:
@@ -179,6 +187,8 @@ class GroupCommit:
             failpoints.hit("keyvalue.before_commit")
             transaction.commit()
             failpoints.hit("keyvalue.after_commit")
+        if self._on_commit is not None:
+            self._on_commit(len(jobs), time.monotonic() - began)
         return None
 
 

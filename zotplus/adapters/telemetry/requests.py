@@ -12,11 +12,14 @@ from zotplus.adapters.telemetry.metrics_table import (
     LOG_DROPPED,
     REQUEST_SECONDS,
     REQUESTS,
+    UPSTREAM_ERRORS,
 )
 from zotplus.adapters.telemetry.tracing import Tracing, take_over
+from zotplus.domain.errors import CATALOGUE, FaultType
 from zotplus.ports.telemetry import Finished, Headers
 
 _STATUS_SERVER_ERROR = 500
+_UPSTREAM_FAULTS = frozenset(code for code, fault in CATALOGUE.items() if fault.type is FaultType.UPSTREAM)
 
 
 class RequestTelemetry:
@@ -68,11 +71,17 @@ class RequestTelemetry:
             self._statuses[face, operation, status] = requests
         seconds, received, sent = route
         requests.add()
+        if status >= _STATUS_SERVER_ERROR:
+            self._count_upstream(finished.fields.get("fault"))
         seconds.observe(finished.seconds)
         if finished.bytes_in:
             received.add(finished.bytes_in)
         if finished.bytes_out:
             sent.add(finished.bytes_out)
+
+    def _count_upstream(self, fault: str | float | None) -> None:
+        if isinstance(fault, str) and fault in _UPSTREAM_FAULTS:
+            self._metrics.counter(UPSTREAM_ERRORS, fault).add()
 
     def _series(self, face: str, operation: str) -> tuple[Histogram, Counter, Counter]:
         return (

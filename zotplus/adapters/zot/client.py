@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -26,15 +28,25 @@ SMALL_BODY_BYTES = 1 << 20
 STATUS_SECONDS = 30.0
 """How long an identification holds. The product decides whether blobs are guarded, so it is never trusted for long."""
 
+TraceHeaders: TypeAlias = Callable[[], Mapping[str, str]]
+"""``traceparent`` and ``tracestate`` for the task that asks; empty when it takes part in no trace."""
+
+_TRACE_HEADERS = frozenset({"traceparent", "tracestate"})
 _BODILESS = frozenset({204, 304})
 _NOT_MODIFIED = 304
 _OK = 200
 
 
 class HttpUpstream:
-    """A registry at ``url`` (``http://host:port``). ``links`` False: it is known never to link blobs on demand."""
+    """A registry at ``url`` (``http://host:port``). ``links`` False: it is known never to link blobs on demand.
 
-    def __init__(self, url: str, settings: UpstreamSettings, *, links: bool = True) -> None:
+    ``trace`` gives the headers of the trace that the request at hand belongs to; they replace the client's own.
+    """
+
+    def __init__(
+        self, url: str, settings: UpstreamSettings, *, links: bool = True, trace: TraceHeaders | None = None
+    ) -> None:
+        self._trace = trace
         self._base = url.rstrip("/")
         self._settings = settings
         self._links = links
@@ -56,6 +68,7 @@ class HttpUpstream:
 
     async def exchange(self, request: UpstreamRequest) -> UpstreamReply:
         """Send one request; see ``Upstream.exchange``."""
+        request = self._traced(request)
         body = self._sent_body(request)
         try:
             async with asyncio.timeout(self._settings.idle_timeout) as limit:
@@ -77,7 +90,7 @@ class HttpUpstream:
         """GET a blob; see ``Upstream.open_blob``."""
         if _has(request.headers, "range") and (refusal := await self._not_held(request)) is not None:
             return refusal
-        raw = await self._sockets.get(request) if self._sockets is not None else None
+        raw = await self._sockets.get(self._traced(request)) if self._sockets is not None else None
         if raw is None:
             return await self.exchange(request)
         reply = UpstreamReply(status=raw.head.status, headers=(), body=raw.body, length=raw.head.length)
@@ -113,6 +126,14 @@ class HttpUpstream:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+
+    def _traced(self, request: UpstreamRequest) -> UpstreamRequest:
+        """``request`` as part of the trace at hand. Spec: W3C Trace Context, 3.4 (a new parent, the same trace)."""
+        trace = self._trace() if self._trace is not None else None
+        if not trace:
+            return request
+        kept = [field for field in request.headers if field[0].lower() not in _TRACE_HEADERS]
+        return msgspec.structs.replace(request, headers=(*kept, *trace.items()))
 
     async def _not_held(self, request: UpstreamRequest, *, always: bool = False) -> UpstreamReply | None:
         """The refusal when the repository does not hold the blob at ``request``'s target, None when it does.

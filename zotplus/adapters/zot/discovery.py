@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from zotplus.adapters.zot.client import HttpUpstream
+from zotplus.adapters.zot.client import HttpUpstream, TraceHeaders
 from zotplus.adapters.zot.settings import UpstreamSettings
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
@@ -70,12 +70,17 @@ def checked_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def connect(settings: UpstreamSettings, *, managed_url: str | None = None) -> Upstream:
-    """The client for a worker. ``managed_url`` is where the supervisor's Zot listens, started without ``dedupe``."""
+def connect(
+    settings: UpstreamSettings, *, managed_url: str | None = None, trace: TraceHeaders | None = None
+) -> Upstream:
+    """The client for a worker. ``managed_url`` is where the supervisor's Zot listens, started without ``dedupe``.
+
+    ``trace``: see ``HttpUpstream``.
+    """
     if managed_url:
-        return HttpUpstream(checked_url(managed_url), settings, links=False)
+        return HttpUpstream(checked_url(managed_url), settings, links=False, trace=trace)
     if settings.url:
-        return HttpUpstream(checked_url(settings.url), settings)
+        return HttpUpstream(checked_url(settings.url), settings, trace=trace)
     return MissingUpstream()
 
 

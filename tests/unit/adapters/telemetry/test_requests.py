@@ -98,6 +98,13 @@ def test_a_failed_request_is_logged_as_an_error(telemetry, tmp_path):
     assert lines(tmp_path)[0]["level"] == "error"
 
 
+@pytest.mark.parametrize(("fault", "status", "count"), [("upstream_failed", 502, 1), ("slow_down", 503, None)])
+def test_what_the_upstream_did_not_answer_is_counted(telemetry, tmp_path, fault, status, count):
+    telemetry().finish(finished(status=status, fields={"fault": fault}))
+    counted = sums(tmp_path / "run").get(("zotplus_upstream_errors_total", fault))
+    assert counted == (None if count is None else [count])
+
+
 @pytest.mark.parametrize("settings", [{"access": False}, {"level": "warning"}])
 def test_the_access_log_can_be_switched_off(telemetry, tmp_path, settings):
     subject = telemetry(**settings)
