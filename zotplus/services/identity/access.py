@@ -1,7 +1,4 @@
-"""Who may: credentials, roles and grants become principals with policies.
-
-The number of failed logins is not limited here; a limit per user and address belongs in front, where both are known.
-"""
+"""Who may: credentials, roles and grants become principals with policies."""
 
 import hmac
 import secrets
@@ -34,6 +31,7 @@ from zotplus.services.identity.credentials import (
     draft_credential,
     is_credential_id,
 )
+from zotplus.services.identity.failed_logins import FailedLogins
 from zotplus.services.identity.generation_cache import GenerationCache
 from zotplus.services.identity.roles import Role, everyone_policy, role_policy
 from zotplus.services.lookups import Clock, milliseconds
@@ -77,6 +75,7 @@ class Access:
         self._store = store
         self._sealing = sealing
         self._clock = clock
+        self._failed = FailedLogins(clock)
         self._known = GenerationCache(store, self._load)
         self._public = GenerationCache(store, _load_anonymous)
         # What a password is compared with where there is no such user, so that both answers cost the same.
@@ -101,16 +100,20 @@ class Access:
         user ``robot`` with a password that begins with ``ci:``; that is understood too.
 
         Raises ``CREDENTIALS_INVALID`` (one answer for unknown user and wrong password, in constant time),
-        ``CREDENTIALS_EXPIRED`` only with the right password.
+        ``CREDENTIALS_EXPIRED`` only with the right password, ``SLOW_DOWN`` after too many wrong ones.
         """
         if user == ROBOT_PREFIX[:-1]:
             name, _, password = password.partition(":")
             user = ROBOT_PREFIX + name
+        self._failed.require_patience(user)
         known = await self._find(user)
         expected = self._nobodys_secret if known is None else known.secret
         is_right = hmac.compare_digest(password.encode(errors="replace"), expected.encode())
         if known is None or not is_right:
+            if is_credential_id(user):  # nothing else is ever right, and it could be long
+                self._failed.failed(user)
             raise Problem(errors.CREDENTIALS_INVALID)
+        self._failed.succeeded(user)
         if known.expires <= self._clock():
             raise Problem(errors.CREDENTIALS_EXPIRED)
         return known.principal
