@@ -82,6 +82,8 @@ CREDENTIALS_AMBIGUOUS = _fault("credentials_ambiguous", 400, _AUTHN, "The reques
     "Only one of Authorization header, query signature or several headers may be used.", "Send exactly one credential.")
 CREDENTIALS_MALFORMED = _fault("credentials_malformed", 400, _AUTHN, "The credential cannot be read.",
     "The Authorization header or query parameters do not follow their scheme's form.", "Use an unmodified client, or fix the header.")
+CREDENTIALS_QUERY_MALFORMED = _fault("credentials_query_malformed", 400, _AUTHN, "The credential in the query cannot be read.",
+    "The parameters of a presigned URL are missing or do not follow their form.", "Make the URL anew with an unmodified client.")
 ACCESS_KEY_UNKNOWN = _fault("access_key_unknown", 403, _AUTHN, "The access key does not exist.",
     "The access key id of the signature is not known here.", "Check the id; `zotplus keys list` shows which exist.")
 SIGNATURE_MISMATCH = _fault("signature_mismatch", 403, _AUTHN, "The signature does not match.",
@@ -141,6 +143,8 @@ PART_ORDER_INVALID = _fault("part_order_invalid", 400, _VALID, "The parts are no
     "Part numbers must ascend.", "Sort the list.")
 RANGE_UNSATISFIABLE = _fault("range_unsatisfiable", 416, _VALID, "The range lies outside the object.",
     "The first byte asked for is past the end.", "Ask within the object's size.")
+PART_NUMBER_UNSATISFIABLE = _fault("part_number_unsatisfiable", 416, _VALID, "The object has no such part.",
+    "The partNumber is larger than the number of parts that the object was uploaded in.", "Ask for a part that x-amz-mp-parts-count admits.")
 LOCATION_INVALID = _fault("location_invalid", 400, _VALID, "The region is not this server's.",
     "LocationConstraint names another region than the server reports.", "Leave LocationConstraint out, or use the server's region.")
 STORAGE_CLASS_INVALID = _fault("storage_class_invalid", 400, _VALID, "The storage class is not valid.",
@@ -186,7 +190,7 @@ BUCKET_EXISTS = _fault("bucket_exists", 409, _CONFLICT, "The bucket already exis
 BUCKET_OWNED = _fault("bucket_owned", 409, _CONFLICT, "The bucket already exists and is yours.",
     "It was created before.", "Nothing needs to be done.")
 BUCKET_NOT_EMPTY = _fault("bucket_not_empty", 409, _CONFLICT, "The bucket is not empty.",
-    "It still holds objects or unfinished uploads.", "Delete them first, or use `zotplus rb --force`.")
+    "It still holds objects.", "Delete them first, or use `zotplus rb --force`.")
 OBJECT_NOT_FOUND = _fault("object_not_found", 404, _MISSING, "The object does not exist.",
     "The bucket has no object with this key.", "Check the key.")
 VERSION_NOT_FOUND = _fault("version_not_found", 404, _MISSING, "The version does not exist.",

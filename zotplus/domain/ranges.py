@@ -3,6 +3,8 @@
 A ``Range`` header that is not understood is ignored, several ranges included: the whole object is a correct answer.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from zotplus.domain import errors
@@ -32,15 +34,21 @@ class Suffix(msgspec.Struct, frozen=True, kw_only=True):
     length: int
 
 
-Range = FromTo | From | Suffix
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """The bytes that came as part ``number``, from 1; an object written at once is its own part 1."""
+
+    number: int
 
 
-def parse_range(header: str) -> Range | None:
+Range = FromTo | From | Suffix | Part
+
+
+def parse_range(header: str) -> FromTo | From | Suffix | None:
     """What a ``Range`` header asks for; None where it is to be ignored (another unit, several ranges, no range)."""
     # Range units are case-insensitive (RFC 9110 section 14.1).
     if header[: len(_UNIT)].lower() != _UNIT:
         return None
-    first_text, dash, last_text = header[len(_UNIT) :].strip(" \t").partition("-")
+    first_text, dash, last_text = header[len(_UNIT) :].partition("-")
     if not dash:
         return None
     first, last = _position(first_text), _position(last_text)
@@ -51,17 +59,31 @@ def parse_range(header: str) -> Range | None:
     return FromTo(first=first, last=last) if first <= last else None
 
 
-def resolve(asked: Range, size: int) -> tuple[int, int]:
-    """Start and length in an object of ``size`` bytes. Raises ``RANGE_UNSATISFIABLE`` where no byte is asked for."""
+def resolve(asked: Range, size: int, part_sizes: Sequence[int] = ()) -> tuple[int, int]:
+    """Start and length in an object of ``size`` bytes, which came in parts of ``part_sizes`` or at once.
+
+    Raises ``RANGE_UNSATISFIABLE`` where no byte is asked for, ``PART_NUMBER_UNSATISFIABLE``. Of an empty object a
+    suffix and the first part are all that there is (RFC 9110 section 14.1.2).
+    """
+    if isinstance(asked, Part):
+        return _resolve_part(asked.number, part_sizes or (size,))
     if isinstance(asked, FromTo):
         start, end = asked.first, min(asked.last + 1, size)
     elif isinstance(asked, From):
         start, end = asked.first, size
     else:
         start, end = max(size - asked.length, 0), size
+        if asked.length and not size:
+            return 0, 0
     if start >= end:
         raise Problem(errors.RANGE_UNSATISFIABLE, ActualObjectSize=size, RangeRequested=_text(asked))
     return start, end - start
+
+
+def _resolve_part(number: int, sizes: Sequence[int]) -> tuple[int, int]:
+    if number > len(sizes):
+        raise Problem(errors.PART_NUMBER_UNSATISFIABLE, ActualPartCount=len(sizes), PartNumberRequested=number)
+    return sum(sizes[: number - 1]), sizes[number - 1]
 
 
 def parse_copy_range(header: str) -> FromTo:
@@ -71,7 +93,7 @@ def parse_copy_range(header: str) -> FromTo:
         raise Problem(
             errors.ARGUMENT_INVALID,
             "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the "
-            "zero-based offsets of the first and last bytes to copy.",
+            "zero-based offsets of the first and last bytes to copy",
             ArgumentName="x-amz-copy-source-range",
             ArgumentValue=header[:128],
         )
@@ -97,7 +119,7 @@ def _position(text: str) -> int | None:
     return int(digits or "0") if len(digits) <= _MAX_DIGITS else 10**_MAX_DIGITS
 
 
-def _text(asked: Range) -> str:
+def _text(asked: FromTo | From | Suffix) -> str:
     if isinstance(asked, FromTo):
         return f"bytes={asked.first}-{asked.last}"
     return f"bytes={asked.first}-" if isinstance(asked, From) else f"bytes=-{asked.length}"

@@ -9,7 +9,7 @@ from zotplus.domain.names import check_bucket_name
 from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
 from zotplus.records import layout
 from zotplus.records.buckets import BUCKET, PURGING, BucketRecord, PurgingRecord
-from zotplus.services.emptying import empty_bucket, is_empty
+from zotplus.services.emptying import empty_bucket, holds_objects
 from zotplus.services.lookups import Clock, find_bucket, now_ms
 from zotplus.services.values import BucketInfo
 
@@ -60,14 +60,11 @@ class Buckets:
         return await self._store.read(collect)
 
     async def delete(self, name: str) -> None:
-        """Remove an empty bucket. Raises ``BUCKET_NOT_FOUND``, ``BUCKET_NOT_EMPTY`` (objects or unfinished uploads)."""
+        """Remove a bucket without objects; unfinished uploads go with it, as on Amazon.
 
-        def remove(transaction: Transaction) -> None:
-            if not is_empty(transaction, find_bucket(transaction, name).id):
-                raise Problem(errors.BUCKET_NOT_EMPTY, bucket=name)
-            transaction.delete(layout.bucket(name))
-
-        await self._store.write(remove)
+        Raises ``BUCKET_NOT_FOUND``, ``BUCKET_NOT_EMPTY``.
+        """
+        await self._remove(name, only_empty=True)
 
     async def purge(self, name: str) -> int:
         """Delete the bucket with all objects and uploads; how many objects.
@@ -75,10 +72,15 @@ class Buckets:
         The name is free from the first step on; what a crash leaves behind, the collector empties.
         Raises ``BUCKET_NOT_FOUND``.
         """
+        return await self._remove(name, only_empty=False)
+
+    async def _remove(self, name: str, *, only_empty: bool) -> int:
         removed_ms = now_ms(self._clock)
 
         def unname(transaction: Transaction) -> bytes:
             record = find_bucket(transaction, name)
+            if only_empty and holds_objects(transaction, record.id):
+                raise Problem(errors.BUCKET_NOT_EMPTY, bucket=name)
             transaction.delete(layout.bucket(name))
             transaction.put(layout.purging(record.id), PURGING.encode(PurgingRecord(name=name, removed_ms=removed_ms)))
             return record.id

@@ -62,9 +62,9 @@ def remove_upload(transaction: Transaction, upload_key: bytes, now_ms: int, limi
     return len(parts) + 1
 
 
-def is_empty(snapshot: Snapshot, bucket_id: bytes) -> bool:
-    """Whether the bucket holds neither objects nor unfinished uploads."""
-    return not _first(snapshot, layout.objects(bucket_id), 1) and not _first(snapshot, layout.uploads(bucket_id), 1)
+def holds_objects(snapshot: Snapshot, bucket_id: bytes) -> bool:
+    """Whether the bucket holds an object."""
+    return bool(_first(snapshot, layout.objects(bucket_id), 1))
 
 
 def _first(snapshot: Snapshot, prefix: bytes, limit: int) -> list[tuple[bytes, bytes]]:

@@ -73,7 +73,8 @@ class Objects:
         """The object, its bytes of the range, and (start, length) of what is delivered.
 
         ``inline`` and ``slices`` hold the range only; a slice's ``sums`` are those of its whole blob. Raises
-        ``OBJECT_NOT_FOUND``, ``PRECONDITION_FAILED``, ``NOT_MODIFIED``, ``RANGE_UNSATISFIABLE``.
+        ``OBJECT_NOT_FOUND``, ``PRECONDITION_FAILED``, ``NOT_MODIFIED``, ``RANGE_UNSATISFIABLE``,
+        ``PART_NUMBER_UNSATISFIABLE``.
         """
         name = key_bytes(key)
 
@@ -81,7 +82,7 @@ class Objects:
             record, inline = _require_object(snapshot, (bucket, name))
             if conditions is not None:
                 check_read(conditions, record.etag, record.modified_ms / 1000)
-            start, length = (0, record.size) if wanted is None else resolve(wanted, record.size)
+            start, length = (0, record.size) if wanted is None else resolve(wanted, record.size, record.part_sizes)
             info = object_info(key, record)
             if not record.slices:
                 kept = inline if wanted is None else inline[start : start + length]

@@ -15,7 +15,7 @@ def object_info(key: str, record: ObjectRecord) -> ObjectInfo:
         modified=record.modified_ms / 1000,
         attributes=attributes_of(record),
         checksum=checksum_value(record.checksum),
-        parts=len(record.part_sizes),
+        part_sizes=record.part_sizes,
     )
 
 

@@ -44,7 +44,7 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ObjectInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """An object without its content. ``etag`` has no quotes; ``parts`` is 0 for an object written by one request."""
+    """An object without its content. ``etag`` has no quotes; ``part_sizes`` is empty unless it came in parts."""
 
     key: str
     size: int
@@ -52,7 +52,7 @@ class ObjectInfo(msgspec.Struct, frozen=True, kw_only=True):
     modified: float
     attributes: Attributes = Attributes()
     checksum: Checksum | None = None
-    parts: int = 0
+    part_sizes: tuple[int, ...] = ()
 
 
 class ObjectContent(msgspec.Struct, frozen=True, kw_only=True):

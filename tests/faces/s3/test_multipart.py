@@ -50,7 +50,6 @@ async def test_an_object_is_put_together_from_its_parts(stage):
     assert (got.headers["ETag"], got.headers["Content-Type"], got.headers["x-amz-meta-a"]) == (etag, "text/x", "1")
     middle = await stage.ask("GET", "/bucket/big", headers={"Range": f"bytes={5 * MIB - 2}-{5 * MIB + 2}"})
     assert middle.body == FIRST[-2:] + LAST[:3]
-    assert (await stage.ask("GET", "/bucket/big", query="partNumber=1")).code == "NotImplemented"
     assert (await stage.ask("GET", "/bucket/big", query="partNumber=3")).status == 416
 
 
@@ -234,6 +233,21 @@ async def test_the_uploads_of_a_bucket_are_listed_in_pages(stage):
     assert found == whole.texts("Upload/UploadId")
 
 
-async def test_a_bucket_with_an_unfinished_upload_is_not_deleted(stage):
+async def test_single_parts_of_an_object_are_read(stage):
+    upload = await begin(stage)
+    first, last = await part(stage, upload, 1, FIRST), await part(stage, upload, 2, LAST)
+    await complete(stage, upload, (1, first.headers["ETag"]), (2, last.headers["ETag"]))
+    got = await stage.ask("GET", "/bucket/big", query="partNumber=2")
+    assert (got.status, got.body, got.headers["x-amz-mp-parts-count"]) == (206, LAST, "2")
+    size = len(FIRST) + len(LAST)
+    assert got.headers["Content-Range"] == f"bytes {len(FIRST)}-{size - 1}/{size}"
+    head = await stage.ask("HEAD", "/bucket/big", query="partNumber=1")
+    assert (head.status, head.headers["Content-Length"]) == (206, str(len(FIRST)))
+    past = await stage.ask("GET", "/bucket/big", query="partNumber=3")
+    assert (past.status, past.code, past.text("ActualPartCount")) == (416, "InvalidPartNumber", "2")
+
+
+async def test_an_unfinished_upload_goes_with_its_bucket(stage):
     await begin(stage)
-    assert (await stage.ask("DELETE", "/bucket")).code == "BucketNotEmpty"
+    assert (await stage.ask("DELETE", "/bucket")).status == 204
+    assert (await stage.ask("GET", "/bucket", query="uploads")).code == "NoSuchBucket"

@@ -46,16 +46,23 @@ async def test_what_is_no_bucket_is_not_found(buckets, name):
         assert await refused(call(name)) == "bucket_not_found"
 
 
-async def test_only_an_empty_bucket_is_deleted(buckets, objects, multipart, content):
+async def test_only_a_bucket_without_objects_is_deleted(buckets, objects, content):
     await buckets.create("one", "ada")
     await objects.put("one", "k", content.source(b"x"), Attributes(), UNCONDITIONAL_WRITE)
     assert await refused(buckets.delete("one")) == "bucket_not_empty"
     await objects.delete("one", "k")
-    upload = await multipart.create("one", "k", "ada", Attributes(), None)
-    assert await refused(buckets.delete("one")) == "bucket_not_empty"
-    await multipart.abort("one", "k", upload.upload_id)
     await buckets.delete("one")
     assert await refused(buckets.get("one")) == "bucket_not_found"
+
+
+async def test_unfinished_uploads_go_with_their_bucket(buckets, multipart, content):
+    await buckets.create("one", "ada")
+    upload = await multipart.create("one", "k", "ada", Attributes(), None)
+    await multipart.put_part("one", "k", upload.upload_id, 1, content.source(b"x"))
+    await buckets.delete("one")
+    await buckets.create("one", "ada")
+    assert await multipart.list_uploads("one", "", "", ("", ""), 10) == ((), None)
+    assert await refused(multipart.abort("one", "k", upload.upload_id)) == "upload_not_found"
 
 
 async def fill(objects, multipart, content, bucket):

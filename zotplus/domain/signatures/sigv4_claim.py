@@ -12,7 +12,7 @@ import msgspec
 
 from zotplus.domain import errors
 from zotplus.domain.dates import format_basic_date, parse_basic_date, parse_http_date
-from zotplus.domain.errors import Problem
+from zotplus.domain.errors import Fault, Problem
 from zotplus.domain.signatures import payloads
 from zotplus.domain.signatures.payloads import UNSIGNED_PAYLOAD, payload_mode
 from zotplus.domain.signatures.sigv4_canonical import ALGORITHM, SIGNATURE_PARAMETER, SignedRequest, query_pairs
@@ -23,9 +23,11 @@ _MAX_EXPIRES_DIGITS = 6
 # Bounds for what is kept or logged of an unverified request; real ones are far shorter.
 _MAX_AUTHORIZATION = 4096
 _MAX_SECURITY_TOKEN = 8192
+_CREDENTIAL_PARTS = 5  # the access key and the four parts of the scope
 
 # Single character classes: linear. IAM's AccessKeyId type has at most 128 characters.
 _is_access_key = re.compile(r"[!-+\-.0-~]{1,128}").fullmatch
+_is_scope_date = re.compile(r"[0-9]{8}", re.ASCII).fullmatch
 _is_scope_part = re.compile(r"[A-Za-z0-9\-_]{1,64}").fullmatch
 _is_header_list = re.compile(r"[a-z0-9!#$%&'*+\-.^_`|~;]+").fullmatch
 _is_signature = re.compile(r"[0-9a-f]{64}").fullmatch
@@ -40,6 +42,10 @@ _QUERY_HASH = "X-Amz-Content-Sha256"
 _QUERY_MARKERS = frozenset({"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-SignedHeaders", SIGNATURE_PARAMETER})
 _QUERY_SINGLE = frozenset((*_QUERY_FIELDS, _QUERY_TOKEN, _QUERY_HASH))
 _VERSION_2_MARKERS = frozenset({"AWSAccessKeyId", "Signature"})
+# How Amazon's sentences about a credential begin; people look for them word by word.
+_HEADER_OPENING = "The authorization header is malformed; "
+_QUERY_OPENING = "Error parsing the X-Amz-Credential parameter; "
+_ECHO = 128  # characters of a client's value that a refusal repeats
 
 
 class ClaimKind(StrEnum):
@@ -85,28 +91,36 @@ class _Credential(msgspec.Struct, frozen=True):
 
 
 class _Accepted(msgspec.Struct, frozen=True):
+    """The scope that is taken, and how a credential outside it is refused, which differs by where it stands."""
+
     service: str
     region: str | None
+    fault: Fault = errors.CREDENTIALS_MALFORMED
+    opening: str = _HEADER_OPENING
+
+    def refusal(self, detail: str, **fields: str) -> Problem:
+        return Problem(self.fault, self.opening + detail, **fields)
 
 
 def parse_authorization(request: SignedRequest, *, service: str = "s3", region: str | None = None) -> Claim | None:
     """The request's SigV4 claim, or None where it carries none (other schemes and anonymous requests).
 
     ``region`` is the only one accepted, None accepts any. Raises ``CREDENTIALS_AMBIGUOUS``, ``CREDENTIALS_MALFORMED``,
-    ``ACCESS_DENIED`` (an ``x-amz-`` header is not signed), ``REQUEST_INVALID``, ``ARGUMENT_INVALID``.
+    ``CREDENTIALS_QUERY_MALFORMED``, ``ACCESS_DENIED`` (an ``x-amz-`` header is not signed), ``REQUEST_INVALID``,
+    ``ARGUMENT_INVALID``.
     """
     values = request.headers.getall("authorization", [])
     if len(values) > 1:
         raise _ambiguous("There are several Authorization headers.")
     parameters = _query_credential(request.raw_query, alone=not values) if request.raw_query else None
-    accepted = _Accepted(service, region)
     if parameters is not None:
         if values:
             raise _ambiguous("Only one of Authorization header and query signature may be used.")
+        accepted = _Accepted(service, region, errors.CREDENTIALS_QUERY_MALFORMED, _QUERY_OPENING)
         return _parse_presigned(request, parameters, accepted)
     if not values or not values[0].startswith("AWS4-"):
         return None
-    return _parse_header(request, values[0], accepted)
+    return _parse_header(request, values[0], _Accepted(service, region))
 
 
 def _query_credential(raw_query: str, *, alone: bool) -> dict[str, str] | None:
@@ -131,7 +145,8 @@ def _parse_header(request: SignedRequest, value: str, accepted: _Accepted) -> Cl
     credential = _parse_credential(credential_text, accepted)
     signed_headers = _parse_signed_headers(header_list, signature)
     timestamp = _header_timestamp(request)
-    _require_same_day(timestamp[1], credential.date)
+    if timestamp[1][:8] != credential.date:
+        raise _malformed("Invalid credential date. Date is not the same as X-Amz-Date.")
     _require_signed(request, signed_headers, exempt="")
     return Claim(
         kind=ClaimKind.HEADER,
@@ -154,31 +169,40 @@ def _authorization_fields(value: str) -> list[str]:
         raise _malformed("The signature's algorithm must be AWS4-HMAC-SHA256.")
     if len(value) > _MAX_AUTHORIZATION:
         raise _malformed("The Authorization header is too long.")
-    fields: dict[str, str] = {}
-    for part in rest.split(","):
-        name, _, content = part.strip().partition("=")
-        if name not in _HEADER_FIELDS or name in fields:
-            raise _malformed("The Authorization header must hold Credential, SignedHeaders and Signature, once each.")
-        fields[name] = content
-    if len(fields) != len(_HEADER_FIELDS):
-        raise _malformed("The Authorization header must hold Credential, SignedHeaders and Signature, once each.")
+    parts = [part.strip() for part in rest.split(",")]
+    if len(parts) != len(_HEADER_FIELDS):
+        raise _malformed(
+            "the authorization header requires three components: Credential, SignedHeaders, and Signature."
+        )
+    for part in parts:
+        if "=" not in part:
+            raise _malformed(f'the authorization component "{part[:_ECHO]}" is malformed.')
+    fields = dict(part.split("=", 1) for part in parts)
+    for name in _HEADER_FIELDS:
+        if name not in fields:
+            raise _malformed(f"missing {name}.")
     return [fields[name] for name in _HEADER_FIELDS]
 
 
 def _parse_presigned(request: SignedRequest, parameters: dict[str, str], accepted: _Accepted) -> Claim:
-    for name in _QUERY_FIELDS:
-        if name not in parameters:
-            raise _malformed(f"The query parameter {name} is missing.")
+    if not parameters.keys() >= set(_QUERY_FIELDS):
+        raise _query_malformed(
+            "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, "
+            "X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."
+        )
     if parameters["X-Amz-Algorithm"] != ALGORITHM:
-        raise _malformed("X-Amz-Algorithm must be AWS4-HMAC-SHA256.")
+        raise _query_malformed(f'X-Amz-Algorithm only supports "{ALGORITHM}"')
     credential = _parse_credential(parameters["X-Amz-Credential"], accepted)
     signature = parameters[SIGNATURE_PARAMETER]
-    signed_headers = _parse_signed_headers(parameters["X-Amz-SignedHeaders"], signature)
     amz_date = parameters["X-Amz-Date"]
     timestamp = parse_basic_date(amz_date)
     if timestamp is None:
-        raise _malformed("X-Amz-Date must be in the form YYYYMMDDTHHMMSSZ.")
-    _require_same_day(amz_date, credential.date)
+        raise _query_malformed("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"")
+    if amz_date[:8] != credential.date:
+        raise _query_malformed(
+            f'Invalid credential date "{credential.date}". This date is not the same as X-Amz-Date: "{amz_date[:8]}".'
+        )
+    signed_headers = _parse_signed_headers(parameters["X-Amz-SignedHeaders"], signature)
     # The hash has no effect but through the canonical request, so nothing is gained by sending another one.
     _require_signed(request, signed_headers, exempt=payloads.HEADER)
     return Claim(
@@ -198,18 +222,24 @@ def _parse_presigned(request: SignedRequest, parameters: dict[str, str], accepte
 
 
 def _parse_credential(text: str, accepted: _Accepted) -> _Credential:
-    parts = text.rsplit("/", 4)
-    if len(parts) != 5 or parts[4] != "aws4_request":  # noqa: PLR2004 - access key and the four parts of the scope
-        raise _malformed("The credential must have the form <key>/YYYYMMDD/<region>/<service>/aws4_request.")
-    access_key, date, region, service, _ = parts
-    if _is_access_key(access_key) is None:
-        raise _malformed("The access key id of the credential is not valid.")
+    parts = text.split("/", _CREDENTIAL_PARTS)
+    if len(parts) != _CREDENTIAL_PARTS or _is_access_key(parts[0]) is None:
+        raise accepted.refusal(
+            'the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".'
+        )
+    access_key, date, region, service, terminal = parts
+    if terminal != "aws4_request":
+        raise accepted.refusal(f'incorrect terminal "{terminal[:_ECHO]}". This endpoint uses "aws4_request".')
     if service != accepted.service:
-        raise _malformed(f"The credential's service must be {accepted.service}.")
+        raise accepted.refusal(f'incorrect service "{service[:_ECHO]}". This endpoint belongs to "{accepted.service}".')
     if _is_scope_part(region) is None:
-        raise _malformed("The credential's region is not valid.")
+        raise accepted.refusal("the region is not valid.")
     if accepted.region is not None and region != accepted.region:
-        raise _malformed(f"The region '{region}' is wrong; expecting '{accepted.region}'.", Region=accepted.region)
+        raise accepted.refusal(f'the region "{region}" is wrong; expecting "{accepted.region}"', Region=accepted.region)
+    if _is_scope_date(date) is None:
+        raise accepted.refusal(
+            f'incorrect date format "{date[:_ECHO]}". This date in the credential must be in the format "yyyyMMdd".'
+        )
     return _Credential(access_key, date, region, service)
 
 
@@ -232,7 +262,7 @@ def _header_timestamp(request: SignedRequest) -> tuple[int, str]:
     if not values:
         values = request.headers.getall("date", [])
     if not values:
-        raise Problem(errors.ACCESS_DENIED, "A signed request needs a valid Date or x-amz-date header.")
+        raise Problem(errors.ACCESS_DENIED, "AWS authentication requires a valid Date or x-amz-date header.")
     if len(values) > 1:
         raise _ambiguous("The request carries its date twice.")
     epoch = parse_basic_date(values[0])
@@ -240,25 +270,20 @@ def _header_timestamp(request: SignedRequest) -> tuple[int, str]:
         return epoch, values[0]
     epoch = parse_http_date(values[0])
     if epoch is None:
-        raise Problem(errors.ACCESS_DENIED, "A signed request needs a valid Date or x-amz-date header.")
+        raise Problem(errors.ACCESS_DENIED, "AWS authentication requires a valid Date or x-amz-date header.")
     return epoch, format_basic_date(epoch)
-
-
-def _require_same_day(amz_date: str, scope_date: str) -> None:
-    if amz_date[:8] != scope_date:
-        raise _malformed("The date of the credential is not the date of the request.")
 
 
 def _require_signed(request: SignedRequest, signed_headers: tuple[str, ...], *, exempt: str) -> None:
     """An unsigned ``x-amz-`` header could turn an upload into a copy: AWS refuses it, and so do we."""
-    for name in request.headers:
-        lower = name.lower()
-        if lower.startswith("x-amz-") and lower not in signed_headers and lower != exempt:
-            raise Problem(
-                errors.ACCESS_DENIED,
-                "There were headers present in the request which were not signed.",
-                HeadersNotSigned=lower[:128],
-            )
+    names = {name.lower() for name in request.headers}
+    unsigned = [name for name in names if name.startswith("x-amz-") and name not in signed_headers and name != exempt]
+    if unsigned:
+        raise Problem(
+            errors.ACCESS_DENIED,
+            "There were headers present in the request which were not signed",
+            HeadersNotSigned=", ".join(sorted(unsigned))[: _ECHO * 8],
+        )
 
 
 def _header_payload_hash(request: SignedRequest, service: str) -> str:
@@ -289,11 +314,18 @@ def _presigned_payload_hash(request: SignedRequest, parameter: str | None) -> st
 
 
 def _parse_expires(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise _malformed("X-Amz-Expires must be a number of seconds.")
+    if not (text.isascii() and text.removeprefix("-").isdigit()):
+        raise _query_malformed("X-Amz-Expires should be a number")
+    if text.startswith("-"):
+        raise _query_malformed("X-Amz-Expires must be non-negative")
     digits = text.lstrip("0")
-    if not digits or len(digits) > _MAX_EXPIRES_DIGITS or int(digits) > MAX_EXPIRES:
-        raise _malformed("X-Amz-Expires must be between 1 and 604800 seconds.")
+    if not digits:
+        raise _query_malformed("X-Amz-Expires must be at least 1 second")
+    if len(digits) > _MAX_EXPIRES_DIGITS or int(digits) > MAX_EXPIRES:
+        raise _query_malformed(
+            "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than "
+            "604800 seconds"
+        )
     return int(digits)
 
 
@@ -303,8 +335,12 @@ def _bounded_token(token: str | None) -> str | None:
     return token
 
 
-def _malformed(detail: str, **fields: str | int) -> Problem:
-    return Problem(errors.CREDENTIALS_MALFORMED, detail, **fields)
+def _malformed(detail: str) -> Problem:
+    return Problem(errors.CREDENTIALS_MALFORMED, _HEADER_OPENING + detail)
+
+
+def _query_malformed(detail: str) -> Problem:
+    return Problem(errors.CREDENTIALS_QUERY_MALFORMED, detail)
 
 
 def _ambiguous(detail: str) -> Problem:

@@ -16,7 +16,13 @@ from zotplus.gateway.context import Context
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.reply import Reply
 from zotplus.gateway.route import Operation, Route
-from zotplus.protocols.s3.request import Site, bucket_of_host, read_request, refuse_unsupported_headers
+from zotplus.protocols.s3.request import (
+    Site,
+    argument_invalid,
+    bucket_of_host,
+    read_request,
+    refuse_unsupported_headers,
+)
 from zotplus.protocols.s3.routes import ROWS, match
 from zotplus.protocols.s3.wire_errors import HOST_ID, error_document, wire
 
@@ -72,12 +78,15 @@ class S3Face:
 
     async def _without_version_4(self, context: Context, request: SignedRequest) -> Principal:
         """By signature version 2 where it is allowed, nobody where there is no credential, else refused."""
-        claim = sigv2.parse_authorization(request)
+        try:
+            claim = sigv2.parse_authorization(request)
+        except Problem as problem:
+            if problem.fault is errors.CREDENTIALS_MALFORMED and not self._allow_signature_v2:
+                raise Problem(errors.SIGNATURE_VERSION_REFUSED) from problem
+            raise
         if claim is None:
             if "Authorization" in request.headers:
-                raise Problem(
-                    errors.CREDENTIALS_MALFORMED, "The authorization type you have provided is not supported."
-                )
+                raise _unsupported(request.headers.get("authorization") or "")
             return await context.services.access.anonymous()
         if not self._allow_signature_v2:
             raise Problem(errors.SIGNATURE_VERSION_REFUSED)
@@ -108,6 +117,14 @@ class S3Face:
         return Reply(status=status, headers=tuple(headers), body=error_document(problem, resource, context.request_id))
 
 
+def _unsupported(authorization: str) -> Problem:
+    scheme, space, _ = authorization.partition(" ")
+    if not space:
+        detail = "Authorization header is invalid -- one and only one ' ' (space) required."
+        return argument_invalid("Authorization", authorization, detail)
+    return argument_invalid("Authorization", scheme, "Unsupported Authorization Type")
+
+
 def _refuse_session_token(token: str | None) -> None:
     if token is not None:
-        raise Problem(errors.TOKEN_INVALID, "Session tokens are not issued here.")
+        raise Problem(errors.TOKEN_INVALID)

@@ -19,7 +19,7 @@ from zotplus.domain.dates import parse_http_date
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.domain.names import check_key
-from zotplus.domain.ranges import Range
+from zotplus.domain.ranges import Part, Range
 from zotplus.gateway.context import Context
 from zotplus.gateway.head import Listener
 from zotplus.gateway.reply import BlobSlice, Reply, Stored
@@ -41,7 +41,7 @@ from zotplus.protocols.s3.request import (
     read_copy_source,
     require_null_version,
 )
-from zotplus.protocols.s3.wire_errors import wire
+from zotplus.protocols.s3.wire_errors import message, wire
 from zotplus.services.values import Attributes, ObjectContent, ObjectInfo
 
 # An object on the main port shares its origin with the pages for people: a script in it must not run there.
@@ -87,7 +87,7 @@ async def put_object(context: Context, operation: PutObject) -> Reply:
 
 
 class ReadObject(msgspec.Struct, frozen=True, kw_only=True):
-    """What GET and HEAD share. ``part`` is the partNumber asked for, ``unchanged`` what If-Range demands."""
+    """What GET and HEAD share; ``unchanged`` is what If-Range demands."""
 
     bucket: str
     key: str
@@ -95,7 +95,6 @@ class ReadObject(msgspec.Struct, frozen=True, kw_only=True):
     unchanged: ReadConditions | None
     conditions: ReadConditions
     overrides: Pairs
-    part: int | None
     with_checksum: bool
 
     def needs(self) -> tuple[Need, ...]:
@@ -108,20 +107,18 @@ def parse_read_object(request: Request) -> ReadObject:
     require_null_version(request.query.get("versionId", ""))
     headers = request.head.headers
     range_text = headers.get("range")
-    wanted = None if range_text is None else ranges.parse_range(range_text)
-    part = None
+    wanted: Range | None = None if range_text is None else ranges.parse_range(range_text)
     if "partNumber" in request.query:
-        part = read_part_number(request)
         if wanted is not None:
-            raise Problem(errors.REQUEST_INVALID, "Cannot specify both Range header and partNumber query parameter.")
+            raise Problem(errors.REQUEST_INVALID, "Cannot specify both Range header and partNumber query parameter")
+        wanted = Part(number=read_part_number(request))
     return ReadObject(
         bucket=request.bucket,
         key=request.key,
         wanted=wanted,
-        unchanged=None if wanted is None else _if_range(headers.get("if-range")),
+        unchanged=None if range_text is None or wanted is None else _if_range(headers.get("if-range")),
         conditions=parse_read_conditions(headers),
         overrides=read_overrides(request),
-        part=part,
         with_checksum=(headers.get("x-amz-checksum-mode") or "").upper() == "ENABLED",
     )
 
@@ -139,7 +136,7 @@ def read_part_number(request: Request) -> int:
     text = request.query.get("partNumber", "")
     if text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= xml_in.PARTS_LIMIT:  # noqa: PLR2004 - digits of 10,000
         return int(text)
-    raise argument_invalid("partNumber", text, "Part number must be an integer between 1 and 10000, inclusive")
+    raise argument_invalid("partNumber", text, "Part number must be an integer between 1 and 10000, inclusive.")
 
 
 async def get_object(context: Context, operation: ReadObject) -> Reply:
@@ -177,7 +174,7 @@ async def head_object(context: Context, operation: ReadObject) -> Reply:
         info = await context.services.objects.head(operation.bucket, operation.key, operation.conditions)
     except Problem as problem:
         return await _refused(context, operation, problem)
-    place = (0, info.size) if operation.wanted is None else ranges.resolve(operation.wanted, info.size)
+    place = (0, info.size) if operation.wanted is None else ranges.resolve(operation.wanted, info.size, info.part_sizes)
     return _read_reply(context, operation, info, place, b"")
 
 
@@ -209,30 +206,20 @@ async def _refused(context: Context, operation: ReadObject, problem: Problem) ->
 def _read_reply(
     context: Context, operation: ReadObject, info: ObjectInfo, place: tuple[int, int], body: bytes | Stored
 ) -> Reply:
-    if operation.part is not None:
-        _check_part(operation.part, info)
     start, length = place
     headers = object_headers(info, operation.overrides)
     if context.head.listener is Listener.MAIN:
         headers.append(_SANDBOX)
     status = 200
-    if operation.wanted is not None:
+    if isinstance(operation.wanted, Part) and info.part_sizes:
+        headers.append(("x-amz-mp-parts-count", str(len(info.part_sizes))))
+    if operation.wanted is not None and length:
         status = 206
         headers.append(("Content-Range", f"bytes {start}-{start + length - 1}/{info.size}"))
     elif operation.with_checksum:
         headers.extend(checksum_headers(info.checksum))
     headers.append(("Content-Length", str(length)))
     return Reply(status=status, headers=tuple(headers), body=body)
-
-
-def _check_part(part: int, info: ObjectInfo) -> None:
-    """An object written at once is its own part 1. Raises ``RANGE_UNSATISFIABLE``, ``OPERATION_UNKNOWN``."""
-    if part > max(info.parts, 1):
-        raise Problem(
-            errors.RANGE_UNSATISFIABLE, "The requested partnumber is not satisfiable.", ActualPartCount=info.parts
-        )
-    if info.parts:
-        raise Problem(errors.OPERATION_UNKNOWN, "Reading single parts of an object is not implemented.")
 
 
 def _body(content: ObjectContent) -> bytes | Stored:
@@ -386,5 +373,5 @@ def _delete_error(doomed: xml_in.Doomed, problem: Problem) -> str:
     version = xml_out.optional("VersionId", doomed.version)
     return (
         f"<Error>{xml_out.element('Key', doomed.key)}{version}{xml_out.element('Code', code)}"
-        f"{xml_out.element('Message', problem.detail)}</Error>"
+        f"{xml_out.element('Message', message(problem))}</Error>"
     )

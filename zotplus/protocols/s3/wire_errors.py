@@ -28,6 +28,7 @@ _wire(errors.CREDENTIALS_INVALID, "AccessDenied", 403)
 _wire(errors.CREDENTIALS_EXPIRED, "ExpiredToken", 400)
 _wire(errors.CREDENTIALS_AMBIGUOUS, "InvalidArgument")
 _wire(errors.CREDENTIALS_MALFORMED, "AuthorizationHeaderMalformed")
+_wire(errors.CREDENTIALS_QUERY_MALFORMED, "AuthorizationQueryParametersError")
 _wire(errors.ACCESS_KEY_UNKNOWN, "InvalidAccessKeyId")
 _wire(errors.SIGNATURE_MISMATCH, "SignatureDoesNotMatch")
 _wire(errors.SIGNATURE_VERSION_REFUSED, "InvalidRequest")
@@ -57,6 +58,7 @@ _wire(errors.PART_TOO_SMALL, "EntityTooSmall")
 _wire(errors.PART_INVALID, "InvalidPart")
 _wire(errors.PART_ORDER_INVALID, "InvalidPartOrder")
 _wire(errors.RANGE_UNSATISFIABLE, "InvalidRange")
+_wire(errors.PART_NUMBER_UNSATISFIABLE, "InvalidPartNumber")
 _wire(errors.LOCATION_INVALID, "InvalidLocationConstraint")
 _wire(errors.STORAGE_CLASS_INVALID, "InvalidStorageClass")
 _wire(errors.COPY_SOURCE_INVALID, "InvalidArgument")
@@ -105,6 +107,70 @@ _wire(errors.SHUTTING_DOWN, "ServiceUnavailable")
 _wire(errors.REQUEST_TIMEOUT, "RequestTimeout")
 _wire(errors.INTERNAL_ERROR, "InternalError")
 
+# Amazon's sentences where a problem says no more than the catalogue does: people look for them word by word, and a few
+# clients compare them (S3 API Reference, "Error responses").
+_MESSAGES = {
+    errors.CREDENTIALS_MISSING: "Access Denied.",
+    errors.ACCESS_DENIED: "Access Denied.",
+    errors.ACCESS_KEY_UNKNOWN: "The AWS Access Key Id you provided does not exist in our records.",
+    errors.SIGNATURE_MISMATCH: (
+        "The request signature we calculated does not match the signature you provided. Check your key and signing "
+        "method."
+    ),
+    errors.BODY_CHUNK_SIGNATURE_MISMATCH: (
+        "The request signature we calculated does not match the signature you provided. Check your key and signing "
+        "method."
+    ),
+    errors.SIGNATURE_VERSION_REFUSED: (
+        "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+    ),
+    errors.REQUEST_EXPIRED: "Request has expired.",
+    errors.CLOCK_SKEWED: "The difference between the request time and the current time is too large.",
+    errors.TOKEN_INVALID: "The provided token is malformed or otherwise invalid.",
+    errors.BUCKET_NAME_INVALID: "The specified bucket is not valid.",
+    errors.BUCKET_NOT_FOUND: "The specified bucket does not exist.",
+    errors.BUCKET_EXISTS: (
+        "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please "
+        "select a different name and try again."
+    ),
+    errors.BUCKET_OWNED: "Your previous request to create the named bucket succeeded and you already own it.",
+    errors.BUCKET_NOT_EMPTY: "The bucket you tried to delete is not empty.",
+    errors.OBJECT_NOT_FOUND: "The specified key does not exist.",
+    errors.VERSION_NOT_FOUND: "The specified version does not exist.",
+    errors.UPLOAD_NOT_FOUND: (
+        "The specified multipart upload does not exist. The upload ID may be invalid, or the upload may have been "
+        "aborted or completed."
+    ),
+    errors.PRECONDITION_FAILED: "At least one of the pre-conditions you specified did not hold.",
+    errors.KEY_TOO_LONG: "Your key is too long.",
+    errors.METADATA_TOO_LARGE: "Your metadata headers exceed the maximum allowed metadata size",
+    errors.XML_MALFORMED: "The XML you provided was not well-formed or did not validate against our published schema.",
+    errors.BODY_INCOMPLETE: "You did not provide the number of bytes specified by the Content-Length HTTP header",
+    errors.BODY_CHUNK_TOO_SMALL: "Only the last chunk is allowed to have a size less than 8192 bytes",
+    errors.BODY_TRAILER_INVALID: (
+        "The request contained trailing data that was not well-formed or did not conform to our published schema."
+    ),
+    errors.BODY_LENGTH_REQUIRED: "You must provide the Content-Length HTTP header.",
+    errors.ENTITY_TOO_LARGE: "Your proposed upload exceeds the maximum allowed object size.",
+    errors.PART_TOO_SMALL: "Your proposed upload is smaller than the minimum allowed size",
+    errors.PART_INVALID: (
+        "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified "
+        "entity tag may not match the part's entity tag."
+    ),
+    errors.PART_ORDER_INVALID: ("The list of parts was not in ascending order. Parts must be ordered by part number."),
+    errors.RANGE_UNSATISFIABLE: "The requested range is not satisfiable",
+    errors.PART_NUMBER_UNSATISFIABLE: "The requested partnumber is not satisfiable.",
+    errors.LOCATION_INVALID: "The specified location-constraint is not valid",
+    errors.COPY_ONTO_ITSELF: (
+        "This copy request is illegal because it is trying to copy an object to itself without changing the object's "
+        "metadata, storage class, website redirect location or encryption attributes."
+    ),
+    errors.METHOD_NOT_ALLOWED: "The specified method is not allowed against this resource.",
+    errors.DIGEST_MALFORMED: "The Content-Md5 you specified is not valid.",
+    errors.DIGEST_MISMATCH: "The Content-MD5 you specified did not match what we received.",
+    errors.CONTENT_SHA256_MISMATCH: ("The provided 'x-amz-content-sha256' header does not match what was computed."),
+}
+
 _NAMED_FIELDS = {
     "argument": "ArgumentName",
     "bucket": "BucketName",
@@ -133,6 +199,12 @@ def wire(fault: Fault) -> tuple[str, int]:
     return ("InternalError" if fault.status >= _SERVER_FAULT else "InvalidRequest", fault.status)
 
 
+def message(problem: Problem) -> str:
+    """What is told of ``problem``: its own sentence, or Amazon's where it has none."""
+    fault = problem.fault
+    return _MESSAGES.get(fault, fault.message) if problem.detail == fault.message else problem.detail
+
+
 def error_fields(problem: Problem) -> dict[str, str]:
     """The elements of S3's own that ``problem`` carries; fields that have no S3 name stay inside."""
     found: dict[str, str] = {}
@@ -148,7 +220,7 @@ def error_document(problem: Problem, resource: str, request_id: str) -> bytes:
     code, _ = wire(problem.fault)
     extra = "".join([_leaf(name, value) for name, value in error_fields(problem).items()])
     text = (
-        f"{DECLARATION}<Error>{element('Code', code)}{_leaf('Message', problem.detail)}{extra}"
+        f"{DECLARATION}<Error>{element('Code', code)}{_leaf('Message', message(problem))}{extra}"
         f"{_leaf('Resource', resource)}<RequestId>{escape(request_id)}</RequestId><HostId>{HOST_ID}</HostId></Error>"
     )
     return text.encode()

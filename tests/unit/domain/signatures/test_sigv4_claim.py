@@ -102,13 +102,13 @@ def test_a_malformed_header_is_refused(value):
     ],
 )
 def test_a_malformed_link_is_refused(changes):
-    assert refusal(by_query(**changes)).fault is errors.CREDENTIALS_MALFORMED
+    assert refusal(by_query(**changes)).fault is errors.CREDENTIALS_QUERY_MALFORMED
 
 
 def test_a_lone_credential_in_the_query_is_refused_rather_than_ignored():
     headers = PlainHeaders([("Host", "h"), ("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER")])
     request = SignedRequest(method="PUT", raw_path="/b/k", raw_query=f"X-Amz-Credential={CREDENTIAL}", headers=headers)
-    assert refusal(request).fault is errors.CREDENTIALS_MALFORMED
+    assert refusal(request).fault is errors.CREDENTIALS_QUERY_MALFORMED
 
 
 def test_an_encoded_parameter_name_is_still_a_credential():
@@ -158,7 +158,7 @@ def test_a_missing_or_unreadable_date_is_refused(date):
 def test_an_unsigned_amazon_header_is_refused(request_):
     problem = refusal(request_)
     assert problem.fault is errors.ACCESS_DENIED
-    assert problem.detail == "There were headers present in the request which were not signed."
+    assert problem.detail == "There were headers present in the request which were not signed"
 
 
 def test_the_payload_hash_is_needed_and_must_be_known():
