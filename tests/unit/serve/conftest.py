@@ -74,8 +74,8 @@ class Server:
 
     def ask(self):
         """The name and process of the worker that took a new connection."""
-        with socket.create_connection(self.address, timeout=PATIENCE) as connection:
-            name, process = connection.makefile().readline().split()
+        with socket.create_connection(self.address, timeout=PATIENCE) as connection, connection.makefile() as lines:
+            name, process = lines.readline().split()
             return name, int(process)
 
     def signal(self, number=signal.SIGTERM):

@@ -40,14 +40,21 @@ def test_the_banner_names_addresses_folder_and_upstream_and_shows_the_secret_onc
     assert "the-secret-shown-once" not in (tmp_path / "stderr").read_text()
 
 
+def stop_and_wait(process):
+    """The signal is taken a moment after it is sent; until then the process may still accept."""
+    os.kill(process, signal.SIGSTOP)
+    while Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+        time.sleep(0.001)
+
+
 def test_a_killed_worker_is_replaced_and_what_waited_for_it_is_served(start):
     server = start(ZOTPLUS_WORKERS="1")
     first = server.process_of("worker-0")
-    os.kill(first, signal.SIGSTOP)  # so that the connection below waits in the dead worker's queue
-    with socket.create_connection(server.address, timeout=60) as connection:
+    stop_and_wait(first)  # so that the connection below waits in the dead worker's queue
+    with socket.create_connection(server.address, timeout=60) as connection, connection.makefile() as lines:
         os.kill(first, signal.SIGKILL)
         second = server.process_of("worker-0", other_than=first)
-        assert connection.makefile().readline() == f"worker-0 {second}\n"
+        assert lines.readline() == f"worker-0 {second}\n"
     assert [event["name"] for event in server.events if event["event"] == "process_died"] == ["worker-0"]
     restarts = sums(server.folder / "data/run/metrics")
     assert restarts["zotplus_process_restarts_total", "worker-0"] == [1]
