@@ -15,6 +15,7 @@ def launch(tmp_path):
     def begin(data=None, **variables):
         server = Server(data or tmp_path / "data", **variables)
         servers.append(server)
+        server.start()
         client = server.client()
         assert client.send("PUT", f"/{BUCKET}").status == 200
         client.close()

@@ -7,6 +7,7 @@ has ended, its exit code.
 import json
 import os
 import sys
+import traceback
 
 import uvloop
 
@@ -31,6 +32,8 @@ def begin(variables: dict[str, str], log: str) -> int:
         os.dup2(descriptor, 2)
         os.environ.update(variables)
         code = serve(load(None, os.environ))
+    except BaseException:  # noqa: BLE001 - the last frame of the process
+        traceback.print_exc()
     finally:
         sys.stderr.flush()
         os._exit(code)

@@ -25,7 +25,7 @@ def wait_for(condition):
 
 
 class Server:
-    """A server over ``data``; after ``kill_all`` or ``stop`` it can be started again on the same data."""
+    """A server over ``data``, to be started; after ``kill_all`` or ``stop`` once more, on the same data."""
 
     def __init__(self, data: Path, **variables: str) -> None:
         self.data = data
@@ -48,7 +48,6 @@ class Server:
         self._clients: list[Client] = []
         self.process = 0
         self.address: tuple[str, int] = ("", 0)
-        self.start()
 
     def start(self) -> None:
         request = {"variables": self._variables, "log": str(self.log)}
@@ -106,18 +105,18 @@ class Server:
     def close(self) -> None:
         for client in self._clients:
             client.close()
-        if self.process:
+        if self.process and _lives(self.process):
             self.kill_all()
         self._nursery.communicate()
 
 
 def _lives(group: int) -> bool:
-    """Whether a process of ``group`` runs; zombies, which wait for whoever adopted them, do not."""
-    for status in Path("/proc").glob("[0-9]*/stat"):
+    """Whether a process of ``group`` runs; zombies do not, unless they have threads, which keep its files open."""
+    for process in Path("/proc").glob("[0-9]*"):
         try:
-            fields = status.read_text().rpartition(")")[2].split()
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
+            if int(fields[2]) == group and (fields[0] not in "ZX" or len(list((process / "task").iterdir())) > 1):
+                return True
         except OSError:  # ended meanwhile
             continue
-        if int(fields[2]) == group and fields[0] not in "ZX":
-            return True
     return False

@@ -3,6 +3,7 @@
 The failpoint says which: before the metadata are committed everything is as it was, afterwards it is as it was to be.
 """
 
+import re
 import signal
 import subprocess
 import sys
@@ -68,8 +69,11 @@ def killed(data, task, failpoint):
     return upload, acknowledged
 
 
-def test_every_failpoint_is_walked():
+def test_every_failpoint_is_walked_and_there_is_no_other():
     assert set(PASSED_BY) == set(failpoints.FAILPOINTS)
+    sources = (Path(failpoints.__file__).parents[1]).rglob("*.py")
+    placed = {name for path in sources for name in re.findall(r'failpoints\.hit\("([^"]+)"\)', path.read_text())}
+    assert placed == set(failpoints.FAILPOINTS)
 
 
 @pytest.mark.crash
