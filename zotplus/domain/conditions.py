@@ -46,12 +46,15 @@ def parse_copy_source_conditions(headers: Headers) -> ReadConditions:
 
 
 def parse_write_conditions(headers: Headers) -> WriteConditions:
-    """The conditions of a write. Raises ``OPERATION_UNKNOWN`` for another ``If-None-Match`` than ``*``, as AWS."""
+    """The conditions of a write. Raises ``OPERATION_UNKNOWN`` as AWS.
+
+    That is for another ``If-None-Match`` than ``*``, and for both headers at once.
+    """
     match = headers.get("if-match")
     none_match = headers.get("if-none-match")
     if match is None and none_match is None:
         return UNCONDITIONAL_WRITE
-    if none_match is not None and none_match.strip() != ANY:
+    if none_match is not None and (none_match.strip() != ANY or match is not None):
         raise Problem(
             errors.OPERATION_UNKNOWN,
             "A header you provided implies functionality that is not implemented.",

@@ -36,7 +36,11 @@ def parse_copy_source(header: str, *, prefix: str = "") -> CopySource:
     """
     path, version_id = _split_version(header)
     try:
-        bucket, key = _split_path(percent.decode(path), prefix)
+        decoded = percent.decode(path)
+    except Problem as problem:
+        raise _invalid("Invalid copy source encoding") from problem
+    try:
+        bucket, key = _split_path(decoded, prefix)
         names.check_bucket_name(bucket)
         names.check_key(key)
     except Problem as problem:

@@ -27,7 +27,7 @@ from zotplus.records.uploads import COMPLETED, PART, UPLOAD, PartRecord, UploadR
 from zotplus.services.content.ingest import DEFAULT_ALGORITHM
 from zotplus.services.lookups import find_bucket
 from zotplus.services.projections import object_info
-from zotplus.services.values import Expected, ObjectInfo, PartChoice
+from zotplus.services.values import Assembly, Expected, ObjectInfo, PartChoice
 
 MIN_PART_BYTES = 5 * 1024**2
 """All parts but the last (S3 User Guide, "Multipart upload limits")."""
@@ -83,8 +83,7 @@ def prepare_completion(snapshot: Snapshot, request: Completion) -> ObjectInfo | 
     if done is not None:
         return done
     bucket_id, upload = require_upload(snapshot, (request.bucket, request.name), request.upload_id)
-    algorithm = upload_algorithm(upload)
-    parts = tuple([_matching_part(snapshot, request.upload_id, choice, algorithm) for choice in request.choices])
+    parts = tuple([_matching_part(snapshot, request.upload_id, choice) for choice in request.choices])
     _check_sizes(request.choices, parts)
     return Prepared(bucket_id=bucket_id, upload=upload, parts=parts)
 
@@ -111,6 +110,26 @@ def assemble(prepared: Prepared, expected: Expected, modified_ms: int) -> Object
         slices=tuple([piece for part in parts for piece in part.slices]),
         part_sizes=sizes,
     )
+
+
+def check_mode(prepared: Prepared, wanted: Assembly) -> None:
+    """Raises ``REQUEST_INVALID`` for another checksum type than the upload's, and for a composite's bare part."""
+    upload = prepared.upload
+    if upload.checksum_algorithm is None or upload.checksum_type is None:
+        return
+    if wanted.checksum_type not in (None, upload.checksum_type):
+        raise Problem(
+            errors.REQUEST_INVALID,
+            f"The upload was created using the {upload.checksum_type} checksum mode. The complete request must use the "
+            "same checksum mode.",
+        )
+    missing = [choice.number for choice in wanted.parts if choice.checksum is None]
+    if missing and upload.checksum_type == ChecksumType.COMPOSITE:
+        raise Problem(
+            errors.REQUEST_INVALID,
+            f"The upload was created using a {upload.checksum_algorithm.lower()} checksum. The complete request must "
+            f"include the checksum for each part. It was missing for part {missing[0]} in the request.",
+        )
 
 
 def require_upload(snapshot: Snapshot, address: tuple[str, bytes], upload_id: str) -> tuple[bytes, UploadRecord]:
@@ -155,14 +174,21 @@ def _check_sizes(choices: tuple[PartChoice, ...], parts: tuple[PartRecord, ...])
         raise Problem(errors.ENTITY_TOO_LARGE, ProposedSize=size, MaxSizeAllowed=MAX_OBJECT_BYTES)
 
 
-def _matching_part(snapshot: Snapshot, upload_id: str, choice: PartChoice, algorithm: ChecksumAlgorithm) -> PartRecord:
+def _matching_part(snapshot: Snapshot, upload_id: str, choice: PartChoice) -> PartRecord:
     data = snapshot.get(layout.part(upload_id, choice.number)) if 0 < choice.number <= MAX_PARTS else None
     part = None if data is None else PART.decode(data)
-    if (
-        part is None
-        or part.etag != choice.etag.strip('"')
-        or (choice.checksum is not None and choice.checksum != part.checksums.get(algorithm.value))
-    ):
+    if part is None or part.etag != choice.etag.strip('"'):
+        raise Problem(errors.PART_INVALID, PartNumber=choice.number, ETag=choice.etag[:64])
+    if choice.algorithm is None:
+        return part
+    known = part.checksums.get(choice.algorithm)
+    if known is None:
+        given = choice.algorithm.lower()
+        raise Problem(
+            errors.DIGEST_MISMATCH,
+            f"The {given} you specified for part {choice.number} did not match what we received.",
+        )
+    if choice.checksum != known:
         raise Problem(errors.PART_INVALID, PartNumber=choice.number, ETag=choice.etag[:64])
     return part
 

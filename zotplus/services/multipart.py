@@ -10,6 +10,7 @@ import msgspec
 from zotplus.domain import errors, failpoints
 from zotplus.domain.conditions import ReadConditions, WriteConditions
 from zotplus.domain.errors import Problem
+from zotplus.domain.integrity.checksums import ChecksumType
 from zotplus.ports.blobs import Blobs
 from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
 from zotplus.records import layout
@@ -21,6 +22,7 @@ from zotplus.services.completion import (
     Completion,
     Prepared,
     assemble,
+    check_mode,
     check_order,
     choice_digest,
     prepare_completion,
@@ -92,6 +94,8 @@ class Multipart:
         name = key_bytes(key)
         upload = await self._store.read(lambda snapshot: require_upload(snapshot, (bucket, name), upload_id)[1])
         _check_part(number, upload, source.expected)
+        if upload.checksum_type == ChecksumType.COMPOSITE and source.expected.algorithm is None:
+            raise _other_checksum(upload, "null")
         plan = Plan(inline_limit=0, algorithm=upload_algorithm(upload))
         content = await ingest(self._blobs, source, plan)
         await assure_stored(self._blobs, content)
@@ -148,6 +152,7 @@ class Multipart:
             prepared = await self._store.read(lambda snapshot: prepare_completion(snapshot, request))
             if isinstance(prepared, ObjectInfo):
                 return prepared
+            check_mode(prepared, wanted)
             record = assemble(prepared, wanted.expected, now_ms(self._clock))
             failpoints.hit("multipart.complete.before_metadata")
             # 2. The object appears, upload and parts disappear, and their references move, all together.
@@ -252,4 +257,12 @@ def _check_part(number: int, upload: UploadRecord, expected: Expected) -> None:
         raise Problem(errors.ARGUMENT_INVALID, f"A part has a number from 1 to {MAX_PARTS}.", ArgumentName="partNumber")
     asked, given = upload.checksum_algorithm, expected.algorithm
     if asked is not None and given is not None and asked != given:
-        raise Problem(errors.REQUEST_INVALID, f"The upload is summed with {asked}, the part with {given}.")
+        raise _other_checksum(upload, given)
+
+
+def _other_checksum(upload: UploadRecord, given: str) -> Problem:
+    return Problem(
+        errors.REQUEST_INVALID,
+        f"Checksum Type mismatch occurred, expected checksum Type: {upload.checksum_algorithm}, actual checksum Type: "
+        f"{given}",
+    )

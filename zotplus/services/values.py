@@ -146,15 +146,20 @@ class UploadInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PartChoice(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of CompleteMultipartUpload: the part meant, its ETag, and its checksum value where given."""
+    """One line of CompleteMultipartUpload: the part meant, its ETag, and algorithm and value of a checksum if given."""
 
     number: int
     etag: str
+    algorithm: str | None = None
     checksum: str | None = None
 
 
 class Assembly(msgspec.Struct, frozen=True, kw_only=True):
-    """What an upload is completed to: the parts in order, and what is expected of the whole (size, checksum)."""
+    """What an upload is completed to: the parts in order, and what is expected of the whole (size, checksum).
+
+    ``checksum_type`` is the one that the client believes the upload to have, None where it does not say.
+    """
 
     parts: tuple[PartChoice, ...]
     expected: Expected = Expected()
+    checksum_type: str | None = None

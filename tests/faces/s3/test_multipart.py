@@ -105,7 +105,7 @@ async def test_the_size_and_checksum_of_the_whole_object_are_checked(stage):
     done = await complete(stage, upload, (1, etag), headers=headers)
     assert (done.text("ChecksumCRC32"), done.text("ChecksumType")) == (crc32(LAST), "FULL_OBJECT")
     bad = await complete(stage, upload, (1, etag), headers={"x-amz-mp-object-size": "-1"})
-    assert bad.code == "InvalidArgument"
+    assert bad.code == "InvalidRequest"
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,8 @@ async def test_single_parts_of_an_object_are_read(stage):
     head = await stage.ask("HEAD", "/bucket/big", query="partNumber=1")
     assert (head.status, head.headers["Content-Length"]) == (206, str(len(FIRST)))
     past = await stage.ask("GET", "/bucket/big", query="partNumber=3")
-    assert (past.status, past.code, past.text("ActualPartCount")) == (416, "InvalidPartNumber", "2")
+    assert (past.status, past.code) == (416, "InvalidPartNumber")
+    assert b"<ActualPartCount>2<" in past.body
 
 
 async def test_an_unfinished_upload_goes_with_its_bucket(stage):

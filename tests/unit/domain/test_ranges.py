@@ -20,7 +20,8 @@ def test_single_ranges_are_read(header, asked):
 
 @pytest.mark.parametrize("header", [
     "", "bytes", "bytes=", "bytes=-", "bytes=5", "bytes=5-4", "bytes=0-1,3-4", "bytes=a-b", "bytes=1-b", "bytes=a-1",
-    "items=0-1", "bytes=--1", "bytes=1--2", "bytes=+1-2", "bytes=\u0661-2", "bytes=1 -2", "bytes=0x1-2", "bytes= -1", "bytes=-5,-6",
+    "items=0-1", "bytes=--1", "bytes=1--2", "bytes=+1-2", "bytes=\u0661-2", "bytes=1 -2", "bytes=0x1-2", "bytes=-5,-6",
+    "bytes= -1",
 ])  # fmt: skip
 def test_what_is_no_single_range_is_ignored(header):
     assert parse_range(header) is None
@@ -28,8 +29,8 @@ def test_what_is_no_single_range_is_ignored(header):
 
 @pytest.mark.parametrize(("asked", "size", "found"), [
     (FromTo(first=0, last=0), 1, (0, 1)), (FromTo(first=2, last=99), 10, (2, 8)), (From(first=9), 10, (9, 1)),
-    (Suffix(length=3), 10, (7, 3)), (Suffix(length=30), 10, (0, 10)), (Suffix(length=1), 0, (0, 0)), (Part(number=1), 7, (0, 7)),
-    (Part(number=1), 0, (0, 0)),
+    (Suffix(length=3), 10, (7, 3)), (Suffix(length=30), 10, (0, 10)), (Suffix(length=1), 0, (0, 0)),
+    (Part(number=1), 7, (0, 7)), (Part(number=1), 0, (0, 0)),
 ])  # fmt: skip
 def test_a_range_is_cut_to_the_object(asked, size, found):
     assert resolve(asked, size) == found

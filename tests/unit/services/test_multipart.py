@@ -39,10 +39,18 @@ class Upload:
         return await self.multipart.put_part("box", "k", self.id, number, source)
 
     async def complete(self, parts, conditions=UNCONDITIONAL_WRITE, **expected):
-        choices = tuple(PartChoice(number=part.number, etag=part.etag) for part in parts)
-        return await self.multipart.complete(
-            "box", "k", self.id, Assembly(parts=tuple(choices), expected=Expected(**expected)), conditions
-        )
+        choices = tuple(_choice(part) for part in parts)
+        return await self.complete_as(Assembly(parts=choices, expected=Expected(**expected)), conditions)
+
+    async def complete_as(self, assembly, conditions=UNCONDITIONAL_WRITE):
+        return await self.multipart.complete("box", "k", self.id, assembly, conditions)
+
+
+def _choice(part):
+    if part.checksum is None:
+        return PartChoice(number=part.number, etag=part.etag)
+    value, algorithm = part.checksum.value, part.checksum.algorithm
+    return PartChoice(number=part.number, etag=part.etag, algorithm=algorithm, checksum=value)
 
 
 @pytest.fixture
@@ -97,6 +105,31 @@ async def test_a_composite_checksum_is_that_of_the_parts(begin):
     assert await refused(upload.complete(parts, algorithm="CRC32", checksum="AAAAAA==")) == "request_invalid"
     made = await upload.complete(parts, algorithm="SHA256", checksum=value)
     assert (made.checksum.value, made.checksum.type) == (value, "COMPOSITE")
+
+
+async def test_a_composite_upload_wants_the_checksum_of_every_part(begin):
+    upload = await begin(("SHA256", "COMPOSITE"))
+    assert await refused(upload.put(1, PART)) == "request_invalid"
+    part = await upload.put(1, PART, algorithm="SHA256")
+    bare = Assembly(parts=(PartChoice(number=1, etag=part.etag),))
+    assert await refused(upload.complete_as(bare)) == "request_invalid"
+    assert (await upload.complete([part])).checksum.type == "COMPOSITE"
+
+
+@pytest.mark.parametrize("named", [None, "FULL_OBJECT"])
+async def test_an_upload_is_completed_with_its_own_checksum_type(begin, named):
+    upload = await begin(("CRC32", "FULL_OBJECT"))
+    choice = _choice(await upload.put(1, PART))
+    assert await refused(upload.complete_as(Assembly(parts=(choice,), checksum_type="COMPOSITE"))) == "request_invalid"
+    made = await upload.complete_as(Assembly(parts=(choice,), checksum_type=named))
+    assert made.checksum.type == "FULL_OBJECT"
+
+
+async def test_a_part_is_not_proved_by_another_algorithm(begin):
+    upload = await begin(("CRC32", "FULL_OBJECT"))
+    part = await upload.put(1, PART)
+    choice = PartChoice(number=1, etag=part.etag, algorithm="SHA1", checksum="AAAA")
+    assert await refused(upload.complete_as(Assembly(parts=(choice,)))) == "digest_mismatch"
 
 
 async def test_a_full_object_crc_is_joined_from_the_parts(begin):
@@ -178,7 +211,9 @@ async def test_a_list_out_of_order_is_refused(upload):
         PartChoice(number=2, etag="e"),
         PartChoice(number=1, etag="e"),
         PartChoice(number=70_000, etag="e"),
-        PartChoice(number=1, etag=hashlib.md5(PART, usedforsecurity=False).hexdigest(), checksum="AAAA"),
+        PartChoice(
+            number=1, etag=hashlib.md5(PART, usedforsecurity=False).hexdigest(), algorithm="CRC64NVME", checksum="AAAA"
+        ),
     ],
 )
 async def test_a_part_that_is_not_there_as_listed_is_refused(upload, multipart, choice):
@@ -291,7 +326,7 @@ async def test_an_upload_aborted_while_a_part_arrives_is_missed(upload, multipar
 async def test_parts_are_listed_in_pages(begin, multipart):
     upload = await begin(("CRC32", "COMPOSITE"))
     for number in (3, 1, 300):
-        await upload.put(number, b"%d" % number)
+        await upload.put(number, b"%d" % number, algorithm="CRC32")
     info, parts, more = await multipart.list_parts("box", "k", upload.id, 0, 2)
     assert (info.upload_id, info.checksum_algorithm, info.initiator) == (upload.id, "CRC32", "ada")
     assert ([part.number for part in parts], more) == ([1, 3], True)

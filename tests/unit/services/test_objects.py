@@ -45,7 +45,8 @@ async def read(objects, content, bucket):
 @pytest.mark.parametrize("data", [b"", b"x", SMALL, b"e" * 100, b"f" * 101, LARGE])
 async def test_what_is_put_is_got(put, read, objects, data):
     made = await put("k", data)
-    assert (made.size, made.etag, made.part_sizes) == (len(data), hashlib.md5(data, usedforsecurity=False).hexdigest(), ())
+    assert (made.size, made.part_sizes) == (len(data), ())
+    assert made.etag == hashlib.md5(data, usedforsecurity=False).hexdigest()
     assert await read("k") == (data, (0, len(data)))
     assert await objects.head("box", "k") == made
 

@@ -113,11 +113,11 @@ def parse_multipart_checksum(headers: Headers) -> MultipartChecksum | None:
 
 
 def _header_claims(headers: Headers, *, composite: bool) -> list[ChecksumClaim]:
+    names = {name.lower() for name in headers if name.lower().startswith(_PREFIX)} - _OTHERS
+    if len(names) > 1:
+        raise _invalid("Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
     claims = []
-    for name in headers:
-        lower = name.lower()
-        if not lower.startswith(_PREFIX) or lower in _OTHERS:
-            continue
+    for lower in names:
         algorithm = _BY_HEADER.get(lower)
         if algorithm is None:
             raise _invalid("The algorithm type you specified in x-amz-checksum- header is invalid.")

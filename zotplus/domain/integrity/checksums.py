@@ -7,9 +7,11 @@ uploads".
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from typing import Protocol
+
+from awscrt.checksums import XXHash
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
@@ -29,8 +31,13 @@ class ChecksumAlgorithm(StrEnum):
     CRC32 = "CRC32"
     CRC32C = "CRC32C"
     CRC64NVME = "CRC64NVME"
+    MD5 = "MD5"
     SHA1 = "SHA1"
     SHA256 = "SHA256"
+    SHA512 = "SHA512"
+    XXHASH128 = "XXHASH128"
+    XXHASH3 = "XXHASH3"
+    XXHASH64 = "XXHASH64"
 
     @property
     def header(self) -> str:
@@ -48,7 +55,7 @@ class ChecksumAlgorithm(StrEnum):
         return ChecksumType.FULL_OBJECT if self is ChecksumAlgorithm.CRC64NVME else ChecksumType.COMPOSITE
 
     def supports(self, kind: ChecksumType) -> bool:
-        """Whether multipart objects may have this type: CRC-64 is never composite, a SHA never of the full object."""
+        """Whether multipart objects may have this type: CRC-64 is never composite, a hash never of the full object."""
         if kind is ChecksumType.COMPOSITE:
             return self is not ChecksumAlgorithm.CRC64NVME
         return self in _CRCS
@@ -58,13 +65,25 @@ _SIZES = {
     ChecksumAlgorithm.CRC32: 4,
     ChecksumAlgorithm.CRC32C: 4,
     ChecksumAlgorithm.CRC64NVME: 8,
+    ChecksumAlgorithm.MD5: 16,
     ChecksumAlgorithm.SHA1: 20,
     ChecksumAlgorithm.SHA256: 32,
+    ChecksumAlgorithm.SHA512: 64,
+    ChecksumAlgorithm.XXHASH128: 16,
+    ChecksumAlgorithm.XXHASH3: 8,
+    ChecksumAlgorithm.XXHASH64: 8,
 }
 _CRCS: dict[ChecksumAlgorithm, Crc] = {
     ChecksumAlgorithm.CRC32: CRC32,
     ChecksumAlgorithm.CRC32C: CRC32C,
     ChecksumAlgorithm.CRC64NVME: CRC64NVME,
+}
+
+
+_XXHASHES: dict[ChecksumAlgorithm, Callable[[], XXHash]] = {
+    ChecksumAlgorithm.XXHASH128: XXHash.new_xxhash3_128,
+    ChecksumAlgorithm.XXHASH3: XXHash.new_xxhash3_64,
+    ChecksumAlgorithm.XXHASH64: XXHash.new_xxhash64,
 }
 
 
@@ -107,10 +126,25 @@ class _RunningHash:
         return _encode(self._hash.digest())
 
 
+class _RunningXxhash:
+    __slots__ = ("_hash",)
+
+    def __init__(self, new: Callable[[], XXHash]) -> None:
+        self._hash = new()
+
+    def update(self, data: Buffer, /) -> None:
+        self._hash.update(bytes(data))  # it takes nothing that can change
+
+    def digest(self) -> str:
+        return _encode(self._hash.finalize())
+
+
 def start(algorithm: ChecksumAlgorithm) -> RunningChecksum:
     """A checksum of nothing yet."""
-    crc = _CRCS.get(algorithm)
-    return _RunningHash(algorithm.value.lower()) if crc is None else _RunningCrc(crc)
+    crc, xxhash = _CRCS.get(algorithm), _XXHASHES.get(algorithm)
+    if crc is not None:
+        return _RunningCrc(crc)
+    return _RunningHash(algorithm.value.lower()) if xxhash is None else _RunningXxhash(xxhash)
 
 
 def compute(algorithm: ChecksumAlgorithm, data: Buffer) -> str:

@@ -97,12 +97,12 @@ class ChunkedDecoder:
     def finish(self) -> Mapping[str, str]:
         """Say that the body is over; gives the trailers by lower-case name.
 
-        Raises ``BODY_INCOMPLETE`` unless the body is complete and as long as announced, ``BODY_CHUNK_INVALID``.
+        Raises ``BODY_CHUNK_INVALID`` for a body that is cut short, ``BODY_INCOMPLETE`` for one of another length.
         """
         if self._state is _State.BROKEN:
             raise _invalid("The body was refused before.")
         if self._state is not _State.DONE:
-            raise Problem(errors.BODY_INCOMPLETE, "The body ended before its last chunk.")
+            raise _invalid("The body ended before its last chunk.")
         if self._received != self._length:
             raise self._wrong_length(self._received)
         return self._trailers

@@ -101,7 +101,9 @@ def _check_time(claim: Claim, now: float) -> None:
         raise _skewed(claim, now, "The request is not valid yet.")
     until = claim.timestamp + claim.expires
     if now > until:
-        raise Problem(errors.REQUEST_EXPIRED, Expires=_iso(until), ServerTime=_iso(now))
+        raise Problem(
+            errors.REQUEST_EXPIRED, Expires=_iso(until), ServerTime=_iso(now), **{"X-Amz-Expires": str(claim.expires)}
+        )
 
 
 def _skewed(claim: Claim, now: float, detail: str) -> Problem:

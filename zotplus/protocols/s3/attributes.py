@@ -136,5 +136,5 @@ def metadata_directive(request: Request, name: str) -> bool:
     """Whether header ``name`` says REPLACE. Raises ``ARGUMENT_INVALID`` for anything but COPY and REPLACE."""
     value = request.header(name) or "COPY"
     if value not in ("COPY", "REPLACE"):
-        raise argument_invalid(name, value, f"Unknown directive in {name}.")
+        raise argument_invalid(name, value, f"Unknown {name.split('-')[2]} directive.")
     return value == "REPLACE"

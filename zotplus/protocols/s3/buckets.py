@@ -35,9 +35,10 @@ class ListBuckets(msgspec.Struct, frozen=True, kw_only=True):
 def parse_list_buckets(request: Request) -> ListBuckets:
     """Raises ``ARGUMENT_INVALID``."""
     query = request.query
-    limit = number(query, "max-buckets", _MAX_BUCKETS, _MAX_BUCKETS)
-    if limit == 0:
-        raise argument_invalid("max-buckets", "0", "max-buckets must be between 1 and 10000.")
+    text = query.get("max-buckets", "")
+    limit = number(query, "max-buckets", _MAX_BUCKETS, _MAX_BUCKETS + 1) if text.isdigit() or not text else 0
+    if not 1 <= limit <= _MAX_BUCKETS:
+        raise argument_invalid("max-buckets", text, "Argument max-buckets must be an integer between 1 and 10000.")
     return ListBuckets(prefix=query.get("prefix", ""), after=query.get("continuation-token", ""), limit=limit)
 
 

@@ -15,7 +15,7 @@ from zotplus.domain.conditions import (
 )
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
-from zotplus.domain.integrity.checksum_headers import parse_checksum, parse_multipart_checksum
+from zotplus.domain.integrity.checksum_headers import parse_checksum, parse_multipart_checksum, parse_type
 from zotplus.gateway.context import Context
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import payload, xml_in, xml_out
@@ -186,6 +186,7 @@ class CompleteMultipartUpload(msgspec.Struct, frozen=True, kw_only=True):
     conditions: WriteConditions
     location: str
     expected: Expected
+    checksum_type: str | None
     body: payload.Incoming
 
     def needs(self) -> tuple[Need, ...]:
@@ -203,6 +204,7 @@ def parse_complete(request: Request) -> CompleteMultipartUpload:
         conditions=parse_write_conditions(request.head.headers),
         location=f"{head.scheme}://{head.host}{head.raw_path}",
         expected=_expected(request),
+        checksum_type=parse_type(request.head.headers),
         body=payload.parse_incoming(request, needs_length=False, has_checksum=False),
     )
 
@@ -213,6 +215,10 @@ def _expected(request: Request) -> Expected:
     if claim is not None and claim.value is None:
         claim = None  # a trailer is the body's
     size_text = request.header("x-amz-mp-object-size")
+    if size_text is not None and size_text.startswith("-"):
+        raise Problem(
+            errors.REQUEST_INVALID, f"Value for x-amz-mp-object-size header is less than zero: '{size_text[:64]}'"
+        )
     if size_text is not None and not (size_text.isascii() and size_text.isdigit() and len(size_text) <= _SIZE_DIGITS):
         raise argument_invalid("x-amz-mp-object-size", size_text, "x-amz-mp-object-size must be a number of bytes.")
     return Expected(
@@ -229,7 +235,7 @@ async def complete(context: Context, operation: CompleteMultipartUpload) -> Repl
         operation.bucket,
         operation.key,
         operation.upload_id,
-        Assembly(parts=parts, expected=operation.expected),
+        Assembly(parts=parts, expected=operation.expected, checksum_type=operation.checksum_type),
         operation.conditions,
     )
     content = (

@@ -17,6 +17,7 @@ from zotplus.gateway.head import RequestHead
 QUERY_LIMIT = 64
 """Parameters of one request; the largest real ones (presigned, listing) have about 20."""
 _MAX_NUMBER_DIGITS = 10
+_ECHO = 128  # characters of a client's value that a refusal repeats
 
 
 class Level(StrEnum):
@@ -61,7 +62,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 def argument_invalid(name: str, value: str, detail: str) -> Problem:
     """A refusal of header or parameter ``name``; ``value`` is cut to what is worth showing."""
-    return Problem(errors.ARGUMENT_INVALID, detail, ArgumentName=name, ArgumentValue=value[:128])
+    return Problem(errors.ARGUMENT_INVALID, detail, ArgumentName=name, ArgumentValue=value[:_ECHO])
 
 
 def read_request(head: RequestHead, site: Site) -> Request:
@@ -131,7 +132,9 @@ def number(query: dict[str, str], name: str, default: int, maximum: int) -> int:
     # The length is bounded before int() sees it, and so are signs, underscores and foreign digits.
     if text.isascii() and text.isdigit() and len(text) <= _MAX_NUMBER_DIGITS and int(text) <= 0x7FFFFFFF:  # noqa: PLR2004 - S3's 32 bits
         return min(int(text), maximum)
-    raise argument_invalid(name, text, f"{name} must be a number between 0 and 2147483647.")
+    if text.removeprefix("-").isdigit():
+        raise argument_invalid(name, text, f"Argument {text[:_ECHO]} must be an integer between 0 and 2147483647")
+    raise argument_invalid(name, text, f"Provided {text[:_ECHO]} not an integer or within integer range")
 
 
 def encoding_type(query: dict[str, str]) -> str:

@@ -47,7 +47,7 @@ _wire(errors.XML_MALFORMED, "MalformedXML")
 _wire(errors.JSON_MALFORMED, "InvalidRequest")
 _wire(errors.MEDIA_TYPE_UNSUPPORTED, "InvalidRequest")
 _wire(errors.BODY_INCOMPLETE, "IncompleteBody")
-_wire(errors.BODY_CHUNK_INVALID, "InvalidRequest")
+_wire(errors.BODY_CHUNK_INVALID, "IncompleteBody")
 _wire(errors.BODY_CHUNK_SIGNATURE_MISMATCH, "SignatureDoesNotMatch")
 _wire(errors.BODY_CHUNK_TOO_SMALL, "InvalidChunkSizeError")
 _wire(errors.BODY_TRAILER_INVALID, "MalformedTrailerError")
@@ -146,6 +146,7 @@ _MESSAGES = {
     errors.METADATA_TOO_LARGE: "Your metadata headers exceed the maximum allowed metadata size",
     errors.XML_MALFORMED: "The XML you provided was not well-formed or did not validate against our published schema.",
     errors.BODY_INCOMPLETE: "You did not provide the number of bytes specified by the Content-Length HTTP header",
+    errors.BODY_CHUNK_INVALID: "The request body terminated unexpectedly",
     errors.BODY_CHUNK_TOO_SMALL: "Only the last chunk is allowed to have a size less than 8192 bytes",
     errors.BODY_TRAILER_INVALID: (
         "The request contained trailing data that was not well-formed or did not conform to our published schema."
@@ -170,6 +171,18 @@ _MESSAGES = {
     errors.DIGEST_MISMATCH: "The Content-MD5 you specified did not match what we received.",
     errors.CONTENT_SHA256_MISMATCH: ("The provided 'x-amz-content-sha256' header does not match what was computed."),
 }
+
+# Faults whose sentence is Amazon's in every case; what is wrong in this one stands in an element of its own.
+_FIXED = frozenset(
+    {
+        errors.XML_MALFORMED,
+        errors.BODY_INCOMPLETE,
+        errors.BODY_CHUNK_INVALID,
+        errors.BODY_TRAILER_INVALID,
+        errors.BODY_LENGTH_REQUIRED,
+        errors.DIGEST_MALFORMED,
+    }
+)
 
 _NAMED_FIELDS = {
     "argument": "ArgumentName",
@@ -202,7 +215,9 @@ def wire(fault: Fault) -> tuple[str, int]:
 def message(problem: Problem) -> str:
     """What is told of ``problem``: its own sentence, or Amazon's where it has none."""
     fault = problem.fault
-    return _MESSAGES.get(fault, fault.message) if problem.detail == fault.message else problem.detail
+    if fault in _FIXED or problem.detail == fault.message:
+        return _MESSAGES.get(fault, fault.message)
+    return problem.detail
 
 
 def error_fields(problem: Problem) -> dict[str, str]:
@@ -212,6 +227,8 @@ def error_fields(problem: Problem) -> dict[str, str]:
         wire_name = _NAMED_FIELDS.get(name, name)
         if _is_wire_name(wire_name) is not None and wire_name not in _RESERVED:
             found[wire_name] = str(value)
+    if problem.fault in _FIXED and problem.detail != problem.fault.message:
+        found["Detail"] = problem.detail
     return found
 
 

@@ -13,6 +13,8 @@ import msgspec
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
+from zotplus.domain.integrity.checksums import ChecksumAlgorithm, is_value
+from zotplus.protocols.s3.request import argument_invalid
 from zotplus.services.values import PartChoice
 
 DOCUMENT_LIMIT = 1_048_576
@@ -23,7 +25,7 @@ PARTS_LIMIT = 10_000
 """Parts of one upload (S3 User Guide, "Amazon S3 multipart upload limits")."""
 _DEPTH_LIMIT = 4  # root, item, field, and one to spare for documents that are refused by name instead
 _ELEMENTS_LIMIT = PARTS_LIMIT * 8
-_CHECKSUMS = frozenset({"ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumSHA256"})
+_CHECKSUMS = {f"Checksum{algorithm}": algorithm for algorithm in ChecksumAlgorithm}
 _DELETE_CONDITIONS = frozenset({"ETag", "LastModifiedTime", "Size"})
 
 
@@ -172,16 +174,23 @@ def read_complete(document: bytes) -> tuple[PartChoice, ...]:
 def _part(element: _Element) -> PartChoice:
     if element.name != "Part":
         raise _malformed(f"{element.name} does not belong into CompleteMultipartUpload.")
-    fields = _fields(element, {"PartNumber", "ETag"} | _CHECKSUMS)
-    checksums = [value.strip() for name, value in fields.items() if name in _CHECKSUMS]
+    fields = _fields(element, {"PartNumber", "ETag", *_CHECKSUMS})
+    checksums = [(_CHECKSUMS[name], value.strip()) for name, value in fields.items() if name in _CHECKSUMS]
+    if len(checksums) > 1 or any(not is_value(*checksum) for checksum in checksums):
+        raise argument_invalid("Checksum", "", "Invalid Base64 or multiple checksums present in request")
     number = fields.get("PartNumber", "").strip()
+    if number.startswith("-") or number == "0":
+        raise argument_invalid("PartNumber", number, "PartNumber must be >= 1")
     # At most five digits: int() takes only what the limit can hold, and no "+1", "1_0" or foreign digits.
     if not (number.isascii() and number.isdigit() and len(number) <= 5 and 1 <= int(number) <= PARTS_LIMIT):  # noqa: PLR2004
         raise _malformed(f"PartNumber is 1 to {PARTS_LIMIT}.")
-    if "ETag" not in fields or len(checksums) > 1:
-        raise _malformed("Part needs an ETag and takes one checksum.")
+    if "ETag" not in fields:
+        raise _malformed("Part needs an ETag.")
     etag = fields["ETag"].strip().strip('"')
-    return PartChoice(number=int(number), etag=etag, checksum=checksums[0] if checksums else None)
+    algorithm, checksum = checksums[0] if checksums else (None, None)
+    return PartChoice(
+        number=int(number), etag=etag, algorithm=None if algorithm is None else algorithm.value, checksum=checksum
+    )
 
 
 def read_location(document: bytes) -> str:

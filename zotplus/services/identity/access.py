@@ -88,7 +88,7 @@ class Access:
         """
         known = await self._find(access_key)
         if known is None or known.principal.kind is not PrincipalKind.KEY:
-            raise Problem(errors.ACCESS_KEY_UNKNOWN)
+            raise Problem(errors.ACCESS_KEY_UNKNOWN, AWSAccessKeyId=access_key)
         if known.expires <= self._clock():
             raise Problem(errors.CREDENTIALS_EXPIRED)
         return known.principal, known.secret

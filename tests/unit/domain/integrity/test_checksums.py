@@ -29,8 +29,23 @@ FOREIGN = {
 CRCS = [ChecksumAlgorithm.CRC32, ChecksumAlgorithm.CRC32C, ChecksumAlgorithm.CRC64NVME]
 
 
+@pytest.mark.parametrize(("algorithm", "value"), [
+    ("MD5", "900150983cd24fb0d6963f7d28e17f72"),
+    ("SHA512", hashlib.sha512(b"abc").hexdigest()),
+    ("XXHASH64", "44bc2cf5ad770999"),
+    ("XXHASH3", "78af5f94892f3950"),
+    ("XXHASH128", "06b05ab6733a618578af5f94892f3950"),
+])  # fmt: skip
+def test_values_are_those_of_the_algorithms_own_test_vectors(algorithm, value):
+    running = checksums.start(ChecksumAlgorithm(algorithm))
+    running.update(bytearray(b"a"))
+    running.update(memoryview(b"bc"))
+    assert base64.b64decode(running.digest()).hex() == value
+    assert checksums.is_value(ChecksumAlgorithm(algorithm), running.digest())
+
+
 @settings(max_examples=60)
-@given(st.sampled_from(ChecksumAlgorithm), st.lists(st.binary(max_size=99)))
+@given(st.sampled_from(sorted(FOREIGN)), st.lists(st.binary(max_size=99)))
 def test_values_are_botocores(algorithm, pieces):
     ours, theirs = checksums.start(algorithm), FOREIGN[algorithm]()
     for piece in pieces:
@@ -86,8 +101,13 @@ def test_the_types_of_each_algorithm_are_those_of_s3():
         "CRC32": ["COMPOSITE", "FULL_OBJECT"],
         "CRC32C": ["COMPOSITE", "FULL_OBJECT"],
         "CRC64NVME": ["FULL_OBJECT"],
+        "MD5": ["COMPOSITE"],
         "SHA1": ["COMPOSITE"],
         "SHA256": ["COMPOSITE"],
+        "SHA512": ["COMPOSITE"],
+        "XXHASH128": ["COMPOSITE"],
+        "XXHASH3": ["COMPOSITE"],
+        "XXHASH64": ["COMPOSITE"],
     }
     assert all(algorithm.supports(algorithm.default_type) for algorithm in ChecksumAlgorithm)
 

@@ -92,7 +92,7 @@ def test_any_split_gives_the_same_payload(body, splits):
 def test_a_truncated_body_is_incomplete(body, data):
     _, encoded, arguments, _ = build(body)
     cut = data.draw(st.integers(0, len(encoded) - 1))
-    assert refusal(encoded[:cut], **arguments) is errors.BODY_INCOMPLETE
+    assert refusal(encoded[:cut], **arguments) is errors.BODY_CHUNK_INVALID
 
 
 @settings(max_examples=100, deadline=None)
