@@ -205,3 +205,13 @@ def test_a_client_of_http_1_0_is_told_that_its_connection_stays(gateway):
         connection.sendall(asked % b"")
         assert b"Connection: close" in connection.recv(65536)
         assert connection.recv(65536) == b""
+
+
+def test_a_fault_of_our_own_behind_the_pipeline_is_a_500_and_not_the_clients(gateway, monkeypatch):
+    def broken(self, finished):
+        raise ZeroDivisionError("a secret value")
+
+    monkeypatch.setattr(type(gateway.parts.telemetry), "begin", lambda *_: broken(*_[:2]))
+    answer = exchange(gateway.port, LAST)
+    assert statuses(answer) == [500]
+    assert b"secret" not in answer

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from http import HTTPStatus
 from typing import Any
 
+import structlog
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 from multidict import CIMultiDict
@@ -11,6 +13,8 @@ from multidict import CIMultiDict
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.gateway.reply import Reply
+
+log = structlog.get_logger("zotplus.connection")
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -61,13 +65,18 @@ class GatewayProtocol(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """What aiohttp's parser refuses, in the wire form of the face that listens here; the connection closes."""
-        del request, status, exc
+        """What aiohttp's parser refuses, or a fault of our own, in the wire form of the face; the connection closes."""
+        del request
         manager = self._manager
         if not isinstance(manager, GatewayServer):
             raise ConnectionError("the server is gone")
         detail = next(iter((message or "").splitlines()), "")[:200]
-        reply = manager.refuse_unread(detail or "The request's head cannot be read.")
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            log.error("connection_failed", exc_info=exc)
+            reply = manager.refuse_unread(Problem(errors.INTERNAL_ERROR))
+        else:
+            told = detail or "The request's head cannot be read."
+            reply = manager.refuse_unread(Problem(errors.REQUEST_INVALID, told))
         body = reply.body if isinstance(reply.body, bytes) else b""
         response = web.Response(status=reply.status, headers=CIMultiDict(reply.headers), body=body)
         response.headers["Server"] = "zotplus"
@@ -78,7 +87,7 @@ class GatewayProtocol(RequestHandler):
 class GatewayServer(web.Server):
     """aiohttp's low-level server with our connections; ``refuse_unread`` answers what its parser cannot read."""
 
-    def __init__(self, handler: Handler, refuse_unread: Callable[[str], Reply], **limits: Any) -> None:
+    def __init__(self, handler: Handler, refuse_unread: Callable[[Problem], Reply], **limits: Any) -> None:
         super().__init__(handler, access_log=None, auto_decompress=False, read_bufsize=READ_BUFFER_BYTES, **limits)
         self.refuse_unread = refuse_unread
 

@@ -113,8 +113,8 @@ class Server:
             self._sweeper.cancel()
         await self._protocols.shutdown(1.0)
 
-    def _refuse_unread(self, detail: str) -> Reply:
-        """The answer to a head that aiohttp cannot parse: nothing is known but the listener, and so the face."""
+    def _refuse_unread(self, problem: Problem) -> Reply:
+        """The answer when nothing of a request is known but the listener, and so the face."""
         head = RequestHead(
             method="GET",
             raw_path="/",
@@ -126,7 +126,7 @@ class Server:
             listener=self._listener,
         )
         context = self._pipeline.open(head, NO_BODY)
-        return _stamped(self._pipeline.refuse(context, Problem(errors.REQUEST_INVALID, detail)), context)
+        return _stamped(self._pipeline.refuse(context, problem), context)
 
     async def _handle(self, request: web.BaseRequest) -> _Sent:
         self._running += 1
