@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -13,9 +15,10 @@ from zotplus.domain.errors import Problem
 from zotplus.settings import Settings, documentation, load, sections
 from zotplus.settings.documentation import leaves
 from zotplus.settings.printing import MASK, reference, schema, show
-from zotplus.settings.sources import FILE_MAX_BYTES
+from zotplus.settings.sources import FILE_MAX_BYTES, OTHER_VARIABLES
 
 SECRET = "correct horse battery"
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -354,3 +357,12 @@ def test_workers_follow_the_containers_limit(monkeypatch, tmp_path, limit, expec
     monkeypatch.setattr(sections, "_CPU_LIMIT", path)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(8))
     assert sections.cores() == expected
+
+
+def test_a_server_started_by_a_test_run_overlooks_the_variables_of_the_run():
+    sources = [*ROOT.glob("tests/**/*.py"), *ROOT.glob("tools/*.py"), *ROOT.glob("bench/*.py")]
+    read = {found for path in sources for found in re.findall(r'environ\.get\("(ZOTPLUS_\w+)"', path.read_text())}
+    given = set(re.findall(r"(ZOTPLUS_\w+)=", (ROOT / "Makefile").read_text()))
+    assert {"ZOTPLUS_SKIPS", "ZOTPLUS_PEERS"} <= read | given
+    assert read | given <= OTHER_VARIABLES
+    load(None, dict.fromkeys(read | given, "1"))
