@@ -207,7 +207,8 @@ def test_regctl_copies_attaches_and_lists_referrers(client, name, layout):
     client.run(*note, "--file-media-type", "text/plain", stdin="a note")
     referrers = json.loads(client.run("regctl", "artifact", "list", f"{name}:v1", "--format", "{{json .}}"))
     assert "application/vnd.example.note" in json.dumps(referrers)
-    assert client.run("regctl", "tag", "ls", name).split()[0] == "v1"
+    # without the referrers API the note also has a tag, sha256-…, for clients to find it by
+    assert "v1" in client.run("regctl", "tag", "ls", name).split()
     client.run("regctl", "image", "copy", f"{name}:v1", f"{name}-copy:v1")
     client.run("regctl", "tag", "delete", f"{name}-copy:v1")
 

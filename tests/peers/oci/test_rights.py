@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.peers.oci.images import digest_of, image, push_image
+from tests.peers.oci.images import MANIFEST, digest_of, image, push_image
 from tests.peers.programs import basic, call
 
 
@@ -39,7 +39,7 @@ def test_everybody_reads_what_is_public_with_an_anonymous_token(gateway, made):
     path = "/v2/public/rights/manifests/v1"
     assert gateway.ask("GET", path)[0] == 401
     _, _, body = gateway.ask("GET", "/auth/token?service=zotplus&scope=repository:public/rights:pull,push")
-    bearer = {"Authorization": f"Bearer {json.loads(body)['token']}"}
+    bearer = {"Authorization": f"Bearer {json.loads(body)['token']}", "Accept": MANIFEST}
     assert gateway.ask("GET", path, headers=bearer)[2] == made.manifest
     assert gateway.ask("GET", "/v2/team/rights/manifests/v1", headers=bearer)[0] == 401
     assert gateway.ask("PUT", path, headers=bearer, body=b"{}")[0] == 401
@@ -57,7 +57,7 @@ def test_the_catalogue_differs_by_reader(gateway, made):
 def test_a_revocation_holds_in_every_worker(gateway, made):
     key, secret = gateway.add_user("leaver", ("reader", "oci:team/**"))
     _, _, body = call("GET", f"{gateway.url}/auth/token?scope=repository:team/rights:pull", headers=basic(key, secret))
-    bearer = {"Authorization": f"Bearer {json.loads(body)['token']}"}
+    bearer = {"Authorization": f"Bearer {json.loads(body)['token']}", "Accept": MANIFEST}
     for _ in range(10):
         assert gateway.ask("GET", "/v2/team/rights/manifests/v1", headers=bearer)[0] == 200
     gateway.api("DELETE", f"/keys/{key}")
