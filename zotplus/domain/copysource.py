@@ -39,12 +39,15 @@ def parse_copy_source(header: str, *, prefix: str = "") -> CopySource:
         decoded = percent.decode(path)
     except Problem as problem:
         raise _invalid("Invalid copy source encoding") from problem
+    bucket, key = _split_path(decoded, prefix)
     try:
-        bucket, key = _split_path(decoded, prefix)
         names.check_bucket_name(bucket)
+    except Problem as problem:
+        raise _invalid("Invalid copy source bucket name") from problem
+    try:
         names.check_key(key)
     except Problem as problem:
-        raise _invalid(problem.detail) from problem
+        raise _invalid("Invalid copy source object key") from problem
     return CopySource(bucket=bucket, key=key, version_id=version_id)
 
 

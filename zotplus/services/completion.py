@@ -93,7 +93,11 @@ def assemble(prepared: Prepared, expected: Expected, modified_ms: int) -> Object
     upload, parts = prepared.upload, prepared.parts
     sizes = tuple([part.size for part in parts])
     if expected.size is not None and expected.size != sum(sizes):
-        raise Problem(errors.REQUEST_INVALID, f"The parts have {sum(sizes)} bytes, not {expected.size}.")
+        raise Problem(
+            errors.REQUEST_INVALID,
+            f"The provided 'x-amz-mp-object-size' header value {expected.size} does not match what was computed: "
+            f"{sum(sizes)}",
+        )
     checksum = _checksum(upload, parts)
     if expected.checksum is not None:
         if expected.algorithm != checksum.algorithm:

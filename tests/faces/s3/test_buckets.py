@@ -21,6 +21,20 @@ async def test_a_bucket_is_created_found_and_deleted(empty_stage):
     assert (await empty_stage.ask("HEAD", "/new-bucket")).status == 404
 
 
+@pytest.mark.parametrize(("region", "count"), [("us-east-1", 1), ("eu-west-9", 0)])
+async def test_buckets_are_listed_by_region(stage, region, count):
+    answer = await stage.ask("GET", "/", query=f"prefix=bucket&bucket-region={region}")
+    assert len(answer.texts("Buckets/Bucket")) == count
+
+
+async def test_a_refusal_is_in_amazons_words_and_says_what_is_wrong_beside_them(stage):
+    missing = await stage.ask("GET", "/missing-bucket")
+    assert b"<Message>The specified bucket does not exist.</Message>" in missing.body
+    broken = await stage.ask("PUT", "/new-bucket", body=b"<!DOCTYPE x><CreateBucketConfiguration/>")
+    assert b"<Message>The XML you provided was not well-formed" in broken.body
+    assert b"<Detail>DOCTYPE is not accepted.</Detail>" in broken.body
+
+
 async def test_the_location_of_the_main_listener_carries_the_prefix(empty_stage):
     made = await empty_stage.ask("PUT", "/new-bucket", listener=Listener.MAIN)
     assert made.headers["Location"] == "/s3/new-bucket"

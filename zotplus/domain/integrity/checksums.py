@@ -61,6 +61,7 @@ class ChecksumAlgorithm(StrEnum):
         return self in _CRCS
 
 
+_ECHO = 128  # characters of a client's value that a refusal repeats
 _SIZES = {
     ChecksumAlgorithm.CRC32: 4,
     ChecksumAlgorithm.CRC32C: 4,
@@ -196,7 +197,9 @@ def parse_content_md5(text: str) -> bytes:
     """The 16 bytes of a ``Content-MD5`` header. Raises ``DIGEST_MALFORMED``."""
     raw = _decode(text, 16)
     if raw is None:
-        raise Problem(errors.DIGEST_MALFORMED, "The Content-MD5 you specified is not valid.")
+        raise Problem(
+            errors.DIGEST_MALFORMED, "The Content-MD5 you specified is not valid.", **{"Content-MD5": text[:_ECHO]}
+        )
     return raw
 
 

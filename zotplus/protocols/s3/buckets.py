@@ -21,9 +21,10 @@ _MAX_BUCKETS = 10_000  # S3 API Reference, ListBuckets, max-buckets
 
 
 class ListBuckets(msgspec.Struct, frozen=True, kw_only=True):
-    """Buckets after ``after`` that begin with ``prefix``, at most ``limit``."""
+    """Buckets after ``after`` that begin with ``prefix``, at most ``limit``; of ``region`` where it is not empty."""
 
     prefix: str = ""
+    region: str = ""
     after: str = ""
     limit: int = _MAX_BUCKETS
 
@@ -39,7 +40,12 @@ def parse_list_buckets(request: Request) -> ListBuckets:
     limit = number(query, "max-buckets", _MAX_BUCKETS, _MAX_BUCKETS + 1) if text.isdigit() or not text else 0
     if not 1 <= limit <= _MAX_BUCKETS:
         raise argument_invalid("max-buckets", text, "Argument max-buckets must be an integer between 1 and 10000.")
-    return ListBuckets(prefix=query.get("prefix", ""), after=query.get("continuation-token", ""), limit=limit)
+    return ListBuckets(
+        prefix=query.get("prefix", ""),
+        region=query.get("bucket-region", ""),
+        after=query.get("continuation-token", ""),
+        limit=limit,
+    )
 
 
 async def list_buckets(context: Context, operation: ListBuckets) -> Reply:
@@ -50,6 +56,7 @@ async def list_buckets(context: Context, operation: ListBuckets) -> Reply:
         for bucket in await context.services.buckets.list()
         if bucket.name > operation.after
         and bucket.name.startswith(operation.prefix)
+        and operation.region in ("", bucket.region)
         and context.may(Need(actions.GET_BUCKET_LOCATION.name, f"s3:{bucket.name}"))
     ]
     page = found[: operation.limit]

@@ -18,6 +18,7 @@ from zotplus.domain.conditions import (
 from zotplus.domain.dates import parse_http_date
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
+from zotplus.domain.integrity.checksum_headers import parse_algorithm
 from zotplus.domain.names import check_key
 from zotplus.domain.ranges import Part, Range
 from zotplus.gateway.context import Context
@@ -255,8 +256,9 @@ class CopyObject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_copy_object(request: Request) -> CopyObject:
-    """Raises ``COPY_SOURCE_INVALID``, ``OPERATION_UNKNOWN``, and what reading of attributes and conditions does."""
+    """Raises ``COPY_SOURCE_INVALID``, ``OPERATION_UNKNOWN``, ``REQUEST_INVALID``, and what attributes do."""
     replaces = metadata_directive(request, "x-amz-metadata-directive")
+    parse_algorithm(request.head.headers)  # a copy keeps its source's checksum, whichever known one is asked for
     metadata_directive(request, "x-amz-tagging-directive")
     if not replaces and read_storage_class(request) != "STANDARD":
         raise Problem(

@@ -88,6 +88,8 @@ def _size(request: Request, *, is_chunked: bool, needs_length: bool) -> int | No
             raise Problem(errors.BODY_LENGTH_REQUIRED, f"The header {name} is required.")
         return None
     if len(text) > _MAX_LENGTH_DIGITS or _is_number(text) is None:
+        if is_chunked:
+            raise Problem(errors.BODY_LENGTH_REQUIRED, f"The header {name} must be a number of bytes.")
         raise argument_invalid(name, text, f"{name} must be a number of bytes.")
     size = int(text)
     if size > BODY_LIMIT:

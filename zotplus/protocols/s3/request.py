@@ -132,7 +132,7 @@ def number(query: dict[str, str], name: str, default: int, maximum: int) -> int:
     # The length is bounded before int() sees it, and so are signs, underscores and foreign digits.
     if text.isascii() and text.isdigit() and len(text) <= _MAX_NUMBER_DIGITS and int(text) <= 0x7FFFFFFF:  # noqa: PLR2004 - S3's 32 bits
         return min(int(text), maximum)
-    if text.removeprefix("-").isdigit():
+    if text.startswith("-") and text[1:].isdigit():
         raise argument_invalid(name, text, f"Argument {text[:_ECHO]} must be an integer between 0 and 2147483647")
     raise argument_invalid(name, text, f"Provided {text[:_ECHO]} not an integer or within integer range")
 

@@ -5,6 +5,7 @@ time: one piece is hashed and written while the next arrives, so an upload of an
 """
 
 import asyncio
+import base64
 import time
 
 import msgspec
@@ -166,7 +167,10 @@ def _verify(source: Source, hashing: Hashing, size: int) -> None:
     if expected.size is not None and size != expected.size:
         raise Problem(errors.BODY_INCOMPLETE, f"{size} of {expected.size} bytes arrived.")
     if expected.md5 is not None and hashing.md5 != expected.md5.lower():
-        raise Problem(errors.DIGEST_MISMATCH, CalculatedDigest=hashing.md5)
+        calculated = base64.b64encode(
+            bytes.fromhex(hashing.md5)
+        ).decode()  # base64 here only, as Amazon
+        raise Problem(errors.DIGEST_MISMATCH, CalculatedDigest=calculated, ExpectedDigest=expected.md5.lower())
     if expected.sha256 is not None and hashing.sha256.hex() != expected.sha256.lower():
         raise Problem(errors.CONTENT_SHA256_MISMATCH, S3ComputedContentSHA256=hashing.sha256.hex())
     for algorithm, value in _expected_checksums(expected, source).items():

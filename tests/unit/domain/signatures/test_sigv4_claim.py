@@ -90,6 +90,17 @@ def test_a_malformed_header_is_refused(value):
     assert refusal(by_header(value)).fault is errors.CREDENTIALS_MALFORMED
 
 
+@pytest.mark.parametrize(("value", "told"), [
+    ("AWS4-HMAC-SHA256 Credential=x, SignedHeaders-host, Signature=x", 'component "SignedHeaders-host" is malformed.'),
+    ("AWS4-HMAC-SHA256 Credential=x, SignedHeaders=host, Other=x", "missing Signature."),
+    (authorization(Credential="key/20260524/us-east-1/ec2/aws4_request"), 'This endpoint belongs to "s3".'),
+    (authorization(Credential="key/2026/us-east-1/s3/aws4_request"), 'must be in the format "yyyyMMdd".'),
+])  # fmt: skip
+def test_a_malformed_header_is_told_what_is_wrong_with_it(value, told):
+    assert refusal(by_header(value)).detail.startswith("The authorization header is malformed; ")
+    assert refusal(by_header(value)).detail.endswith(told)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
