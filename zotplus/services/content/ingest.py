@@ -167,9 +167,7 @@ def _verify(source: Source, hashing: Hashing, size: int) -> None:
     if expected.size is not None and size != expected.size:
         raise Problem(errors.BODY_INCOMPLETE, f"{size} of {expected.size} bytes arrived.")
     if expected.md5 is not None and hashing.md5 != expected.md5.lower():
-        calculated = base64.b64encode(
-            bytes.fromhex(hashing.md5)
-        ).decode()  # base64 here only, as Amazon
+        calculated = base64.b64encode(bytes.fromhex(hashing.md5)).decode()  # base64 here only, as Amazon
         raise Problem(errors.DIGEST_MISMATCH, CalculatedDigest=calculated, ExpectedDigest=expected.md5.lower())
     if expected.sha256 is not None and hashing.sha256.hex() != expected.sha256.lower():
         raise Problem(errors.CONTENT_SHA256_MISMATCH, S3ComputedContentSHA256=hashing.sha256.hex())
