@@ -1,4 +1,6 @@
-from tools.full_flow import compare, read_known, read_results
+import fnmatch
+
+from tools.full_flow import CASES, KNOWN, compare, read_cases, read_known, read_results
 
 OUTPUT = """\x1b[36mRUN  \x1b[0mPutObject_success
 \x1b[32mPASS \x1b[0mPutObject_success
@@ -22,11 +24,29 @@ def test_a_case_that_both_passes_and_fails_has_failed():
 def test_a_pattern_explains_the_cases_that_it_names():
     known = read_known("# no lists of grants\nPutBucketAcl_*: access is by policies\n\n")
     assert known == {"PutBucketAcl_*": "access is by policies"}
-    assert compare({"PutBucketAcl_none": ""}, known) == ([], [])
+    assert compare({"PutObject_success"}, {"PutBucketAcl_none": ""}, known) == []
 
 
 def test_a_new_failure_and_an_idle_line_are_both_found():
-    assert compare({"PutObject_success": ""}, {"PutBucketAcl_*": "reason"}) == (
-        ["PutObject_success"],
-        ["PutBucketAcl_*"],
-    )
+    assert compare(set(), {"PutObject_success": "got 501"}, {"PutBucketAcl_*": "reason"}) == [
+        "PutObject_success fails, and is not on the list: got 501",
+        "PutBucketAcl_* is on the list, and names no case",
+    ]
+
+
+def test_a_case_of_the_list_that_passes_is_found():
+    known = {"PutBucketAcl_*": "reason"}
+    assert compare({"PutBucketAcl_one"}, {"PutBucketAcl_two": ""}, known) == [
+        "PutBucketAcl_one passes, and is on the list (PutBucketAcl_*)"
+    ]
+
+
+def test_a_case_may_print_another_name_than_its_command():
+    assert read_cases("# comment\nOne\nTwo_command Two_printed\n") == {"One": "One", "Two_printed": "Two_command"}
+
+
+def test_every_line_of_the_list_names_a_case_and_tells_a_reason():
+    cases = read_cases(CASES.read_text())
+    for pattern, reason in read_known(KNOWN.read_text()).items():
+        assert fnmatch.filter(cases, pattern), pattern
+        assert len(reason) > len("later"), pattern
