@@ -17,6 +17,7 @@ of any length from what follows, and no text in a key may hold it, so that order
     G <grant id>                                     grant
     g <grantee> \0 <grant id>                        the grants of one grantee
     N                                                generation of credentials and grants
+    T <key id>                                       signing key of registry tokens, sealed (services/identity)
 
 Numbers are big-endian. An object key has at most 1,024 bytes (Amazon S3 User Guide, "Naming Amazon S3 objects"), so the
 longest key (``U``) has 1,066 bytes; the port takes 1,600.

@@ -36,6 +36,15 @@ async def test_two_workers_that_start_at_once_end_with_one_key(make, access):
     assert (await other.holder(issued.token)).is_anonymous
 
 
+async def test_a_worker_that_starts_later_signs_with_the_key_that_is_there(make, access):
+    first, later = make(), make()
+    nobody = await access.anonymous()
+    await first.issue(nobody, ())
+    issued = await later.issue(nobody, ())
+    assert later._keys == first._keys
+    assert (await first.holder(issued.token)).is_anonymous
+
+
 async def test_a_refresh_token_that_stands_for_nobody_is_refused(make, access):
     tokens = make()
     await tokens.issue(await access.anonymous(), ())
