@@ -17,10 +17,12 @@ from zotplus.gateway.bodies import RequestBody
 from zotplus.gateway.context import Context
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.reply import Reply
-from zotplus.gateway.route import Face, Route
+from zotplus.gateway.route import Face, Operation, Route
 from zotplus.services.directory import Services
 
 log = structlog.get_logger("zotplus.pipeline")
+
+Parsed = tuple[Route, Operation]
 
 FaceOf = Callable[[RequestHead], Face]
 """Which face owns a request; ``app.py`` decides by listener, path prefix and host."""
@@ -32,6 +34,7 @@ class Pipeline:
     def __init__(self, face_of: FaceOf, services: Services) -> None:
         self._face_of = face_of
         self._services = services
+        self._immediate: dict[Face, bool] = {}
 
     def open(self, head: RequestHead, body: RequestBody) -> Context:
         """Begin a request: gives it its id and its face."""
@@ -46,8 +49,39 @@ class Pipeline:
 
     async def respond(self, context: Context) -> Reply:
         """Answer a request. Never raises ``Exception``: what goes wrong becomes a problem in the face's wire form."""
+        return await self._answer(context, None)
+
+    def respond_at_once(self, context: Context) -> Reply | None:
+        """The answer to an immediate read, by the same steps but without a task; None when it takes one after all.
+
+        Nothing has happened then, and ``respond`` starts anew.
+        """
+        if not self._has_immediate(context.face):
+            return None
         try:
-            return await self._serve(context)
+            parsed = context.face.parse(context.head)
+        except Problem:
+            return None
+        if not parsed[0].immediate:
+            return None
+        answering = self._answer(context, parsed)
+        try:
+            answering.send(None)
+        except StopIteration as answered:
+            reply: Reply = answered.value
+            return reply
+        answering.close()  # it waits for something; as it is a read, dropping it has no effect
+        return None
+
+    def _has_immediate(self, face: Face) -> bool:
+        known = self._immediate.get(face)
+        if known is None:
+            known = self._immediate[face] = any(route.immediate for route in face.routes)
+        return known
+
+    async def _answer(self, context: Context, parsed: Parsed | None) -> Reply:
+        try:
+            return await self._serve(context, parsed or context.face.parse(context.head))
         except Problem as problem:
             return self.refuse(context, problem)
         except Exception:
@@ -60,8 +94,8 @@ class Pipeline:
         context.log["fault"] = problem.fault.code
         return context.face.render(problem, context)
 
-    async def _serve(self, context: Context) -> Reply:
-        route, operation = context.face.parse(context.head)
+    async def _serve(self, context: Context, parsed: Parsed) -> Reply:
+        route, operation = parsed
         context.route = route
         context.principal = await context.face.authenticate(context)
         authorise(context, route, operation.needs())

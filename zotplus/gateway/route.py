@@ -33,7 +33,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     ``name`` is the protocol's own word (``PutObject``) and labels metrics, spans and logs. ``action`` is None only for
     public routes. ``decides`` marks a route whose handler asks the evaluator per item (DeleteObjects, catalogue).
     ``template`` is for documents: ``/{bucket}/{key+}``; the face's own matcher finds the route. ``writes_body`` says
-    that the operation takes a body.
+    that the operation takes a body. ``immediate`` marks a read that may be begun and dropped without effect, and whose
+    handler waits for nothing where the store's reads do not: the pipeline answers it without a task.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     public: bool = False
     decides: bool = False
     takes_body: bool = False
+    immediate: bool = False
 
 
 class Face(Protocol):

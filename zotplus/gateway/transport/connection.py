@@ -7,7 +7,9 @@ from typing import Any
 
 import structlog
 from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.streams import EMPTY_PAYLOAD
+from aiohttp.web_protocol import RequestHandler, _ErrInfo
 from multidict import CIMultiDict
 
 from zotplus.domain import errors
@@ -38,7 +40,29 @@ class GatewayProtocol(RequestHandler):
         """Bytes of a head or body."""
         if self.head_since is None and self._current_request is None:
             self.head_since = self._loop.time()
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            super().data_received(data)
+            return
+        self._waiter = None  # so that nobody is woken before it is known that there is something to wait for
         super().data_received(data)
+        self._waiter = waiter
+        if len(self._messages) == 1 and self._is_answered_at_once():
+            self._messages.clear()
+        elif self._messages:
+            waiter.set_result(None)
+
+    def _is_answered_at_once(self) -> bool:
+        message, payload = self._messages[0]
+        manager, parser = self._manager, self._parser
+        if payload is not EMPTY_PAYLOAD or not isinstance(manager, GatewayServer) or parser is None:
+            return False
+        if isinstance(message, _ErrInfo) or not manager.answer_at_once(message, self):
+            return False
+        parser.message_consumed()
+        self.served()
+        self._next_keepalive_close_time = self.since + self._keepalive_timeout
+        return True
 
     def served(self) -> None:
         """A request has been answered: the connection waits for the next."""
@@ -85,11 +109,22 @@ class GatewayProtocol(RequestHandler):
 
 
 class GatewayServer(web.Server):
-    """aiohttp's low-level server with our connections; ``refuse_unread`` answers what its parser cannot read."""
+    """aiohttp's low-level server with our connections.
 
-    def __init__(self, handler: Handler, refuse_unread: Callable[[Problem], Reply], **limits: Any) -> None:
+    ``refuse_unread`` answers what its parser cannot read. ``answer_at_once`` may write the answer to a request without
+    a body before aiohttp makes anything of it; False leaves it to the handler.
+    """
+
+    def __init__(
+        self,
+        handler: Handler,
+        refuse_unread: Callable[[Problem], Reply],
+        answer_at_once: Callable[[RawRequestMessage, GatewayProtocol], bool],
+        **limits: Any,
+    ) -> None:
         super().__init__(handler, access_log=None, auto_decompress=False, read_bufsize=READ_BUFFER_BYTES, **limits)
         self.refuse_unread = refuse_unread
+        self.answer_at_once = answer_at_once
 
     def __call__(self) -> RequestHandler:
         """A handler for a new connection."""

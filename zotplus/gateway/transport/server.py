@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import msgspec
 import structlog
 from aiohttp import web
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.web_protocol import RequestHandler
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from zotplus.domain import errors
@@ -21,12 +23,14 @@ from zotplus.gateway.pipeline import Pipeline
 from zotplus.gateway.reply import Reply
 from zotplus.gateway.transport.connection import ConnectionBody, GatewayProtocol, GatewayServer
 from zotplus.gateway.transport.transfer import TransferBrokenError
-from zotplus.gateway.transport.wire import Wire, ends_by_closing
+from zotplus.gateway.transport.wire import Wire, ends_by_closing, write_at_once
 from zotplus.ports.telemetry import Finished, Telemetry
 
 log = structlog.get_logger("zotplus.server")
 
 SWEEP_SECONDS = 5.0
+
+_READS = frozenset({"GET", "HEAD"})
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -79,6 +83,7 @@ class Server:
         self._protocols = GatewayServer(
             self._handle,  # type: ignore[arg-type] # _Sent is a response by its three attributes
             self._refuse_unread,
+            self._answer_at_once,
             keepalive_timeout=limits.keepalive_seconds,
             lingering_time=limits.linger_seconds,
             max_line_size=limits.line_bytes,
@@ -128,6 +133,25 @@ class Server:
         context = self._pipeline.open(head, NO_BODY)
         return _stamped(self._pipeline.refuse(context, problem), context)
 
+    def _answer_at_once(self, message: RawRequestMessage, connection: GatewayProtocol) -> bool:
+        """Answer an immediate read inside the connection's callback: no request object, no task, one write.
+
+        The same pipeline decides; what it cannot answer at once goes the usual way, as if nothing had been.
+        """
+        transport = connection.transport
+        if message.method not in _READS or message.should_close or message.upgrade or "Expect" in message.headers:
+            return False
+        if self._draining or transport is None or transport.get_write_buffer_size():
+            return False
+        context = self._pipeline.open(self._head(message, connection), NO_BODY)
+        reply = self._pipeline.respond_at_once(context)
+        if reply is None or not isinstance(reply.body, bytes):
+            return False
+        self._telemetry.begin(context.request_id, message.headers)
+        sent = write_at_once(transport, message, _stamped(reply, context))
+        self._finish(context, reply, 0, sent)
+        return True
+
     async def _handle(self, request: web.BaseRequest) -> _Sent:
         self._running += 1
         self._idle.clear()
@@ -143,7 +167,7 @@ class Server:
 
     async def _serve(self, request: web.BaseRequest) -> _Sent:
         body = ConnectionBody(request, self._limits.idle_seconds)
-        context = self._pipeline.open(self._head(request), body)
+        context = self._pipeline.open(self._head(request._message, request.protocol), body)  # noqa: SLF001 - the raw target; the parsed one is normalised
         self._telemetry.begin(context.request_id, context.head.headers)
         if self._draining:
             reply = self._pipeline.refuse(context, Problem(errors.SHUTTING_DOWN))
@@ -191,17 +215,18 @@ class Server:
             )
         )
 
-    def _head(self, request: web.BaseRequest) -> RequestHead:
-        message = request._message  # noqa: SLF001 - the raw target; the parsed one is normalised
+    def _head(self, message: RawRequestMessage, connection: RequestHandler) -> RequestHead:
         path, _, query = message.path.partition("?")
-        headers: CIMultiDictProxy[str] = request.headers
-        peer, scheme, host = request.remote or "", request.scheme, headers.get("Host", "")
+        headers: CIMultiDictProxy[str] = message.headers
+        name = connection.peername
+        peer, scheme = str(name[0]) if isinstance(name, tuple) else "", "https" if connection.ssl_context else "http"
+        host = headers.get("Host", "")
         if self._limits.trusted_proxies and _is_within(peer, self._limits.trusted_proxies):
             peer = _client_behind(peer, headers.get("X-Forwarded-For", ""), self._limits.trusted_proxies)
             scheme = headers.get("X-Forwarded-Proto", scheme)
             host = headers.get("X-Forwarded-Host", host)
         return RequestHead(
-            method=request.method,
+            method=message.method,
             raw_path=path,
             raw_query=query,
             headers=headers,

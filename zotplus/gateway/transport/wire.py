@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Protocol
 
 from aiohttp import HttpVersion11, web
+from aiohttp.http_parser import RawRequestMessage
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
@@ -88,13 +89,31 @@ def ends_by_closing(request: web.BaseRequest, reply: Reply) -> bool:
     return request.version < HttpVersion11 and _length_of(reply) is None
 
 
+def _tells_length(reply: Reply) -> bool:
+    return reply.status in _BODILESS or any(name.lower() == "content-length" for name, _ in reply.headers)
+
+
 def _framing(reply: Reply, request: web.BaseRequest) -> str:
-    if reply.status in _BODILESS or any(name.lower() == "content-length" for name, _ in reply.headers):
+    if _tells_length(reply):
         return ""
     length = _length_of(reply)
     if length is None:
         return "" if request.method == "HEAD" or ends_by_closing(request, reply) else "Transfer-Encoding: chunked"
     return f"Content-Length: {length}"
+
+
+def write_at_once(transport: asyncio.Transport, message: RawRequestMessage, reply: Reply) -> int:
+    """Write a reply of bytes to a connection that stays and whose buffer is empty; the number of body bytes."""
+    body = reply.body
+    if not isinstance(body, bytes):
+        raise TypeError("only bytes can be written at once")
+    framing = "" if _tells_length(reply) else f"Content-Length: {len(body)}"
+    connection = "keep-alive" if message.version < HttpVersion11 else ""
+    head = head_bytes(reply, connection=connection, framing=framing)
+    if message.method == "HEAD" or reply.status in _BODILESS:
+        body = b""
+    transport.write(head + body)
+    return len(body)
 
 
 class Wire:
@@ -127,8 +146,7 @@ class Wire:
             await _discard(reply)
             body = b""
         if isinstance(body, bytes):
-            transport.write(head + body if body else head)
-            return len(body)
+            return await self._write_all(request, head + body if body else head) - len(head)
         if isinstance(body, Stored):
             return await self._send_stored(request, head, body)
         if isinstance(body, Relayed):

@@ -66,6 +66,7 @@ class _What(msgspec.Struct, frozen=True, kw_only=True):
     action: Action
     decides: bool = False
     takes_body: bool = False
+    immediate: bool = False
 
 
 _TEMPLATES = {Level.SERVICE: "/", Level.BUCKET: "/{bucket}", Level.OBJECT: "/{bucket}/{key+}"}
@@ -85,6 +86,7 @@ def _row(
         action=what.action,
         decides=what.decides,
         takes_body=what.takes_body,
+        immediate=what.immediate,
     )
     return Row(
         route=route,
@@ -178,13 +180,13 @@ ROWS: tuple[Row, ...] = (
     ),
     _row(
         _When(level=_OBJECT, method="GET", also="versionId partNumber"),
-        _What(name="GetObject", summary="Read an object.", action=actions.GET_OBJECT),
+        _What(name="GetObject", summary="Read an object.", action=actions.GET_OBJECT, immediate=True),
         objects.parse_read_object,
         objects.get_object,
     ),
     _row(
         _When(level=_OBJECT, method="HEAD", also="versionId partNumber"),
-        _What(name="HeadObject", summary="Read an object's metadata.", action=actions.GET_OBJECT),
+        _What(name="HeadObject", summary="Read an object's metadata.", action=actions.GET_OBJECT, immediate=True),
         objects.parse_read_object,
         objects.head_object,
     ),
