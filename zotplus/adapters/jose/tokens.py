@@ -8,15 +8,17 @@ rather than EdDSA, whose JOSE name RFC 9864 deprecates.
 import binascii
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
+
+if TYPE_CHECKING:
+    from joserfc.jwk import ECKey
+
+# joserfc is imported where it is used: 50 ms that the first token waits for, and a start does not.
 
 ALGORITHM = "ES256"
 TOKEN_MAX_CHARACTERS = 8_192
@@ -33,10 +35,14 @@ class JoseSigner:
 
     def generate(self) -> bytes:
         """Make a P-256 key."""
+        from joserfc.jwk import ECKey  # noqa: PLC0415 - see above
+
         return ECKey.generate_key("P-256").as_pem(private=True)
 
     def sign(self, key_id: str, key: bytes, claims: Mapping[str, Any]) -> str:
         """Sign ``claims``."""
+        from joserfc import jwt  # noqa: PLC0415 - see above
+
         return jwt.encode({"alg": ALGORITHM, "kid": key_id}, dict(claims), self._key(key), algorithms=[ALGORITHM])
 
     def key_id(self, token: str) -> str:
@@ -53,16 +59,21 @@ class JoseSigner:
 
     def verify(self, token: str, key: bytes) -> dict[str, Any]:
         """Check the signature and return the claims."""
+        from joserfc import jwt  # noqa: PLC0415 - see above
+        from joserfc.errors import JoseError  # noqa: PLC0415 - see above
+
         self.key_id(token)
         try:
             return dict(jwt.decode(token, self._key(key), algorithms=[ALGORITHM]).claims)
         except (JoseError, ValueError, RecursionError) as problem:
             raise Problem(errors.TOKEN_INVALID, "The token's signature does not hold.") from problem
 
-    def _key(self, key: bytes) -> ECKey:
+    def _key(self, key: bytes) -> "ECKey":
         """Parse ``key``, once: parsing costs more than signing. There are as many entries as there are keys."""
         parsed = self._parsed.get(key)
         if parsed is None:
+            from joserfc.jwk import ECKey  # noqa: PLC0415 - see above
+
             parsed = self._parsed[key] = ECKey.import_key(key)
         return parsed
 

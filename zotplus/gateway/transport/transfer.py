@@ -133,6 +133,7 @@ class SplicePump:
         self._prefix = HeadPump(prefix)
         self._unread = length
         self._piped = 0
+        self._received = socket.socket(fileno=os.dup(source))
         self._out, self._in = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         _widen(self._in)
 
@@ -150,18 +151,33 @@ class SplicePump:
         return Progress.DONE
 
     def _fill(self) -> bool:
-        while True:
-            try:
-                moved = os.splice(self.source, self._in, min(self._unread, SPLICE_BYTES))
-            except BlockingIOError:
-                if wait_briefly(self.source, select.POLLIN):
-                    continue
-                return False
-            if moved == 0:
-                raise ConnectionError("the upstream ended its answer early")
-            self._unread -= moved
-            self._piped += moved
+        """Move what has arrived into the pipe; False when nothing arrives for a while."""
+        if self._take():
             return True
+        self._await_much()
+        return self._take()
+
+    def _take(self) -> bool:
+        try:
+            moved = os.splice(self.source, self._in, min(self._unread, SPLICE_BYTES))
+        except BlockingIOError:
+            return False
+        if moved == 0:
+            raise ConnectionError("the upstream ended its answer early")
+        self._unread -= moved
+        self._piped += moved
+        return True
+
+    def _await_much(self) -> None:
+        """Wait briefly for half a pipe: being woken for each packet costs more than moving its bytes.
+
+        The mark is taken back at once, so that a slow upstream's bytes are passed on as they come.
+        """
+        self._received.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, min(self._unread, SPLICE_BYTES // 2))
+        try:
+            wait_briefly(self.source, select.POLLIN)
+        finally:
+            self._received.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
 
     def _drain(self, sink: int) -> bool:
         while self._piped:
@@ -174,6 +190,7 @@ class SplicePump:
 
     def close(self) -> None:
         """Release the pipe."""
+        self._received.close()
         os.close(self._out)
         os.close(self._in)
 

@@ -94,12 +94,15 @@ async def test_a_silent_upstream_is_given_up_after_the_idle_time(pair):
 async def test_a_client_that_went_away_breaks_the_transfer(pair):
     client, reader = pair
     reader.close()
-    pump = SplicePump(b"x", -1, 0)
+    upstream, source = socket.socketpair()
+    pump = SplicePump(b"x", source.fileno(), 0)
     transfers = Transfers(5)
     with pytest.raises(TransferBrokenError):
         await transfers.run(client, pump)
     pump.close()
     transfers.close()
+    upstream.close()
+    source.close()
 
 
 def test_a_head_is_sent_in_as_many_pieces_as_the_socket_takes(pair):
