@@ -215,3 +215,17 @@ def test_a_fault_of_our_own_behind_the_pipeline_is_a_500_and_not_the_clients(gat
     answer = exchange(gateway.port, LAST)
     assert statuses(answer) == [500]
     assert b"secret" not in answer
+
+
+def test_a_connection_that_only_makes_immediate_reads_goes_on_and_is_logged(gateway):
+    """They are answered without a request object; each still counts, and what follows on the connection works."""
+    head = b"HEAD /s3/bucket/none HTTP/1.1\r\nHost: h\r\n\r\n"
+    before = len(gateway.parts.telemetry.finished)
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as connection:
+        for _ in range(5):
+            connection.sendall(head)
+            assert statuses(connection.recv(65536)) == [403]
+        connection.sendall(LAST)
+        assert statuses(connection.recv(65536)) == [200]
+    named = [entry.operation for entry in gateway.parts.telemetry.finished[before:]]
+    assert named == ["HeadObject"] * 5 + ["Live"]

@@ -1,5 +1,7 @@
 """One way for every request: parse, authenticate, authorise, handle, render; and it fails closed."""
 
+import asyncio
+
 import msgspec
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -63,8 +65,8 @@ class OneRouteFace:
         return Reply(status=problem.fault.status, body=f"{problem.fault.code}: {problem.detail}".encode())
 
 
-async def answer(face, path="/"):
-    head = RequestHead(
+def head_for(path):
+    return RequestHead(
         method="GET",
         raw_path=path,
         raw_query="",
@@ -73,6 +75,10 @@ async def answer(face, path="/"):
         scheme="http",
         host="h",
     )
+
+
+async def answer(face, path="/"):
+    head = head_for(path)
     pipeline = Pipeline(lambda _head: face, services=None)
     context = pipeline.open(head, body=None)
     return await pipeline.respond(context), context
@@ -128,3 +134,41 @@ async def test_a_fault_of_our_own_is_an_internal_error_that_tells_nothing():
     reply, _ = await answer(OneRouteFace(route(handle=broken)))
     assert reply.status == 500
     assert b"secret" not in reply.body
+
+
+async def waits(context, operation):
+    await asyncio.sleep(0)
+    return Reply(body=b"after waiting")
+
+
+def at_once(the_route, path="/", **face):
+    made = OneRouteFace(the_route, **face)
+    made.routes = (the_route,)
+    pipeline = Pipeline(lambda _head: made, services=None)
+    context = pipeline.open(head_for(path), body=None)
+    return pipeline.respond_at_once(context), pipeline, context
+
+
+def test_an_immediate_read_is_answered_without_a_task():
+    reply, _, context = at_once(route(immediate=True))
+    assert reply.body == b"served"
+    assert context.principal.id == "reader"
+
+
+def test_an_immediate_read_is_refused_by_the_same_rules():
+    reply, _, context = at_once(route(immediate=True), principal=NOBODY)
+    assert reply.body.startswith(b"credentials_missing")
+    assert context.fault is errors.CREDENTIALS_MISSING
+    reply, _, _ = at_once(route(immediate=True), needs=())
+    assert reply.body.startswith(b"access_denied")
+
+
+@pytest.mark.parametrize("path", ["/", "/bad"])
+def test_what_is_not_immediate_or_cannot_be_parsed_goes_the_usual_way(path):
+    assert at_once(route(immediate=path == "/bad"), path)[0] is None
+
+
+async def test_a_read_that_waits_after_all_is_dropped_and_answered_the_usual_way():
+    reply, pipeline, context = at_once(route(immediate=True, handle=waits))
+    assert reply is None
+    assert (await pipeline.respond(context)).body == b"after waiting"
