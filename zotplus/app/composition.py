@@ -138,7 +138,7 @@ def faces(settings: Settings, parts: Engines, directory: Services) -> FaceOf:
     def face_of(head: RequestHead) -> Face:
         if head.listener is Listener.S3:
             return root_s3
-        if domain is not None and _is_within_domain(head.host, domain):
+        if domain is not None and _is_within_domain(head.headers.get("Host", ""), domain):
             return root_s3
         path = head.raw_path
         for prefix, face in by_prefix:

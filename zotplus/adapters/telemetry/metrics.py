@@ -5,6 +5,7 @@ text has one line per series, ``first-number name label label …`` separated by
 process that is started again opens its old file and goes on counting, so sums never fall.
 """
 
+import errno
 import mmap
 import os
 from bisect import bisect_left
@@ -14,8 +15,7 @@ from pathlib import Path
 from zotplus.adapters.telemetry.metrics_table import METRICS, Metric, MetricKind
 
 SLOTS = 16_384
-"""Numbers per process: some 80 operations with 10 statuses and a histogram each take 3,000. Untouched pages of the file
-cost nothing."""
+"""Numbers per process: some 80 operations with 10 statuses and a histogram each take 3,000."""
 
 TEXT_BYTES = 1 << 20
 _NUMBERS_BYTES = SLOTS * 8
@@ -148,14 +148,23 @@ def _width(metric: Metric) -> int:
 
 
 def _open(path: Path) -> tuple[mmap.mmap, memoryview]:
+    try:
+        mapped = _map_file(path)
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        mapped = mmap.mmap(-1, _FILE_BYTES)  # counts for nobody else, but a full disk stops no process
+    return mapped, memoryview(mapped)[:_NUMBERS_BYTES].cast("Q")
+
+
+def _map_file(path: Path) -> mmap.mmap:
+    """Map the file at ``path``, all of it allocated: to touch a page that has no room on disk kills the process."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        if os.fstat(descriptor).st_size < _FILE_BYTES:
-            os.ftruncate(descriptor, _FILE_BYTES)
-        mapped = mmap.mmap(descriptor, _FILE_BYTES)
+        os.posix_fallocate(descriptor, 0, _FILE_BYTES)
+        return mmap.mmap(descriptor, _FILE_BYTES)
     finally:
         os.close(descriptor)
-    return mapped, memoryview(mapped)[:_NUMBERS_BYTES].cast("Q")
 
 
 def _series(mapped: mmap.mmap, numbers: memoryview) -> Iterator[tuple[SeriesKey, int]]:

@@ -38,9 +38,9 @@ class GatewayProtocol(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Bytes of a head or body."""
-        if self.head_since is None and self._current_request is None:
-            self.head_since = self._loop.time()
         waiter = self._waiter
+        if self.head_since is None and waiter is not None:
+            self.head_since = self._loop.time()
         if waiter is None or waiter.done():
             super().data_received(data)
             return
@@ -175,10 +175,9 @@ class ConnectionBody:
         return b"".join(pieces)
 
     async def _next(self) -> bytes:
-        data = self._reader.read_nowait()
-        if data:
-            return data
         try:
+            if data := self._reader.read_nowait():
+                return data
             async with asyncio.timeout(self._idle_seconds):
                 return await self._reader.readany()
         except TimeoutError as late:

@@ -108,7 +108,7 @@ class Server:
             self._server.close()
         for connection in self._protocols.connections:
             if isinstance(connection, GatewayProtocol) and connection.is_waiting:
-                connection.close()
+                connection.force_close()
         try:
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
@@ -175,27 +175,36 @@ class Server:
             reply = await self._pipeline.respond(context)
         ending = self._draining or reply.close or body.abandoned or ends_by_closing(request, reply)
         keep_alive = request.keep_alive and not ending
-        sent, keep_alive = await self._send(request, context, reply, keep_alive=keep_alive)
-        self._finish(context, reply, body.received, sent)
+        sent = 0
+        try:
+            reply, sent, keep_alive = await self._send(request, context, reply, keep_alive=keep_alive)
+        finally:
+            self._finish(context, reply, body.received, sent)
         return _Sent(reply.status, keep_alive=keep_alive)
 
     async def _send(
         self, request: web.BaseRequest, context: Context, reply: Reply, *, keep_alive: bool
-    ) -> tuple[int, bool]:
-        """Bytes of body sent, and whether the connection can go on."""
+    ) -> tuple[Reply, int, bool]:
+        """The reply that was sent, bytes of its body, and whether the connection can go on."""
         try:
-            return await self._wire.send(request, _stamped(reply, context), keep_alive=keep_alive), keep_alive
-        except Problem as problem:
-            refusal = self._pipeline.refuse(context, problem)
-            return await self._wire.send(request, _stamped(refusal, context), keep_alive=keep_alive), keep_alive
+            try:
+                sent = await self._wire.send(request, _stamped(reply, context), keep_alive=keep_alive)
+            except Problem as problem:
+                log.warning(
+                    "content_not_sent", fault=problem.fault.code, request_id=context.request_id, **problem.fields
+                )
+                reply = self._pipeline.refuse(context, problem)
+                sent = await self._wire.send(request, _stamped(reply, context), keep_alive=keep_alive)
         except (TransferBrokenError, ConnectionError) as broken:
             context.log["broken"] = str(broken)
         except Exception:
             log.exception("reply_failed", request_id=context.request_id, operation=context.operation_name)
             context.log["broken"] = "internal"
+        else:
+            return reply, sent, keep_alive
         if request.transport is not None:
             request.transport.abort()
-        return 0, False
+        return reply, 0, False
 
     def _finish(self, context: Context, reply: Reply, received: int, sent: int) -> None:
         self._telemetry.finish(
@@ -207,7 +216,7 @@ class Server:
                 method=context.head.method,
                 path=context.head.raw_path,
                 peer=context.head.peer,
-                status=context.fault.status if context.fault and reply.status == 0 else reply.status,
+                status=reply.status,
                 bytes_in=received,
                 bytes_out=sent,
                 seconds=time.perf_counter() - context.started,
@@ -222,9 +231,10 @@ class Server:
         peer, scheme = str(name[0]) if isinstance(name, tuple) else "", "https" if connection.ssl_context else "http"
         host = headers.get("Host", "")
         if self._limits.trusted_proxies and _is_within(peer, self._limits.trusted_proxies):
-            peer = _client_behind(peer, headers.get("X-Forwarded-For", ""), self._limits.trusted_proxies)
-            scheme = headers.get("X-Forwarded-Proto", scheme)
-            host = headers.get("X-Forwarded-Host", host)
+            forwarded = ",".join(headers.getall("X-Forwarded-For", []))
+            peer = _client_behind(peer, forwarded, self._limits.trusted_proxies)
+            scheme = headers.getall("X-Forwarded-Proto", [scheme])[-1]
+            host = headers.getall("X-Forwarded-Host", [host])[-1]
         return RequestHead(
             method=message.method,
             raw_path=path,
@@ -259,6 +269,8 @@ def _is_within(address: str, networks: Sequence[Network]) -> bool:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped  # an IPv4 peer on a socket that takes both
     return any(parsed in network for network in networks)
 
 

@@ -63,7 +63,7 @@ class Transfers:
         loop = asyncio.get_running_loop()
         sink = os.dup(connection.fileno())
         try:
-            while (progress := await loop.run_in_executor(self._threads, _slice, pump, sink)) is not Progress.DONE:
+            while (progress := await self._in_thread(pump, sink)) is not Progress.DONE:
                 if progress is Progress.WANTS_WRITE:
                     await self._ready(loop.add_writer, loop.remove_writer, sink)
                 elif progress is Progress.WANTS_READ:
@@ -72,6 +72,17 @@ class Transfers:
             raise TransferBrokenError(str(broken)) from broken
         finally:
             os.close(sink)
+
+    async def _in_thread(self, pump: Pump, sink: int) -> Progress:
+        """One slice. When it is cancelled it waits for the thread, which uses descriptors that are closed next."""
+        running = asyncio.get_running_loop().run_in_executor(self._threads, _slice, pump, sink)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.wait([running])
+            if not running.cancelled():
+                running.exception()
+            raise
 
     async def _ready(self, add: Callable[..., object], remove: Callable[[int], object], descriptor: int) -> None:
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()

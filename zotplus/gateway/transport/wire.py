@@ -24,6 +24,8 @@ _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 WRITE_BYTES = 256 * 1024
+FLUSH_SECONDS = 0.002
+"""How often a buffer is looked at until it is empty; aiohttp tells only when it falls below its mark."""
 
 
 class Exchange(Protocol):
@@ -254,9 +256,12 @@ async def _drained(request: web.BaseRequest, idle_seconds: float) -> None:
 
 async def _flushed(request: web.BaseRequest, idle_seconds: float) -> None:
     """Wait until earlier replies have left the transport's buffer: the next bytes go around it."""
-    while request.transport is not None and request.transport.get_write_buffer_size():
-        await _drained(request, idle_seconds)
-        await asyncio.sleep(0)
+    try:
+        async with asyncio.timeout(idle_seconds):
+            while request.transport is not None and request.transport.get_write_buffer_size():  # noqa: ASYNC110 - no event
+                await asyncio.sleep(FLUSH_SECONDS)
+    except TimeoutError as late:
+        raise TransferBrokenError("the client took nothing for too long") from late
     if request.transport is None:
         raise TransferBrokenError("the client is gone")
 

@@ -92,7 +92,11 @@ class S3Face:
             raise Problem(errors.SIGNATURE_VERSION_REFUSED)
         _refuse_session_token(claim.session_token)
         principal, secret = await context.services.access.signer(claim.access_key)
-        bucket = None if self._site.domain is None else bucket_of_host(context.head.host, self._site.domain)
+        bucket = (
+            None
+            if self._site.domain is None
+            else bucket_of_host(context.head.headers.get("Host", ""), self._site.domain)
+        )
         address = sigv2.Address(prefix=self._site.prefix, bucket=bucket or None)
         sigv2.verify(claim, request, secret, time.time(), address)
         return principal

@@ -91,7 +91,7 @@ def _locate(head: RequestHead, site: Site) -> tuple[str, str]:
         path = path[len(site.prefix) :]
     if path and path[0] != "/":
         raise Problem(errors.PATH_INVALID, "The request's target is not a path.")
-    if site.domain is not None and (host_bucket := bucket_of_host(head.host, site.domain)):
+    if site.domain is not None and (host_bucket := bucket_of_host(head.headers.get("Host", ""), site.domain)):
         return host_bucket, path[1:]
     raw_bucket, _, raw_key = path[1:].partition("/")
     return raw_bucket, raw_key

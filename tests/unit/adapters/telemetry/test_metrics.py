@@ -1,5 +1,7 @@
 """Counters in shared memory and how they add up."""
 
+import errno
+import os
 import subprocess
 import sys
 
@@ -161,3 +163,30 @@ def test_the_reference_names_every_metric_and_the_table_is_sound():
         assert metric.name.endswith("_total") is (metric.kind is MetricKind.COUNTER)
         assert bool(metric.buckets) is (metric.kind is MetricKind.HISTOGRAM)
         assert list(metric.buckets) == sorted(metric.buckets)
+
+
+def test_a_full_disk_does_not_stop_a_process_from_counting(tmp_path, monkeypatch):
+    """Touching a page of a mapped file that has no room is SIGBUS; so the room is taken when the file is opened."""
+    made = Metrics(tmp_path, "before")
+    file = tmp_path / "before.metrics"
+    assert file.stat().st_blocks * 512 >= file.stat().st_size
+    made.close()
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "no room")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    counting = Metrics(tmp_path, "after")
+    counting.counter(IN_FLIGHT).add(3)
+    counting.close()
+    monkeypatch.undo()
+    assert sums(tmp_path).get((IN_FLIGHT.name,), [0]) == [0]
+
+
+def test_another_failure_of_the_file_is_not_hidden(tmp_path, monkeypatch):
+    def broken(*_):
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(os, "posix_fallocate", broken)
+    with pytest.raises(OSError, match="broken"):
+        Metrics(tmp_path, "one")
