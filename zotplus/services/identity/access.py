@@ -1,6 +1,7 @@
 """Who may: credentials, roles and grants become principals with policies."""
 
 import hmac
+import math
 import secrets
 import time
 
@@ -61,6 +62,7 @@ class _Known(msgspec.Struct, frozen=True, kw_only=True):
 
     principal: Principal
     secret: str
+    created: float
     expires: float
 
 
@@ -118,15 +120,16 @@ class Access:
             raise Problem(errors.CREDENTIALS_EXPIRED)
         return known.principal
 
-    async def by_id(self, principal_id: str) -> Principal:
+    async def by_id(self, principal_id: str, *, issued: float = math.inf) -> Principal:
         """A principal from a registry token's subject, as it is now.
 
-        Raises ``TOKEN_INVALID`` when it was revoked or has expired.
+        Raises ``TOKEN_INVALID`` when it was revoked or has expired, and when the credential was made, or made anew with
+        another secret, after the token was ``issued`` (seconds since the epoch): what a leaked secret got ends with it.
         """
         if principal_id == ANONYMOUS:
             return await self.anonymous()
         known = await self._find(principal_id)
-        if known is None or known.expires <= self._clock():
+        if known is None or known.expires <= self._clock() or issued < math.floor(known.created):
             raise Problem(errors.TOKEN_INVALID)
         return known.principal
 
@@ -257,7 +260,8 @@ class Access:
         policies = (everyone_policy(), *_policies(snapshot, id_), *_policies(snapshot, PUBLIC))
         principal = Principal(id=id_, kind=PrincipalKind(record.kind), name=record.name, policies=policies)
         expires = float("inf") if record.expires_ms is None else record.expires_ms / 1000
-        return _Known(principal=principal, secret=self._secret(id_, record), expires=expires)
+        created = record.created_ms / 1000
+        return _Known(principal=principal, secret=self._secret(id_, record), created=created, expires=expires)
 
     def _secret(self, id_: str, record: CredentialRecord) -> str:
         return self._sealing.open(record.sealed, layout.credential(id_)).decode()

@@ -149,7 +149,7 @@ class RegistryTokens:
     async def holder(self, token: str) -> TokenPrincipal:
         """Who holds ``token``, with the rights of now within the token's scopes. Raises ``TOKEN_INVALID``."""
         claims = await self._check(token, self.settings.service)
-        whole = await (self._access.by_id(claims.sub) if claims.sub else self._access.anonymous())
+        whole = await (self._access.by_id(claims.sub, issued=claims.nbf) if claims.sub else self._access.anonymous())
         return TokenPrincipal(
             id=whole.id, kind=whole.kind, name=whole.name, policies=whole.policies, whole=whole, scopes=claims.access
         )
@@ -157,7 +157,7 @@ class RegistryTokens:
     async def refreshed(self, refresh: str) -> Principal:
         """Who a refresh token stands for, as of now. Raises ``TOKEN_INVALID``."""
         claims = await self._check(refresh, self._refresh_audience)
-        principal = await self._access.by_id(claims.sub)
+        principal = await self._access.by_id(claims.sub, issued=claims.nbf)
         if principal.kind is PrincipalKind.ANONYMOUS:
             raise Problem(errors.TOKEN_INVALID, "The refresh token stands for nobody.")
         return principal

@@ -262,3 +262,22 @@ async def test_a_task_that_read_an_older_generation_does_not_bring_it_back():
     cache._keep(7, "a", "new")
     cache._keep(6, "a", "old")
     assert cache._entries == {"a": "new"}
+
+
+async def test_a_token_of_before_a_credential_was_made_anew_stands_for_nobody(access, clock):
+    """A leaked refresh token must not come back to life with the name or key that it was for."""
+    first = await access.create(kind=PrincipalKind.ROBOT, name="ci")
+    issued = int(clock())
+    await access.revoke(first.credential.id)
+    clock.now += 10
+    await access.create(kind=PrincipalKind.ROBOT, name="ci")
+    assert await refused(access.by_id(first.credential.id, issued=issued)) == "token_invalid"
+    assert (await access.by_id(first.credential.id, issued=int(clock()))).id == first.credential.id
+
+
+async def test_a_token_of_before_an_administrators_secret_changed_stands_for_nobody(access, clock):
+    await access.ensure_administrator("ADMINKEY", "first-secret")
+    issued = int(clock())
+    clock.now += 10
+    await access.ensure_administrator("ADMINKEY", "second-secret")
+    assert await refused(access.by_id("ADMINKEY", issued=issued)) == "token_invalid"
