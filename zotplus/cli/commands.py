@@ -104,6 +104,9 @@ def _fail(error: BaseException, *, as_json: bool) -> int:
         # Whoever reads (head, less) has seen enough; Python must not complain while it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message())  # nothing was asked for, so the help is the answer
+        return 0
     problem = _problem_of(error)
     explain(problem, as_json=as_json)
     return faults.INTERRUPTED if problem.fault is faults.ABORTED else exit_code(problem)

@@ -102,7 +102,8 @@ class S3Settings(msgspec.Struct, frozen=True, kw_only=True):
     one, ``null`` opens none."""
 
     region: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,64}$")] = "us-east-1"
-    """The region that signatures must name. AWS's own default, so that clients need not be told."""
+    """The region that buckets report, and that a new bucket may name. AWS's own default, so that clients need not be
+    told. Signatures may name any region: it is covered by the signature and guards nothing here."""
 
     domain: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9.-]{1,253}$")] | None = None
     """DNS name below which buckets are virtual hosts (``bucket.s3.example.org``). None by default: path style only."""
