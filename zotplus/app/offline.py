@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from zotplus.adapters.blobs_fs import BlobsFilesystem, FilesystemBlobsSettings
-from zotplus.adapters.sealing_aead.sealing import open_sealing
+from zotplus.adapters.sealing_aead.sealing import MASTER_KEY_FILE, open_sealing
 from zotplus.app.composition import local_blobs, local_store
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
@@ -25,7 +25,19 @@ def prepare(settings: Settings) -> KeyPair | None:
     Runs in a process of its own, because the supervisor never opens the store. Raises ``Problem``.
     """
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _require_master_key(settings)
     return asyncio.run(_administrator(settings))
+
+
+def _require_master_key(settings: Settings) -> None:
+    """A store without its master key is a restored one: a new key could open none of its secrets."""
+    key, store = settings.data / MASTER_KEY_FILE, Path(settings.metadata.path) / "data.mdb"
+    if settings.master_key is None and store.exists() and not key.exists():
+        raise Problem(
+            errors.SETTING_INVALID,
+            f"The store in {settings.data_dir} was made under a master key that is not there: copy its {MASTER_KEY_FILE} "
+            "into the folder, or set master_key.",
+        )
 
 
 async def _administrator(settings: Settings) -> KeyPair | None:

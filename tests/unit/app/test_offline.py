@@ -3,6 +3,8 @@
 import pytest
 
 from zotplus.app.offline import administrator_key, prepare
+from zotplus.domain import errors
+from zotplus.domain.errors import Problem
 from zotplus.settings import load
 
 SECRET = "chosen-by-the-operator"
@@ -46,3 +48,17 @@ def test_a_secret_from_a_file_is_never_told(settings_of, tmp_path):
     chosen = {"ZOTPLUS_ADMIN__ACCESS_KEY": "OPERATOR", "ZOTPLUS_ADMIN__SECRET_KEY_FILE": str(file)}
     assert prepare(settings_of(**chosen)) is None
     assert administrator_key(settings_of()) == ("OPERATOR", SECRET)
+
+
+def test_a_store_without_its_master_key_is_not_given_another(settings_of):
+    """A backup holds no master key; with a new one every stored secret would be lost without a word."""
+    drawn = prepare(settings_of())
+    key = settings_of().data / "master.key"
+    text = key.read_text()
+    key.unlink()
+    with pytest.raises(Problem, match=r"master\.key") as raised:
+        prepare(settings_of())
+    assert raised.value.fault is errors.SETTING_INVALID
+    assert not key.exists()
+    assert prepare(settings_of(ZOTPLUS_MASTER_KEY=text.strip())) is None
+    assert administrator_key(settings_of(ZOTPLUS_MASTER_KEY=text.strip())) == drawn
