@@ -35,7 +35,7 @@ def _require_master_key(settings: Settings) -> None:
     if settings.master_key is None and store.exists() and not key.exists():
         raise Problem(
             errors.SETTING_INVALID,
-            f"The store in {settings.data_dir} was made under a master key that is not there: copy its {MASTER_KEY_FILE} "
+            f"The store in {settings.data_dir} was made under a master key that is gone: copy its {MASTER_KEY_FILE} "
             "into the folder, or set master_key.",
         )
 
