@@ -6,6 +6,7 @@ order. The committing thread lets go of ``writing`` before it asks for both.
 """
 
 import contextlib
+import errno
 import os
 import threading
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import lmdb
 
-from zotplus.adapters.keyvalue_lmdb.faults import FULL
+from zotplus.adapters.keyvalue_lmdb.faults import FULL, is_full
 from zotplus.adapters.keyvalue_lmdb.settings import LmdbSettings
 from zotplus.domain import failpoints
 
@@ -140,6 +141,15 @@ class Engine:
                 return Room.EXHAUSTED
             self._can_allocate = False  # the file system cannot; then a full disk shows in a commit, which is undone
         return Room.ENOUGH
+
+    def is_full(self, error: Exception) -> bool:
+        """Whether ``error`` means that there is no room. LMDB tells a short write as EIO, whatever cut it short."""
+        if is_full(error):
+            return True
+        if os.strerror(errno.EIO) not in str(error):
+            return False
+        disk = os.fstatvfs(self._file)
+        return disk.f_bavail * disk.f_frsize < self._settings.reserve_bytes
 
     def close(self) -> None:
         """Release everything. No transaction may be open."""

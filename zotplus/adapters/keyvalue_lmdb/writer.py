@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import lmdb
 
 from zotplus.adapters.keyvalue_lmdb.engine import Engine, Room
-from zotplus.adapters.keyvalue_lmdb.faults import is_full, problem
+from zotplus.adapters.keyvalue_lmdb.faults import problem
 from zotplus.adapters.keyvalue_lmdb.transactions import FreeingTransaction, LmdbTransaction
 from zotplus.domain import errors, failpoints
 from zotplus.domain.errors import Problem
@@ -151,7 +151,7 @@ class GroupCommit:
             except (lmdb.Error, OSError) as error:
                 if isinstance(error, lmdb.MapFullError) and self._engine.grow_map():
                     continue
-                if is_full(error) and not freeing:
+                if self._engine.is_full(error) and not freeing:
                     freeing = True
                     continue
                 self._divide(pending, error, freeing=freeing)
@@ -166,7 +166,7 @@ class GroupCommit:
 
     def _divide(self, jobs: list[Job], error: Exception, *, freeing: bool) -> None:
         """After a failure of the whole transaction: each job alone, so that only the one which is too large fails."""
-        if len(jobs) > 1 and (is_full(error) or isinstance(error, lmdb.TxnFullError)):
+        if len(jobs) > 1 and (self._engine.is_full(error) or isinstance(error, lmdb.TxnFullError)):
             for job in jobs:
                 self._commit([job], freeing=freeing)
             return
