@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import msgspec
+
 from zotplus.adapters.blobs_fs import BlobsFilesystem, FilesystemBlobsSettings
 from zotplus.adapters.jose.tokens import JoseSigner
 from zotplus.adapters.keyvalue_lmdb import KeyValueLmdb
 from zotplus.adapters.sealing_aead.sealing import open_sealing
 from zotplus.adapters.zot.discovery import connect
+from zotplus.app import omissions
 from zotplus.app.observers import UNOBSERVED, Observers
 from zotplus.app.reporting import Reporting
 from zotplus.gateway.head import Listener, RequestHead
@@ -101,14 +104,15 @@ def services(settings: Settings, parts: Engines) -> Services:
             store, blobs, grace=settings.collector.grace, upload_expiry=settings.collector.upload_expiry
         ),
         scrub=Scrub(store, blobs),
-        backup=partial(_backup, parts),
+        backup=partial(_backup, parts, settings),
     )
 
 
-async def _backup(parts: Engines, folder: Path) -> BackupReport:
+async def _backup(parts: Engines, settings: Settings, folder: Path) -> BackupReport:
     target = BlobsFilesystem(FilesystemBlobsSettings(path=str(folder)))
     try:
-        return await Backups(parts.store, parts.blobs, target).create(folder)
+        report = await Backups(parts.store, parts.blobs, target).create(folder)
+        return msgspec.structs.replace(report, left_out=omissions.of_backup(settings))
     finally:
         await target.close()
 

@@ -4,8 +4,11 @@ import asyncio
 import shutil
 from pathlib import Path
 
+import msgspec
+
 from zotplus.adapters.blobs_fs import BlobsFilesystem, FilesystemBlobsSettings
 from zotplus.adapters.sealing_aead.sealing import MASTER_KEY_FILE, open_sealing
+from zotplus.app import omissions
 from zotplus.app.composition import local_blobs, local_store
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
@@ -75,7 +78,7 @@ async def _read_administrator(settings: Settings) -> KeyPair:
 def restore(settings: Settings, folder: Path) -> BackupReport:
     """Fill the empty data folder of ``settings`` from the backup in ``folder``, checking all blobs. Raises ``Problem``.
 
-    The master key is not part of a backup: it has to be given, or put into the data folder.
+    The report's ``left_out`` is what has to be put in place by hand: the master key, a managed Zot's images.
     """
     metadata = Path(settings.metadata.path)
     if metadata.exists():
@@ -86,7 +89,7 @@ def restore(settings: Settings, folder: Path) -> BackupReport:
     report = asyncio.run(_restore_blobs(settings, folder))
     # The metadata come last: until they are there, the folder is no store, and restoring can begin again.
     shutil.copytree(folder / METADATA_FOLDER, metadata)
-    return report
+    return msgspec.structs.replace(report, left_out=omissions.of_restore(settings))
 
 
 async def _restore_blobs(settings: Settings, folder: Path) -> BackupReport:

@@ -40,9 +40,14 @@ def scrub(*, repair: bool, remote: Remote, as_json: bool) -> None:
 @remote_options
 @json_option
 def backup(*, folder: str, remote: Remote, as_json: bool) -> None:
-    """Write a consistent backup into FOLDER, an empty folder on the server's own disk, while it goes on serving."""
+    """Write a consistent backup into FOLDER, an empty folder on the server's own disk, while it goes on serving.
+
+    It holds metadata and objects. Not inside, and to be copied by other means: the master key (the file master.key
+    in the data folder), without which no secret can be opened, and the images of the registry behind. The output
+    says where they are.
+    """
     report = remote.run(lambda server: server.api.post("/backup", NewBackup(folder=folder), BackedUp))
-    _print(msgspec.to_builtins(report), as_json=as_json)
+    _print(msgspec.to_builtins(report), "not inside", as_json=as_json)
     if report.missing or report.damaged:
         raise Problem(errors.BLOB_CORRUPT, "The backup lacks content that is missing or damaged.")
 
@@ -53,18 +58,25 @@ def backup(*, folder: str, remote: Remote, as_json: bool) -> None:
 @click.option("--data-dir", metavar="FOLDER", help="The new data folder, which must be empty. [env: ZOTPLUS_DATA_DIR]")
 @json_option
 def restore(*, folder: Path, config_file: Path | None, data_dir: str | None, as_json: bool) -> None:
-    """Make a data folder from the backup in FOLDER. Runs on the server's machine, while no server uses the folder."""
+    """Make a data folder from the backup in FOLDER. Runs on the server's machine, while no server uses the folder.
+
+    The backup holds neither the master key nor the images of the registry behind; the output says where to put them.
+    """
     settings = load_settings(config_file, {"ZOTPLUS_DATA_DIR": data_dir})
     from zotplus.app import restore as run  # noqa: PLC0415 - only this command needs the server's parts
 
-    _print({"restored": str(settings.data), **msgspec.structs.asdict(run(settings, folder))}, as_json=as_json)
+    report = msgspec.to_builtins(run(settings, folder))
+    _print({"restored": str(settings.data.absolute()), **report}, "still to be put in place", as_json=as_json)
 
 
-def _print(report: dict[str, Any], *, as_json: bool) -> None:
+def _print(report: dict[str, Any], left_out: str, *, as_json: bool) -> None:
+    """``left_out`` heads the lines of what the backup does not hold."""
     if as_json:
         emit_json(report)
         return
-    emit_fields([(name.replace("_", " "), _told(value)) for name, value in report.items()])
+    omitted = report.pop("left_out")
+    rows = [(name.replace("_", " "), _told(value)) for name, value in report.items()]
+    emit_fields([*rows, *((left_out, f"{row['what']}: {row['where']}") for row in omitted)])
 
 
 def _told(value: Any) -> str:

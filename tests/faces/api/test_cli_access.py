@@ -176,3 +176,14 @@ def test_a_backup_never_goes_where_something_is(terminal, tmp_path):
 def test_status_shows_what_is_there(terminal):
     status = terminal.run("status", "--json")
     assert '"version"' in status.stdout
+
+
+def test_a_backup_says_what_is_not_inside_and_where_that_is(terminal, gateway, tmp_path):
+    registry = gateway.settings.data.absolute() / "zot"
+    registry.mkdir(parents=True)
+    told = terminal.ok("backup", tmp_path / "first")
+    assert f"not inside    the master key: {gateway.settings.data.absolute()}/master.key" in told
+    assert f"not inside    OCI images and charts: {registry}" in told
+    registry.rmdir()
+    left_out = terminal.json("backup", tmp_path / "second")["left_out"]
+    assert left_out == [{"what": "the master key", "where": f"{gateway.settings.data.absolute()}/master.key"}]

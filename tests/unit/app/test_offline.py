@@ -1,8 +1,11 @@
 """The first start on an empty data folder."""
 
 import pytest
+from click.testing import CliRunner
 
-from zotplus.app.offline import administrator_key, prepare
+from zotplus.app import omissions
+from zotplus.app.offline import administrator_key, prepare, restore
+from zotplus.cli.commands import cli
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.settings import load
@@ -62,3 +65,43 @@ def test_a_store_without_its_master_key_is_not_given_another(settings_of):
     assert not key.exists()
     assert prepare(settings_of(ZOTPLUS_MASTER_KEY=text.strip())) is None
     assert administrator_key(settings_of(ZOTPLUS_MASTER_KEY=text.strip())) == drawn
+
+
+@pytest.fixture
+def backup(tmp_path):
+    """A backup of an empty store."""
+    folder = tmp_path / "backup"
+    (folder / "metadata").mkdir(parents=True)
+    (folder / "manifest.txt").touch()
+    return folder
+
+
+def test_a_restore_says_what_has_to_be_put_in_place(settings_of, backup, tmp_path):
+    where = {row.what: row.where for row in restore(settings_of(), backup).left_out}
+    assert where == {
+        "the master key": str(tmp_path / "data/master.key"),
+        "OCI images and charts of a managed Zot": str(tmp_path / "data/zot"),
+    }
+
+
+def test_a_restore_asks_for_nothing_that_is_there(settings_of, backup, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/master.key").touch()
+    assert restore(settings_of(ZOTPLUS_UPSTREAM__URL="http://zot:5000"), backup).left_out == []
+
+
+def test_a_backup_names_what_the_settings_put_elsewhere(settings_of):
+    elsewhere = settings_of(ZOTPLUS_UPSTREAM__URL="http://zot:5000", ZOTPLUS_MASTER_KEY="00" * 32)
+    assert [row.where for row in omissions.of_backup(elsewhere)] == [
+        "the setting master_key",
+        "the registry at http://zot:5000",
+    ]
+
+
+def test_the_restored_folder_is_told_in_full(backup, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ZOTPLUS_DATA_DIR", raising=False)
+    result = CliRunner().invoke(cli, ["restore", str(backup)])
+    assert result.exit_code == 0, result.stderr
+    assert f"restored                  {tmp_path}/var" in result.stdout
+    assert f"still to be put in place  the master key: {tmp_path}/var/master.key" in result.stdout

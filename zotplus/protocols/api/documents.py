@@ -131,8 +131,15 @@ class NewBackup(_Document, frozen=True, forbid_unknown_fields=True):
     folder: Folder
 
 
+class LeftOut(_Document, frozen=True):
+    """What a backup does not hold and somebody has to keep by other means, and where it is."""
+
+    what: str
+    where: str
+
+
 class BackedUp(_Document, frozen=True):
-    """What a backup holds, and the digests of blobs that could not be saved."""
+    """What a backup holds, the digests of blobs that could not be saved, and what is never in it."""
 
     folder: str
     blobs: int
@@ -140,6 +147,7 @@ class BackedUp(_Document, frozen=True):
     copied_bytes: int
     missing: tuple[str, ...]
     damaged: tuple[str, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
 
 class Identity(_Document, frozen=True):

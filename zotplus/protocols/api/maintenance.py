@@ -7,7 +7,7 @@ import msgspec
 from zotplus.domain import actions, errors
 from zotplus.domain.errors import Problem
 from zotplus.gateway.context import Context
-from zotplus.protocols.api.documents import BackedUp, FindingDocument, NewBackup, NewScrub, Scrubbed
+from zotplus.protocols.api.documents import BackedUp, FindingDocument, LeftOut, NewBackup, NewScrub, Scrubbed
 from zotplus.protocols.api.endpoint import Call, Endpoint
 
 
@@ -45,6 +45,7 @@ async def back_up(context: Context, _call: Call, body: NewBackup) -> BackedUp:
         copied_bytes=report.copied_bytes,
         missing=tuple(report.missing),
         damaged=tuple(report.damaged),
+        left_out=tuple([LeftOut(what=one.what, where=one.where) for one in report.left_out]),
     )
 
 

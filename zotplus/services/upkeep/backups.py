@@ -32,14 +32,25 @@ HOLD_SECONDS = 600.0
 """How long collection waits for a backup that died; one that lives renews its hold three times as often."""
 
 
+class Omission(msgspec.Struct, frozen=True, kw_only=True):
+    """What an installation needs beside its backup, and where that is: an absolute path, an address or a setting."""
+
+    what: str
+    where: str
+
+
 class BackupReport(msgspec.Struct, kw_only=True):
-    """What was done: blobs in all, those copied now and their bytes, and the digests that could not be."""
+    """What was done: blobs in all, those copied now and their bytes, and the digests that could not be.
+
+    ``left_out`` is what no backup holds and somebody has to keep, or after a restore put in place, by other means.
+    """
 
     blobs: int = 0
     copied: int = 0
     copied_bytes: int = 0
     missing: list[str] = []
     damaged: list[str] = []
+    left_out: list[Omission] = []
 
 
 class Backups:
