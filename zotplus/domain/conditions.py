@@ -24,6 +24,13 @@ class ReadConditions(msgspec.Struct, frozen=True, kw_only=True):
     unmodified_since: int | None = None
 
 
+class Unchanged(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``If-Range`` demands: one of these entity tags, or exactly this date in seconds since the epoch."""
+
+    tags: tuple[str, ...] = ()
+    modified: int | None = None
+
+
 class WriteConditions(msgspec.Struct, frozen=True, kw_only=True):
     """What a writer demands: ``absent`` that there is no object, ``match`` that there is one with this ETag."""
 
@@ -43,6 +50,12 @@ def parse_read_conditions(headers: Headers) -> ReadConditions:
 def parse_copy_source_conditions(headers: Headers) -> ReadConditions:
     """The ``x-amz-copy-source-if-…`` conditions of a copy."""
     return _parse(headers, "x-amz-copy-source-")
+
+
+def parse_if_range(header: str) -> Unchanged:
+    """What an ``If-Range`` header demands; what is no date is a tag."""
+    date = parse_http_date(header)
+    return Unchanged(tags=parse_tags(header)) if date is None else Unchanged(modified=date)
 
 
 def parse_write_conditions(headers: Headers) -> WriteConditions:
@@ -75,6 +88,13 @@ def check_read(conditions: ReadConditions, etag: str, modified: float) -> None:
         raise Problem(errors.NOT_MODIFIED, Condition=failed)
     if failed:
         raise Problem(errors.PRECONDITION_FAILED, Condition=failed)
+
+
+def is_unchanged(demand: Unchanged, etag: str, modified: float) -> bool:
+    """Whether a range counts (RFC 9110 section 13.1.5): a weak tag never holds, nor a date that is only near."""
+    if demand.modified is not None:
+        return int(modified) == demand.modified
+    return etag in demand.tags
 
 
 def check_copy_source(conditions: ReadConditions, etag: str, modified: float) -> None:

@@ -6,10 +6,12 @@ from zotplus.domain import errors, failpoints
 from zotplus.domain.conditions import (
     UNCONDITIONAL_WRITE,
     ReadConditions,
+    Unchanged,
     WriteConditions,
     check_copy_source,
     check_read,
     check_write,
+    is_unchanged,
 )
 from zotplus.domain.errors import Problem
 from zotplus.domain.ranges import Range, resolve
@@ -68,10 +70,16 @@ class Objects:
         return object_info(key, record)
 
     async def get(
-        self, bucket: str, key: str, wanted: Range | None = None, conditions: ReadConditions | None = None
+        self,
+        bucket: str,
+        key: str,
+        wanted: Range | None = None,
+        conditions: ReadConditions | None = None,
+        unchanged: Unchanged | None = None,
     ) -> tuple[ObjectContent, tuple[int, int]]:
         """The object, its bytes of the range, and (start, length) of what is delivered.
 
+        The range counts only where the object is ``unchanged``; else it is the whole object.
         ``inline`` and ``slices`` hold the range only; a slice's ``sums`` are those of its whole blob. Raises
         ``OBJECT_NOT_FOUND``, ``PRECONDITION_FAILED``, ``NOT_MODIFIED``, ``RANGE_UNSATISFIABLE``,
         ``PART_NUMBER_UNSATISFIABLE``.
@@ -82,10 +90,13 @@ class Objects:
             record, inline = _require_object(snapshot, (bucket, name))
             if conditions is not None:
                 check_read(conditions, record.etag, record.modified_ms / 1000)
-            start, length = (0, record.size) if wanted is None else resolve(wanted, record.size, record.part_sizes)
+            asked = wanted
+            if unchanged is not None and not is_unchanged(unchanged, record.etag, record.modified_ms / 1000):
+                asked = None
+            start, length = (0, record.size) if asked is None else resolve(asked, record.size, record.part_sizes)
             info = object_info(key, record)
             if not record.slices:
-                kept = inline if wanted is None else inline[start : start + length]
+                kept = inline if asked is None else inline[start : start + length]
                 return ObjectContent(info=info, inline=kept), (start, length)
             slices = with_sums(snapshot, cut_slices(record.slices, start, length))
             return ObjectContent(info=info, inline=None, slices=slices), (start, length)

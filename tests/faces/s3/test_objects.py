@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from email.utils import formatdate
+from email.utils import formatdate, parsedate_to_datetime
 from urllib.parse import quote
 
 import pytest
@@ -128,17 +128,46 @@ async def test_a_range_that_is_not_understood_is_ignored(stage, asked):
     assert (answer.status, answer.body) == (200, SMALL)
 
 
+async def answers(stage, **headers):
+    """What GET and HEAD say to the same headers, which has to be the same."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    got = await stage.ask("GET", "/bucket/key", headers=named)
+    head = await stage.ask("HEAD", "/bucket/key", headers=named)
+    assert (head.status, head.headers.get("Content-Range")) == (got.status, got.headers.get("Content-Range"))
+    assert got.status >= 400 or head.headers == got.headers
+    return got.status, got.body if got.status < 400 else got.code
+
+
 async def test_if_range_gives_the_range_only_of_the_object_that_is_meant(stage):
+    put = await stage.put("key", SMALL)
+    etag, modified = put.headers["ETag"], (await stage.ask("HEAD", "/bucket/key")).headers["Last-Modified"]
+    moment = parsedate_to_datetime(modified).timestamp()
+    assert await answers(stage, Range="bytes=0-1", If_Range=etag) == (206, b"01")
+    assert await answers(stage, Range="bytes=0-1", If_Range=etag.strip('"')) == (206, b"01")
+    assert await answers(stage, Range="bytes=0-1", If_Range=modified) == (206, b"01")
+    # RFC 9110 section 13.1.5: strong comparison, and a date matches exactly or not at all.
+    for other in (
+        '"other"',
+        f"W/{etag}",
+        "*",
+        formatdate(moment - 1, usegmt=True),
+        formatdate(moment + 1, usegmt=True),
+    ):
+        assert await answers(stage, Range="bytes=0-1", If_Range=other) == (200, SMALL)
+    assert await answers(stage, If_Range=etag) == (200, SMALL)
+
+
+async def test_a_range_past_the_end_of_another_object_is_the_whole_of_this_one(stage):
+    await stage.put("key", SMALL)
+    assert await answers(stage, Range="bytes=10-", If_Range='"other"') == (200, SMALL)
+
+
+async def test_if_range_is_judged_after_the_other_conditions(stage):
     etag = (await stage.put("key", SMALL)).headers["ETag"]
-    same = await stage.ask("GET", "/bucket/key", headers={"Range": "bytes=0-1", "If-Range": etag})
-    assert (same.status, same.body) == (206, b"01")
-    other = await stage.ask("GET", "/bucket/key", headers={"Range": "bytes=0-1", "If-Range": '"other"'})
-    assert (other.status, other.body) == (200, SMALL)
-    old = formatdate(0, usegmt=True)
-    changed = await stage.ask("GET", "/bucket/key", headers={"Range": "bytes=0-1", "If-Range": old})
-    assert (changed.status, changed.body) == (200, SMALL)
-    both = {"Range": "bytes=0-1", "If-Range": etag, "If-Match": '"other"'}
-    assert (await stage.ask("GET", "/bucket/key", headers=both)).status == 412
+    demand = {"Range": "bytes=0-1", "If_Range": etag}
+    assert await answers(stage, **demand, If_Match='"other"') == (412, "PreconditionFailed")
+    assert await answers(stage, **demand, If_None_Match=etag) == (304, b"")
+    assert await answers(stage, **demand, If_Match=etag) == (206, b"01")
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

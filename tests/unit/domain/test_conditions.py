@@ -80,6 +80,21 @@ def test_writes_are_judged_as_aws_judges_them(headers, current, fault):
     assert found is fault
 
 
+@pytest.mark.parametrize(("header", "holds"), [
+    (f'"{ETAG}"', True),
+    (ETAG, True),
+    (DATE, True),
+    (f'W/"{ETAG}"', False),
+    ('"x"', False),
+    ("*", False),
+    ("", False),
+    (BEFORE, False),
+    ("Sun, 06 Nov 1994 08:49:38 GMT", False),
+])  # fmt: skip
+def test_a_range_counts_for_the_very_object_only(header, holds):
+    assert conditions.is_unchanged(conditions.parse_if_range(header), ETAG, MODIFIED) is holds
+
+
 def test_nothing_asked_is_nothing_built():
     headers = PlainHeaders([("Host", "h")])
     assert conditions.parse_read_conditions(headers) is conditions.UNCONDITIONAL_READ

@@ -7,15 +7,15 @@ import msgspec
 
 from zotplus.domain import actions, errors, ranges
 from zotplus.domain.conditions import (
-    UNCONDITIONAL_READ,
     ReadConditions,
+    Unchanged,
     WriteConditions,
+    is_unchanged,
     parse_copy_source_conditions,
+    parse_if_range,
     parse_read_conditions,
-    parse_tags,
     parse_write_conditions,
 )
-from zotplus.domain.dates import parse_http_date
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.domain.integrity.checksum_headers import parse_algorithm
@@ -93,7 +93,7 @@ class ReadObject(msgspec.Struct, frozen=True, kw_only=True):
     bucket: str
     key: str
     wanted: Range | None
-    unchanged: ReadConditions | None
+    unchanged: Unchanged | None
     conditions: ReadConditions
     overrides: Pairs
     with_checksum: bool
@@ -109,6 +109,7 @@ def parse_read_object(request: Request) -> ReadObject:
     headers = request.head.headers
     range_text = headers.get("range")
     wanted: Range | None = None if range_text is None else ranges.parse_range(range_text)
+    if_range = None if wanted is None else headers.get("if-range")
     if "partNumber" in request.query:
         if wanted is not None:
             raise Problem(errors.REQUEST_INVALID, "Cannot specify both Range header and partNumber query parameter")
@@ -117,19 +118,11 @@ def parse_read_object(request: Request) -> ReadObject:
         bucket=request.bucket,
         key=request.key,
         wanted=wanted,
-        unchanged=None if range_text is None or wanted is None else _if_range(headers.get("if-range")),
+        unchanged=None if if_range is None else parse_if_range(if_range),
         conditions=parse_read_conditions(headers),
         overrides=read_overrides(request),
         with_checksum=(headers.get("x-amz-checksum-mode") or "").upper() == "ENABLED",
     )
-
-
-def _if_range(text: str | None) -> ReadConditions | None:
-    """The condition under which the range counts (RFC 9110 section 13.1.5); a weak tag never holds."""
-    if text is None:
-        return None
-    date = parse_http_date(text)
-    return ReadConditions(match=parse_tags(text)) if date is None else ReadConditions(unmodified_since=date)
 
 
 def read_part_number(request: Request) -> int:
@@ -144,28 +137,12 @@ async def get_object(context: Context, operation: ReadObject) -> Reply:
     """Raises what ``Objects.get`` does."""
     _check_overrides(context, operation)
     try:
-        operation, content, place = await _fetch(context, operation)
+        content, place = await context.services.objects.get(
+            operation.bucket, operation.key, operation.wanted, operation.conditions, operation.unchanged
+        )
     except Problem as problem:
         return await _refused(context, operation, problem)
     return _read_reply(context, operation, content.info, place, _body(content))
-
-
-async def _fetch(context: Context, operation: ReadObject) -> tuple[ReadObject, ObjectContent, tuple[int, int]]:
-    """The object, or its range; where If-Range does not hold the whole of it, and the operation that asks for that."""
-    objects = context.services.objects
-    if operation.unchanged is not None:
-        whole = msgspec.structs.replace(operation, wanted=None, unchanged=None)
-        if operation.conditions is not UNCONDITIONAL_READ:
-            return await _fetch(context, whole)  # a whole answer is always right, and two conditions are rare
-        try:
-            found = await objects.get(operation.bucket, operation.key, operation.wanted, operation.unchanged)
-        except Problem as problem:
-            if problem.fault is not errors.PRECONDITION_FAILED:
-                raise
-            return await _fetch(context, whole)
-        return operation, *found
-    found = await objects.get(operation.bucket, operation.key, operation.wanted, operation.conditions)
-    return operation, *found
 
 
 async def head_object(context: Context, operation: ReadObject) -> Reply:
@@ -175,8 +152,16 @@ async def head_object(context: Context, operation: ReadObject) -> Reply:
         info = await context.services.objects.head(operation.bucket, operation.key, operation.conditions)
     except Problem as problem:
         return await _refused(context, operation, problem)
-    place = (0, info.size) if operation.wanted is None else ranges.resolve(operation.wanted, info.size, info.part_sizes)
+    wanted = _counting(operation, info)
+    place = (0, info.size) if wanted is None else ranges.resolve(wanted, info.size, info.part_sizes)
     return _read_reply(context, operation, info, place, b"")
+
+
+def _counting(operation: ReadObject, info: ObjectInfo) -> Range | None:
+    """The range that counts: none where If-Range does not hold."""
+    if operation.unchanged is None or is_unchanged(operation.unchanged, info.etag, info.modified):
+        return operation.wanted
+    return None
 
 
 def _check_overrides(context: Context, operation: ReadObject) -> None:
@@ -208,13 +193,14 @@ def _read_reply(
     context: Context, operation: ReadObject, info: ObjectInfo, place: tuple[int, int], body: bytes | Stored
 ) -> Reply:
     start, length = place
+    wanted = _counting(operation, info)
     headers = object_headers(info, operation.overrides)
     if context.head.listener is Listener.MAIN:
         headers.append(_SANDBOX)
     status = 200
-    if isinstance(operation.wanted, Part) and info.part_sizes:
+    if isinstance(wanted, Part) and info.part_sizes:
         headers.append(("x-amz-mp-parts-count", str(len(info.part_sizes))))
-    if operation.wanted is not None and length:
+    if wanted is not None and length:
         status = 206
         headers.append(("Content-Range", f"bytes {start}-{start + length - 1}/{info.size}"))
     elif operation.with_checksum:
