@@ -92,6 +92,8 @@ class Pipeline:
         """``problem`` in the wire form of the request's face, noted for the log."""
         context.fault = problem.fault
         context.log["fault"] = problem.fault.code
+        if "digest" in problem.fields:
+            context.log["digest"] = problem.fields["digest"]
         return context.face.render(problem, context)
 
     async def _serve(self, context: Context, parsed: Parsed) -> Reply:

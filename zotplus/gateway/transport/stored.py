@@ -16,6 +16,7 @@ from zotplus.domain.errors import Problem
 from zotplus.domain.integrity.chunk_sums import BLOCK_SIZE, ChunkSums
 from zotplus.gateway.reply import BlobSlice
 from zotplus.gateway.transport.transfer import SPLICE_BYTES, HeadPump, Progress, wait_briefly
+from zotplus.gateway.transport.verified import damage
 
 REMEMBERED_FILES = 4096
 RECHECK_SECONDS = 24 * 3600.0
@@ -63,9 +64,11 @@ class StoredPump:
         try:
             return self._run(sink, until)
         except Problem as problem:
+            digest = self._current.digest if self._current is not None else problem.fields.get("digest", "")
+            found = damage(problem, str(digest))
             if self._started:
-                raise ConnectionError(problem.detail) from problem
-            raise
+                raise ConnectionError(found.detail) from problem
+            raise found from problem
 
     def _run(self, sink: int, until: float) -> Progress:
         while (current := self._open()) is not None:
@@ -102,7 +105,7 @@ class _OpenSlice:
             self.file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError as missing:
             raise Problem(errors.BLOB_MISSING, digest=piece.digest) from missing
-        self._digest = piece.digest
+        self.digest = piece.digest
         self._position = piece.offset
         self.left = piece.length
         found = os.fstat(self.file)
@@ -140,7 +143,7 @@ class _OpenSlice:
                     return False
                 continue
             if sent == 0:
-                raise Problem(errors.BLOB_CORRUPT, digest=self._digest)
+                raise Problem(errors.BLOB_CORRUPT, digest=self.digest)
             self._position += sent
             self.left -= sent
             ready -= sent
