@@ -7,7 +7,7 @@ import click
 
 from zotplus.cli.buckets import print_buckets
 from zotplus.cli.options import DURATION, Remote, Server, json_option, remote_options
-from zotplus.cli.output import emit_json, explain, human_size, printable
+from zotplus.cli.output import about, emit_json, explain, human_size, printable
 from zotplus.cli.remote import addresses
 from zotplus.cli.remote.addresses import Address
 from zotplus.cli.remote.s3 import PAGE
@@ -81,9 +81,9 @@ def remove(*, targets: tuple[str, ...], recursive: bool, dry_run: bool, remote: 
             click.echo(f"{verb} {printable(name)}")
     if refused:
         for place, why in refused[1:]:
-            explain(Problem(why.fault, f"{place}: {why.detail}"))
+            explain(about(place, why))
         place, why = refused[0]
-        raise Problem(why.fault, f"{place}: {why.detail}", **why.fields)
+        raise about(place, why)
 
 
 async def _remove_all(

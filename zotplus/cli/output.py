@@ -55,6 +55,15 @@ def human_time(moment: datetime | None) -> str:
     return "never" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def about(subject: object, problem: Problem) -> Problem:
+    """``problem``, naming what it befell; once, where its own words name it already."""
+    name = str(subject)
+    if problem.detail.startswith((f"{name}:", f"{name} ")):
+        return problem
+    detail = name if problem.detail == problem.fault.message else f"{name}: {problem.detail}"
+    return Problem(problem.fault, detail, **problem.fields)
+
+
 def describe(problem: Problem) -> dict[str, Any]:
     """``problem`` for programs."""
     fault = problem.fault

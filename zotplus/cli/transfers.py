@@ -15,7 +15,7 @@ from zotplus.cli.content.parallel import for_each
 from zotplus.cli.content.progress import Meter
 from zotplus.cli.content.uploads import DEFAULT_PART, MEBIBYTE, Stored, Uploader, UploadPlan
 from zotplus.cli.options import Command, Remote, Server, json_option, remote_options
-from zotplus.cli.output import describe, emit_json, explain, human_size, printable
+from zotplus.cli.output import about, describe, emit_json, explain, human_size, printable
 from zotplus.cli.remote import addresses
 from zotplus.cli.remote.addresses import Address
 from zotplus.domain import errors
@@ -185,8 +185,9 @@ def _transfer(remote: Remote, work: Work, *, as_json: bool, progress: bool) -> N
     if outcome.failed:
         for transfer, problem in outcome.failed[1:]:
             if not as_json:
-                explain(_about(transfer, problem))
-        raise _about(*outcome.failed[0])
+                explain(about(transfer.source, problem))
+        transfer, problem = outcome.failed[0]
+        raise about(transfer.source, problem)
 
 
 async def _run(server: Server, work: Work, meter: Meter, outcome: Outcome) -> None:
@@ -263,11 +264,6 @@ def _target(work: Work, name: str) -> Path | Address | Problem:
         return safe_path(target, name)
     except Problem as problem:
         return problem
-
-
-def _about(transfer: Transfer, problem: Problem) -> Problem:
-    """``problem``, saying which transfer it ended."""
-    return Problem(problem.fault, f"{transfer.source}: {problem.detail}", **problem.fields)
 
 
 def _report(outcome: Outcome, *, as_json: bool) -> None:

@@ -1,8 +1,10 @@
 """Objects through the command line: up, down, around and away."""
 
+import hashlib
 import os
 import urllib.request
 
+import msgspec
 import pytest
 
 from zotplus.cli.content.downloads import part_path
@@ -194,3 +196,36 @@ def test_thousands_of_objects_are_deleted_over_several_pages(terminal, bucket, g
     assert len(terminal.json("ls", bucket)) == 1005
     assert len(terminal.json("rm", "-r", bucket)["deleted"]) == 1005
     assert terminal.json("ls", bucket) == []
+
+
+@pytest.mark.parametrize("damage", ["corrupt", "missing"])
+def test_damaged_content_is_told_as_such(terminal, bucket, gateway, tmp_path, damage):
+    content = damage.encode() + os.urandom(30_000)
+    (tmp_path / "content").write_bytes(content)
+    terminal.ok("upload", tmp_path / "content", f"{bucket}/content")
+    blobs = gateway.parts.blobs.blobs
+    digest = hashlib.sha256(content).hexdigest()
+    whole = blobs.pop(digest)
+    if damage == "corrupt":
+        blobs[digest] = msgspec.structs.replace(whole, content=b"!" + content[1:])
+    code, told = terminal.fails("download", f"{bucket}/content", tmp_path / "back")
+    assert code == 8
+    assert f"The stored content is {'damaged' if damage == 'corrupt' else 'missing'}." in told
+    assert "zotplus scrub" in told
+
+
+def test_a_refusal_says_everything_once(terminal, gateway, bucket, tmp_path):
+    told = terminal.as_key(gateway.key()).fails("ls", bucket)[1]
+    assert told.splitlines()[0].startswith("error: Access denied. You may not s3:ListBucket")
+    told = terminal.fails("download", f"{bucket}/nothing", tmp_path / "x")[1]
+    assert told.splitlines()[0].count("exist") == 1
+    told = terminal.fails("ls", bucket, ZOTPLUS_ACCESS_KEY="UNKNOWNKEY")[1]
+    assert told.splitlines()[0] == "error: The access key does not exist."
+
+
+def test_an_error_names_the_file_once(terminal, bucket, tmp_path):
+    missing = tmp_path / "missing"
+    told = terminal.fails("upload", missing, f"{bucket}/")[1].splitlines()[0]
+    assert told == f"error: A local file cannot be read or written. {missing}: No such file or directory."
+    (tmp_path / "folder").mkdir()
+    assert terminal.fails("upload", tmp_path / "folder", f"{bucket}/")[1].count(str(tmp_path)) == 1

@@ -104,6 +104,7 @@ async def test_a_host_names_no_bucket_without_a_domain(stage):
 async def test_a_refusal_to_head_has_no_body(stage):
     answer = await stage.ask("HEAD", "/bucket/missing")
     assert (answer.status, answer.body) == (404, b"")
+    assert answer.headers["X-Zotplus-Fault"] == "object_not_found"
 
 
 async def test_a_refusal_names_resource_and_request(stage):
@@ -112,3 +113,4 @@ async def test_a_refusal_names_resource_and_request(stage):
     assert answer.xml.findtext("Key") == "<missing>"
     assert len(answer.xml.findtext("RequestId")) == 16
     assert answer.headers["x-amz-id-2"] == answer.xml.findtext("HostId")
+    assert answer.headers["X-Zotplus-Fault"] == "object_not_found"

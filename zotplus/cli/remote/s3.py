@@ -125,13 +125,7 @@ class S3:
             payload=payload_of(body),
         )
         root = s3_xml.parse((await self.send(call)).body, "DeleteResult")
-        return [
-            (
-                s3_xml.text(row, "Key"),
-                Problem(s3_xml.fault_of(s3_xml.text(row, "Code"), 400), s3_xml.text(row, "Message")),
-            )
-            for row in root.findall("Error")
-        ]
+        return [(s3_xml.text(row, "Key"), s3_xml.problem_of_row(row)) for row in root.findall("Error")]
 
     async def _send_once(self, call: Call) -> Answer:
         body = None if call.payload is None else call.payload.open()

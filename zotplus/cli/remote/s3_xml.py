@@ -12,7 +12,7 @@ import msgspec
 from zotplus.cli import faults
 from zotplus.cli.remote.connection import Answer
 from zotplus.domain import errors
-from zotplus.domain.errors import Fault, Problem
+from zotplus.domain.errors import CATALOGUE, Fault, Problem
 
 # Several faults share one S3 code; these are what a client means by it.
 _PREFERRED = {
@@ -91,8 +91,9 @@ def problem_of(answer: Answer, *, bucket: str = "", key: str = "") -> Problem:
     """The problem in an answer of the S3 face."""
     fields: dict[str, str | int] = {name: value for name, value in (("bucket", bucket), ("key", key)) if value}
     fields["request_id"] = answer.headers.get("x-amz-request-id", "")
+    named = CATALOGUE.get(answer.headers.get("X-Zotplus-Fault", ""))
     if not answer.body:
-        fault = _BY_STATUS.get(answer.status, faults.ANSWER_UNEXPECTED)
+        fault = named or _BY_STATUS.get(answer.status, faults.ANSWER_UNEXPECTED)
         if fault is errors.OBJECT_NOT_FOUND and not key:
             fault = errors.BUCKET_NOT_FOUND
         return Problem(fault, "", **fields)
@@ -101,7 +102,21 @@ def problem_of(answer: Answer, *, bucket: str = "", key: str = "") -> Problem:
     if not code:
         return Problem(faults.ANSWER_UNEXPECTED, f"It answers {answer.status} without an S3 error.", **fields)
     fields["request_id"] = text(root, "RequestId") or fields["request_id"]
-    return Problem(fault_of(code, answer.status), text(root, "Message"), **fields)
+    fault = named or fault_of(code, answer.status)
+    return Problem(fault, _detail(fault, text(root, "Message")), **fields)
+
+
+def problem_of_row(row: ET.Element) -> Problem:
+    """The problem in an ``<Error>`` of DeleteObjects' answer."""
+    fault = fault_of(text(row, "Code"), errors.REQUEST_INVALID.status)
+    return Problem(fault, _detail(fault, text(row, "Message")))
+
+
+def _detail(fault: Fault, told: str) -> str:
+    """What ``told`` adds to the catalogue's own sentence; nothing where it is Amazon's wording of the same."""
+    from zotplus.protocols.s3.wire_errors import message  # noqa: PLC0415 - only needed when something went wrong
+
+    return "" if told == message(Problem(fault)) else told
 
 
 def fault_of(code: str, status: int) -> Fault:

@@ -24,7 +24,7 @@ from zotplus.protocols.s3.request import (
     refuse_unsupported_headers,
 )
 from zotplus.protocols.s3.routes import ROWS, match
-from zotplus.protocols.s3.wire_errors import HOST_ID, error_document, wire
+from zotplus.protocols.s3.wire_errors import FAULT_HEADER, HOST_ID, error_document, wire
 
 _NOT_MODIFIED = 304
 
@@ -104,7 +104,7 @@ class S3Face:
     def render(self, problem: Problem, context: Context) -> Reply:
         """As ``Face.render``: the ``<Error>`` document, without a body for HEAD and 304."""
         _, status = wire(problem.fault)
-        headers = [("x-amz-id-2", HOST_ID)]
+        headers = [("x-amz-id-2", HOST_ID), (FAULT_HEADER, problem.fault.code)]
         fields = problem.fields
         if "allow" in fields:
             headers.append(("Allow", str(fields["allow"])))

@@ -13,6 +13,9 @@ from zotplus.protocols.s3.xml_out import DECLARATION, element, escape
 HOST_ID = "zotplus"
 """What stands in HostId and x-amz-id-2: S3 clients want the field, and there is nothing to tell."""
 
+FAULT_HEADER = "X-Zotplus-Fault"
+"""Carries the catalogue's code with every refusal: several faults share one word of S3, and HEAD has no body."""
+
 _SERVER_FAULT = 500
 
 WIRE: dict[Fault, tuple[str, int]] = {}
