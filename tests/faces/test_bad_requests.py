@@ -232,3 +232,11 @@ def test_a_connection_that_only_makes_immediate_reads_goes_on_and_is_logged(gate
         time.sleep(0.001)  # an answer is noted after it has been sent
     named = [entry.operation for entry in gateway.parts.telemetry.finished[before:]]
     assert named == ["HeadObject"] * 5 + ["Live"]
+
+
+def test_the_answer_to_head_is_that_of_get_without_its_body(gateway):
+    head = exchange(gateway.port, LAST.replace(b"GET", b"HEAD"))
+    body = exchange(gateway.port, LAST).partition(b"\r\n\r\n")[2]
+    assert body == b'{"alive":true}'
+    assert b"\r\nContent-Length: 14\r\n" in head
+    assert head.endswith(b"\r\n\r\n")

@@ -51,9 +51,6 @@ def render_problem(problem: Problem, context: Context) -> Reply:
     if fault.status in _BODILESS:
         return Reply(status=fault.status, headers=tuple(headers))
     body = msgspec.json.encode(document(problem, context))
-    if context.head.method == "HEAD":
-        headers.append(("Content-Length", str(len(body))))
-        body = b""
     return Reply(status=fault.status, headers=(("Content-Type", MEDIA_TYPE), *headers), body=body)
 
 

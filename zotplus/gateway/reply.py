@@ -1,6 +1,6 @@
 """What a handler answers: status, headers and one of a few kinds of body."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -48,9 +48,14 @@ Body: TypeAlias = bytes | Stored | Streamed | Relayed
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer. Header names are as they go on the wire; Content-Length is set from the body unless given (HEAD)."""
+    """An answer. Header names are as they go on the wire.
+
+    Content-Length is never among the headers: it is the body's, or ``length`` (bytes) where the answer to HEAD tells
+    that of a body which is not sent.
+    """
 
     status: int = 200
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: Sequence[tuple[str, str]] = ()
     body: Body = b""
+    length: int | None = None
     close: bool = False

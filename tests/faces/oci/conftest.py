@@ -77,7 +77,10 @@ class Gateway:
         content = reply.body
         if isinstance(content, Streamed):
             content = b"".join([chunk async for chunk in content.chunks])
-        return Answer(reply.status, CIMultiDict(reply.headers), content)
+        headers = CIMultiDict(reply.headers)
+        if reply.length is not None:
+            headers["Content-Length"] = str(reply.length)
+        return Answer(reply.status, headers, content)
 
     def basic(self, user: str, password: str | None = None):
         secret = self.users[user] if password is None else password

@@ -87,7 +87,10 @@ class Answer:
 
     @property
     def headers(self) -> CIMultiDict[str]:
-        return CIMultiDict(self.reply.headers)
+        headers = CIMultiDict(self.reply.headers)
+        if self.reply.length is not None:
+            headers["Content-Length"] = str(self.reply.length)
+        return headers
 
     @property
     def body(self) -> bytes:

@@ -131,7 +131,8 @@ class Server:
             listener=self._listener,
         )
         context = self._pipeline.open(head, NO_BODY)
-        return _stamped(self._pipeline.refuse(context, problem), context)
+        reply = self._pipeline.refuse(context, problem)
+        return msgspec.structs.replace(reply, headers=(*reply.headers, _stamp(context)))
 
     def _answer_at_once(self, message: RawRequestMessage, connection: GatewayProtocol) -> bool:
         """Answer an immediate read inside the connection's callback: no request object, no task, one write.
@@ -148,7 +149,7 @@ class Server:
         if reply is None or not isinstance(reply.body, bytes):
             return False
         self._telemetry.begin(context.request_id, message.headers)
-        sent = write_at_once(transport, message, _stamped(reply, context))
+        sent = write_at_once(transport, message, reply, _stamp(context))
         self._finish(context, reply, 0, sent)
         return True
 
@@ -188,13 +189,13 @@ class Server:
         """The reply that was sent, bytes of its body, and whether the connection can go on."""
         try:
             try:
-                sent = await self._wire.send(request, _stamped(reply, context), keep_alive=keep_alive)
+                sent = await self._wire.send(request, reply, _stamp(context), keep_alive=keep_alive)
             except Problem as problem:
                 log.warning(
                     "content_not_sent", fault=problem.fault.code, request_id=context.request_id, **problem.fields
                 )
                 reply = self._pipeline.refuse(context, problem)
-                sent = await self._wire.send(request, _stamped(reply, context), keep_alive=keep_alive)
+                sent = await self._wire.send(request, reply, _stamp(context), keep_alive=keep_alive)
         except (TransferBrokenError, ConnectionError) as broken:
             context.log["broken"] = str(broken)
         except Exception:
@@ -259,9 +260,9 @@ class Server:
                     connection.force_close()
 
 
-def _stamped(reply: Reply, context: Context) -> Reply:
-    name = context.face.request_id_header
-    return msgspec.structs.replace(reply, headers=(*reply.headers, (name, context.request_id)))
+def _stamp(context: Context) -> tuple[str, str]:
+    """The header that tells the request's id."""
+    return context.face.request_id_header, context.request_id
 
 
 def _is_within(address: str, networks: Sequence[Network]) -> bool:

@@ -61,7 +61,10 @@ class Transfers:
     async def run(self, connection: socket.socket, pump: Pump) -> None:
         """Run ``pump`` to its end on a duplicate of ``connection``. Raises ``TransferBrokenError``."""
         loop = asyncio.get_running_loop()
-        sink = os.dup(connection.fileno())
+        try:
+            sink = os.dup(connection.fileno())
+        except OSError as broken:
+            raise TransferBrokenError(str(broken)) from broken
         try:
             while (progress := await self._in_thread(pump, sink)) is not Progress.DONE:
                 if progress is Progress.WANTS_WRITE:
@@ -144,9 +147,14 @@ class SplicePump:
         self._prefix = HeadPump(prefix)
         self._unread = length
         self._piped = 0
-        self._received = socket.socket(fileno=os.dup(source))
         self._out, self._in = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        _widen(self._in)
+        try:
+            self._received = socket.socket(fileno=os.dup(source))
+            _widen(self._in)
+        except OSError:
+            os.close(self._out)
+            os.close(self._in)
+            raise
 
     def run(self, sink: int, until: float) -> Progress:
         """As ``Pump.run``. Raises ``ConnectionError`` when the source ends before ``length`` bytes."""

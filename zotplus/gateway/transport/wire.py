@@ -1,7 +1,6 @@
 """Replies as bytes on the wire: head, framing and the right way to move each kind of body."""
 
 import asyncio
-import re
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
@@ -9,19 +8,18 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import Protocol
 
-from aiohttp import HttpVersion11, web
-from aiohttp.http_parser import RawRequestMessage
+from aiohttp import HttpVersion, HttpVersion11, web
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
-from zotplus.gateway.reply import BlobSlice, Relayed, Reply, Stored, Streamed
+from zotplus.gateway.reply import BlobSlice, Body, Relayed, Reply, Stored, Streamed
 from zotplus.gateway.transport.stored import StoredPump, VerifiedBlocks
 from zotplus.gateway.transport.transfer import SplicePump, TransferBrokenError, Transfers
 from zotplus.ports.blobs import Blobs, SupportsLocalPath
 
-_FORBIDDEN_IN_HEADERS = re.compile(r"[\r\n\0]")
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
+_DATES = frozenset({"Date", "date"})
 
 WRITE_BYTES = 256 * 1024
 FLUSH_SECONDS = 0.002
@@ -36,7 +34,7 @@ class Exchange(Protocol):
         ...
 
     def finish(self, clean: bool) -> None:  # noqa: FBT001 - one fact, named at the call
-        """Give the connection back, or drop it when it was not read to its end."""
+        """Give the connection back, or drop it when it was not read to its end. Only the first call counts."""
         ...
 
 
@@ -58,62 +56,79 @@ class _Date:
 _date = _Date()
 
 
-def head_bytes(reply: Reply, *, connection: str, framing: str) -> bytes:
-    """The status line and headers. ``framing`` is the line for length or chunks, ``connection`` Connection's value.
+class Asked(Protocol):
+    """What the form of an answer depends on: aiohttp's request has it, and so has its parser's message."""
 
-    Either may be empty.
+    @property
+    def method(self) -> str:
+        """The method."""
+        ...
+
+    @property
+    def version(self) -> HttpVersion:
+        """The protocol's version."""
+        ...
+
+
+def head_bytes(reply: Reply, asked: Asked, stamp: tuple[str, str], *, keep_alive: bool) -> bytes:
+    """The status line and headers, with the header ``stamp`` of the transport's own after the reply's.
 
     Raises ``ValueError`` for a header that would break out of its line.
     """
     lines = [f"HTTP/1.1 {reply.status} {_PHRASES.get(reply.status, 'Unknown')}"]
-    has_date = False
-    for name, value in reply.headers:
-        if _FORBIDDEN_IN_HEADERS.search(value):
-            raise ValueError(f"the header {name} holds a line break")
-        has_date = has_date or name.lower() == "date"
-        lines.append(f"{name}: {value}")
-    if framing:
+    lines += [f"{name}: {value}" for name, value in reply.headers]
+    lines.append(f"{stamp[0]}: {stamp[1]}")
+    if framing := _framing(reply, asked):
         lines.append(framing)
-    if not has_date:
+    if not any([name in _DATES for name, _ in reply.headers]):  # noqa: C419 - a list is faster here
         lines.append(f"Date: {_date.now()}")
-    lines.append(f"Server: zotplus\r\nConnection: {connection}" if connection else "Server: zotplus")
+    lines.append("Server: zotplus")
+    if not keep_alive:
+        lines.append("Connection: close")
+    elif asked.version < HttpVersion11:
+        lines.append("Connection: keep-alive")
+    text = "\r\n".join(lines)
+    if text.count("\n") >= len(lines) or text.count("\r") >= len(lines) or "\0" in text:
+        raise ValueError("a header holds a line break")
     # Header text is bytes that came in as UTF-8 with surrogate escapes and goes out as the same bytes.
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape")
+    return (text + "\r\n\r\n").encode("utf-8", "surrogateescape")
 
 
 def _length_of(reply: Reply) -> int | None:
     body = reply.body
-    return len(body) if isinstance(body, bytes) else body.length
+    if isinstance(body, bytes):
+        return len(body) if reply.length is None else reply.length
+    return body.length
 
 
-def ends_by_closing(request: web.BaseRequest, reply: Reply) -> bool:
+def ends_by_closing(asked: Asked, reply: Reply) -> bool:
     """Whether only the connection's end can tell the body's: HTTP/1.0 has no chunks (RFC 9112 section 6.3)."""
-    return request.version < HttpVersion11 and _length_of(reply) is None
+    return asked.version < HttpVersion11 and _length_of(reply) is None
 
 
-def _tells_length(reply: Reply) -> bool:
-    return reply.status in _BODILESS or any(name.lower() == "content-length" for name, _ in reply.headers)
-
-
-def _framing(reply: Reply, request: web.BaseRequest) -> str:
-    if _tells_length(reply):
+def _framing(reply: Reply, asked: Asked) -> str:
+    if reply.status in _BODILESS:
         return ""
     length = _length_of(reply)
     if length is None:
-        return "" if request.method == "HEAD" or ends_by_closing(request, reply) else "Transfer-Encoding: chunked"
+        return "" if asked.method == "HEAD" or ends_by_closing(asked, reply) else "Transfer-Encoding: chunked"
     return f"Content-Length: {length}"
 
 
-def write_at_once(transport: asyncio.Transport, message: RawRequestMessage, reply: Reply) -> int:
+def _is_bodiless(reply: Reply, asked: Asked) -> bool:
+    """Whether the answer ends with its head (RFC 9112 section 6.3)."""
+    return asked.method == "HEAD" or reply.status in _BODILESS
+
+
+def write_at_once(transport: asyncio.Transport, asked: Asked, reply: Reply, stamp: tuple[str, str]) -> int:
     """Write a reply of bytes to a connection that stays and whose buffer is empty; the number of body bytes."""
     body = reply.body
     if not isinstance(body, bytes):
         raise TypeError("only bytes can be written at once")
-    framing = "" if _tells_length(reply) else f"Content-Length: {len(body)}"
-    connection = "keep-alive" if message.version < HttpVersion11 else ""
-    head = head_bytes(reply, connection=connection, framing=framing)
-    if message.method == "HEAD" or reply.status in _BODILESS:
-        body = b""
+    head = head_bytes(reply, asked, stamp, keep_alive=True)
+    if _is_bodiless(reply, asked):
+        transport.write(head)
+        return 0
     transport.write(head + body)
     return len(body)
 
@@ -131,29 +146,28 @@ class Wire:
         self._transfers = Transfers(idle_seconds)
         self._verified = VerifiedBlocks()
 
-    async def send(self, request: web.BaseRequest, reply: Reply, *, keep_alive: bool) -> int:
-        """Send ``reply``; the number of body bytes sent.
+    async def send(self, request: web.BaseRequest, reply: Reply, stamp: tuple[str, str], *, keep_alive: bool) -> int:
+        """Send ``reply`` with the header ``stamp``; the number of body bytes sent.
 
-        Raises ``Problem`` only while nothing has been sent, ``TransferBrokenError`` when the connection is lost.
+        Whatever happens, what the body holds open is released. Raises ``Problem`` only while nothing has been sent,
+        ``TransferBrokenError`` when the connection is lost.
         """
-        old = request.version < HttpVersion11
-        connection = "close" if not keep_alive else "keep-alive" if old else ""
-        head = head_bytes(reply, connection=connection, framing=_framing(reply, request))
-        transport = request.transport
-        if transport is None:
-            await _discard(reply)
-            raise TransferBrokenError("the client is gone")
         body = reply.body
-        if request.method == "HEAD" or reply.status in _BODILESS:
-            await _discard(reply)
-            body = b""
-        if isinstance(body, bytes):
-            return await self._write_all(request, head + body if body else head) - len(head)
-        if isinstance(body, Stored):
-            return await self._send_stored(request, head, body)
-        if isinstance(body, Relayed):
-            return await self._send_relayed(request, head, body)
-        return await self._send_streamed(request, head, body)
+        try:
+            head = head_bytes(reply, request, stamp, keep_alive=keep_alive)
+            if request.transport is None:
+                raise TransferBrokenError("the client is gone")
+            if _is_bodiless(reply, request):
+                body = b""
+            if isinstance(body, bytes):
+                return await self._write_all(request, head + body) - len(head)
+            if isinstance(body, Stored):
+                return await self._send_stored(request, head, body)
+            if isinstance(body, Relayed):
+                return await self._send_relayed(request, head, body)
+            return await self._send_streamed(request, head, body)
+        finally:
+            await _release(reply.body)
 
     async def _send_stored(self, request: web.BaseRequest, head: bytes, body: Stored) -> int:
         connection = _plain_socket(request)
@@ -175,21 +189,17 @@ class Wire:
 
     async def _send_relayed(self, request: web.BaseRequest, head: bytes, body: Relayed) -> int:
         exchange: Exchange = body.connection  # type: ignore[assignment] # gateway.reply cannot name the adapter's class
-        clean = False
         connection = _plain_socket(request)
-        try:
-            if connection is None:
-                await self._relay_by_hand(request, head, body, exchange)
-            else:
-                await _flushed(request, self._idle_seconds)
-                pump = SplicePump(head + body.prefix, exchange.fileno(), body.length - len(body.prefix))
-                try:
-                    await self._transfers.run(connection, pump)
-                finally:
-                    pump.close()
-            clean = True
-        finally:
-            exchange.finish(clean)
+        if connection is None:
+            await self._relay_by_hand(request, head, body, exchange)
+        else:
+            await _flushed(request, self._idle_seconds)
+            pump = SplicePump(head + body.prefix, exchange.fileno(), body.length - len(body.prefix))
+            try:
+                await self._transfers.run(connection, pump)
+            finally:
+                pump.close()
+        exchange.finish(clean=True)
         return body.length
 
     async def _relay_by_hand(self, request: web.BaseRequest, head: bytes, body: Relayed, exchange: Exchange) -> None:
@@ -282,10 +292,10 @@ async def _verified_chunks(blobs: Blobs, slices: tuple[BlobSlice, ...]) -> Async
             yield data
 
 
-async def _discard(reply: Reply) -> None:
-    """Release what a reply holds open when its body is not sent."""
-    if isinstance(reply.body, Relayed):
-        exchange: Exchange = reply.body.connection  # type: ignore[assignment] # as in _send_relayed
+async def _release(body: Body) -> None:
+    """Let go of what a body still holds open: nothing after it was sent to its end."""
+    if isinstance(body, Relayed):
+        exchange: Exchange = body.connection  # type: ignore[assignment] # as in _send_relayed
         exchange.finish(clean=False)
-    elif isinstance(reply.body, Streamed) and hasattr(reply.body.chunks, "aclose"):
-        await reply.body.chunks.aclose()
+    elif isinstance(body, Streamed) and hasattr(body.chunks, "aclose"):
+        await body.chunks.aclose()

@@ -84,13 +84,11 @@ def to_reply(answer: UpstreamReply) -> Reply:
     match answer.body:
         case bytes():
             body = answer.body
-            if not body and answer.length:
-                headers.append(("Content-Length", str(answer.length)))  # a HEAD
         case OpenBody(connection=connection, prefix=prefix, length=length):
             body = Relayed(connection, prefix, length)
         case _:
             body = Streamed(answer.body, answer.length)
-    return Reply(status=answer.status, headers=tuple(headers), body=body)
+    return Reply(status=answer.status, headers=tuple(headers), body=body, length=answer.length)
 
 
 async def _request(context: Context, operation: Forwarded) -> UpstreamRequest:

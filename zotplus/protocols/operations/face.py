@@ -40,10 +40,9 @@ class MetricsAccess(Protocol):
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """A parsed request: ``wants_body`` is false for HEAD."""
+    """A parsed request."""
 
     needed: tuple[Need, ...] = ()
-    wants_body: bool = True
 
     def needs(self) -> tuple[Need, ...]:
         """What must be allowed: nothing for health."""
@@ -89,7 +88,7 @@ class OperationsFace:
         if head.method not in {"GET", "HEAD"}:
             raise Problem(errors.METHOD_NOT_ALLOWED, "This address takes GET and HEAD.", allow="GET, HEAD")
         needed = () if route.public else (METRICS_NEED,)
-        return route, Question(needed=needed, wants_body=head.method == "GET")
+        return route, Question(needed=needed)
 
     async def authenticate(self, context: Context) -> Principal:
         """Who asks; nobody is looked up for what is public."""
@@ -101,25 +100,22 @@ class OperationsFace:
         """An ``application/problem+json`` document."""
         return render_problem(problem, context)
 
-    async def _ready(self, _context: Context, operation: Operation) -> Reply:
+    async def _ready(self, _context: Context, _operation: Operation) -> Reply:
         report = await self._readiness.report()
-        return _reply(operation, msgspec.json.encode(report), status=200 if report.ready else _UNAVAILABLE)
+        return _reply(msgspec.json.encode(report), status=200 if report.ready else _UNAVAILABLE)
 
-    async def _metrics(self, _context: Context, operation: Operation) -> Reply:
+    async def _metrics(self, _context: Context, _operation: Operation) -> Reply:
         content_type, text = await asyncio.to_thread(self._exposition)
-        return _reply(operation, text, content_type=content_type)
+        return _reply(text, content_type=content_type)
 
 
-async def _live(_context: Context, operation: Operation) -> Reply:
-    return _reply(operation, _LIVE)
+async def _live(_context: Context, _operation: Operation) -> Reply:
+    return _reply(_LIVE)
 
 
 def _route(name: str, template: str, summary: str, handle: Handle) -> Route:
     return Route(name=name, method="GET", template=template, summary=summary, handle=handle, public=True)
 
 
-def _reply(operation: Operation, body: bytes, *, status: int = 200, content_type: str = "application/json") -> Reply:
-    headers = (("Content-Type", content_type), ("Cache-Control", "no-store"))
-    if isinstance(operation, Question) and not operation.wants_body:
-        return Reply(status=status, headers=(*headers, ("Content-Length", str(len(body)))))
-    return Reply(status=status, headers=headers, body=body)
+def _reply(body: bytes, *, status: int = 200, content_type: str = "application/json") -> Reply:
+    return Reply(status=status, headers=(("Content-Type", content_type), ("Cache-Control", "no-store")), body=body)

@@ -43,7 +43,7 @@ from zotplus.protocols.s3.request import (
     require_null_version,
 )
 from zotplus.protocols.s3.wire_errors import message, wire
-from zotplus.services.values import Attributes, ObjectContent, ObjectInfo
+from zotplus.services.values import Attributes, Copy, ObjectContent, ObjectInfo
 
 # An object on the main port shares its origin with the pages for people: a script in it must not run there.
 _SANDBOX = ("Content-Security-Policy", "sandbox")
@@ -205,8 +205,7 @@ def _read_reply(
         headers.append(("Content-Range", f"bytes {start}-{start + length - 1}/{info.size}"))
     elif operation.with_checksum:
         headers.extend(checksum_headers(info.checksum))
-    headers.append(("Content-Length", str(length)))
-    return Reply(status=status, headers=tuple(headers), body=body)
+    return Reply(status=status, headers=headers, body=body, length=length)
 
 
 def _body(content: ObjectContent) -> bytes | Stored:
@@ -224,51 +223,43 @@ def _body(content: ObjectContent) -> bytes | Stored:
 
 
 class CopyObject(msgspec.Struct, frozen=True, kw_only=True):
-    """A copy; ``attributes`` None keeps the source's."""
+    """A copy."""
 
-    bucket: str
-    key: str
-    source: tuple[str, str]
-    attributes: Attributes | None
-    conditions: ReadConditions
-    target_conditions: WriteConditions
+    wanted: Copy
 
     def needs(self) -> tuple[Need, ...]:
         """To write the target and to read the source."""
+        source, target = self.wanted.source, self.wanted.target
         return (
-            Need(actions.PUT_OBJECT.name, f"s3:{self.bucket}/{self.key}"),
-            Need(actions.GET_OBJECT.name, f"s3:{self.source[0]}/{self.source[1]}"),
+            Need(actions.PUT_OBJECT.name, f"s3:{target[0]}/{target[1]}"),
+            Need(actions.GET_OBJECT.name, f"s3:{source[0]}/{source[1]}"),
         )
 
 
 def parse_copy_object(request: Request) -> CopyObject:
     """Raises ``COPY_SOURCE_INVALID``, ``OPERATION_UNKNOWN``, ``REQUEST_INVALID``, and what attributes do."""
     replaces = metadata_directive(request, "x-amz-metadata-directive")
-    parse_algorithm(request.head.headers)  # a copy keeps its source's checksum, whichever known one is asked for
+    algorithm = parse_algorithm(request.head.headers)
     metadata_directive(request, "x-amz-tagging-directive")
     if not replaces and read_storage_class(request) != "STANDARD":
         raise Problem(
             errors.OPERATION_UNKNOWN, "A copy changes its storage class only with x-amz-metadata-directive: REPLACE."
         )
     return CopyObject(
-        bucket=request.bucket,
-        key=request.key,
-        source=read_copy_source(request),
-        attributes=read_attributes(request) if replaces else None,
-        conditions=parse_copy_source_conditions(request.head.headers),
-        target_conditions=parse_write_conditions(request.head.headers),
+        wanted=Copy(
+            source=read_copy_source(request),
+            target=(request.bucket, request.key),
+            attributes=read_attributes(request) if replaces else None,
+            algorithm=None if algorithm is None else algorithm.value,
+            conditions=parse_copy_source_conditions(request.head.headers),
+            target_conditions=parse_write_conditions(request.head.headers),
+        )
     )
 
 
 async def copy_object(context: Context, operation: CopyObject) -> Reply:
     """Raises what ``Objects.copy`` does."""
-    info = await context.services.objects.copy(
-        operation.source,
-        (operation.bucket, operation.key),
-        operation.attributes,
-        operation.conditions,
-        target_conditions=operation.target_conditions,
-    )
+    info = await context.services.objects.copy(operation.wanted)
     content = (
         f"<LastModified>{xml_out.timestamp(info.modified)}</LastModified>{xml_out.etag(info.etag)}"
         f"{xml_out.checksum_elements(info.checksum)}"

@@ -167,10 +167,8 @@ async def test_a_process_that_answers_is_alive_whatever_else_fails():
     assert (reply.status, reply.body) == (200, b'{"alive":true}')
 
 
-async def test_head_has_the_length_of_get_and_no_body():
-    reply = await stage()("/health/live", method="HEAD")
-    assert reply.body == b""
-    assert ("Content-Length", "14") in reply.headers
+async def test_head_is_answered_as_get_and_the_transport_leaves_the_body_out():
+    assert (await stage()("/health/live", method="HEAD")).body == b'{"alive":true}'
 
 
 @pytest.mark.parametrize("path", ["/health/", "/health/readyx", "/metrics/", "/healthx", "/health/%6cive"])
