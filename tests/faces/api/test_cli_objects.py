@@ -6,6 +6,7 @@ import urllib.request
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from zotplus.cli.content.downloads import part_path
 from zotplus.domain.conditions import WriteConditions
@@ -229,3 +230,17 @@ def test_an_error_names_the_file_once(terminal, bucket, tmp_path):
     assert told == f"error: A local file cannot be read or written. {missing}: No such file or directory."
     (tmp_path / "folder").mkdir()
     assert terminal.fails("upload", tmp_path / "folder", f"{bucket}/")[1].count(str(tmp_path)) == 1
+
+
+def test_what_a_scrub_or_backup_finds_is_logged_as_an_error_with_its_digest(terminal, bucket, gateway, tmp_path):
+    content = os.urandom(30_000)
+    (tmp_path / "content").write_bytes(content)
+    terminal.ok("upload", tmp_path / "content", f"{bucket}/content")
+    digest = hashlib.sha256(content).hexdigest()
+    gateway.parts.blobs.blobs.pop(digest)
+    with capture_logs() as lines:
+        assert terminal.fails("scrub")[0] == 8
+        assert terminal.fails("backup", tmp_path / "backup")[0] == 8
+    told = [line for line in lines if line["event"] == "content_damaged" and line["digest"] == digest]
+    assert [line["log_level"] for line in told] == ["error", "error"]
+    terminal.ok("rm", f"{bucket}/content")

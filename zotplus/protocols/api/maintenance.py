@@ -3,12 +3,15 @@
 from pathlib import Path
 
 import msgspec
+import structlog
 
 from zotplus.domain import actions, errors
 from zotplus.domain.errors import Problem
 from zotplus.gateway.context import Context
 from zotplus.protocols.api.documents import BackedUp, FindingDocument, LeftOut, NewBackup, NewScrub, Scrubbed
 from zotplus.protocols.api.endpoint import Call, Endpoint
+
+log = structlog.get_logger("zotplus.content")
 
 
 async def scrub(context: Context, _call: Call, body: NewScrub) -> Scrubbed:
@@ -19,6 +22,8 @@ async def scrub(context: Context, _call: Call, body: NewScrub) -> Scrubbed:
         for found in report.findings
     )
     context.log["findings"] = len(findings)
+    for found in findings:
+        log.error("content_damaged", kind=found.kind, digest=found.digest, objects=found.objects, detail=found.detail)
     progress = msgspec.structs.asdict(report.progress)
     return Scrubbed(**progress, findings=findings, repaired=report.repaired)
 
@@ -38,6 +43,9 @@ async def back_up(context: Context, _call: Call, body: NewBackup) -> BackedUp:
         raise Problem(errors.ARGUMENT_INVALID, "The folder is not empty.", argument="folder")
     context.log["folder"] = body.folder
     report = await context.services.backup(folder)
+    for fault, digests in ((errors.BLOB_MISSING, report.missing), (errors.BLOB_CORRUPT, report.damaged)):
+        for digest in digests:
+            log.error("content_damaged", fault=fault.code, digest=digest, detail="The backup lacks it.")
     return BackedUp(
         folder=body.folder,
         blobs=report.blobs,
