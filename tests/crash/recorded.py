@@ -17,12 +17,12 @@ from pathlib import Path
 from tests.crash.victim import BUCKET, PLAIN, content, source
 from zotplus.adapters.blobs_fs import BlobsFilesystem, FilesystemBlobsSettings
 from zotplus.adapters.keyvalue_lmdb import KeyValueLmdb, LmdbSettings
-from zotplus.domain.conditions import UNCONDITIONAL_READ, UNCONDITIONAL_WRITE
+from zotplus.domain.conditions import UNCONDITIONAL_WRITE
 from zotplus.services.buckets import Buckets
 from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
 from zotplus.services.upkeep.collector import Collector
-from zotplus.services.values import Assembly, PartChoice
+from zotplus.services.values import Assembly, Copy, PartChoice
 
 SIZES = {"inline": 4_096, "blob": 20_480, "pieces": 2_500_000}
 PARTS = (5 * 1024 * 1024, 30_000)
@@ -63,7 +63,7 @@ class Acknowledging:
 
     async def copy(self, key: str, to: str, data: bytes) -> None:
         with self.telling(to, data):
-            await self.objects.copy((BUCKET, key), (BUCKET, to), None, UNCONDITIONAL_READ)
+            await self.objects.copy(Copy(source=(BUCKET, key), target=(BUCKET, to)))
 
     async def delete(self, key: str) -> None:
         with self.telling(key, None):

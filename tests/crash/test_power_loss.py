@@ -19,7 +19,6 @@ from tests.crash.recording import STRACE, steps
 from tests.crash.stores import files_of_blobs, opened
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
-from zotplus.records.objects import SliceRecord
 from zotplus.services.content.contents import read_slices
 from zotplus.services.objects import Objects
 from zotplus.services.upkeep.scrub import Scrub
@@ -106,8 +105,7 @@ async def digest_of(objects, blobs, key):
             return "-"
         raise
     md5 = hashlib.md5(found.inline or b"", usedforsecurity=False)
-    pieces = [SliceRecord(bytes.fromhex(one.digest), one.offset, one.length) for one in found.slices]
-    async for chunk in read_slices(blobs, pieces):
+    async for chunk in read_slices(blobs, found.slices):
         md5.update(chunk)
     return md5.hexdigest()
 

@@ -14,15 +14,14 @@ from pathlib import Path
 from zotplus.adapters.blobs_fs import BlobsFilesystem, FilesystemBlobsSettings
 from zotplus.adapters.keyvalue_lmdb import KeyValueLmdb, LmdbSettings
 from zotplus.domain import errors, failpoints
-from zotplus.domain.conditions import UNCONDITIONAL_READ, UNCONDITIONAL_WRITE
+from zotplus.domain.conditions import UNCONDITIONAL_WRITE
 from zotplus.domain.errors import Problem
-from zotplus.records.objects import SliceRecord
 from zotplus.services.buckets import Buckets
 from zotplus.services.content.contents import read_slices
 from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
 from zotplus.services.upkeep.collector import Collector
-from zotplus.services.values import Assembly, Attributes, PartChoice, Source
+from zotplus.services.values import Assembly, Attributes, Copy, PartChoice, Source
 
 BUCKET = "crash"
 INLINE, BLOB, PIECES = 4_096, 20_480, 2_500_000
@@ -73,8 +72,7 @@ class Work:
             if problem.fault is errors.OBJECT_NOT_FOUND:
                 return None
             raise
-        pieces = [SliceRecord(bytes.fromhex(one.digest), one.offset, one.length) for one in found.slices]
-        data = found.inline or b"".join([chunk async for chunk in read_slices(self.blobs, pieces)])
+        data = found.inline or b"".join([chunk async for chunk in read_slices(self.blobs, found.slices)])
         md5 = hashlib.md5(data, usedforsecurity=False)
         assert found.info.etag in {md5.hexdigest(), hashlib.md5(md5.digest(), usedforsecurity=False).hexdigest() + "-1"}
         return data
@@ -97,7 +95,7 @@ class Work:
         await self.multipart.complete(BUCKET, KEY, self.upload, Assembly(parts=choices), UNCONDITIONAL_WRITE)
 
     async def _copy(self) -> None:
-        await self.objects.copy((BUCKET, OTHER), (BUCKET, KEY), None, UNCONDITIONAL_READ)
+        await self.objects.copy(Copy(source=(BUCKET, OTHER), target=(BUCKET, KEY)))
 
     async def _delete(self) -> None:
         await self.objects.delete(BUCKET, KEY)

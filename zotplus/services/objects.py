@@ -8,9 +8,7 @@ from zotplus.domain.conditions import (
     ReadConditions,
     Unchanged,
     WriteConditions,
-    check_copy_source,
     check_read,
-    check_write,
     is_unchanged,
 )
 from zotplus.domain.errors import Problem
@@ -18,15 +16,25 @@ from zotplus.domain.ranges import Range, resolve
 from zotplus.ports.blobs import Blobs
 from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
 from zotplus.records import layout
-from zotplus.records.blobs import acquire, introduce
+from zotplus.records.blobs import introduce
 from zotplus.records.objects import ChecksumRecord, ObjectRecord, SliceRecord
 from zotplus.services.content.contents import cut_slices, with_sums
 from zotplus.services.content.ingest import DEFAULT_ALGORITHM, Ingested, Plan, assure_stored, ingest
+from zotplus.services.copying import copying, sum_source
 from zotplus.services.listing import list_objects
 from zotplus.services.lookups import Clock, find_bucket, key_bytes, now_ms
 from zotplus.services.projections import object_info
-from zotplus.services.replacing import NewObject, check_place, find_object, remove_object, replace_object
-from zotplus.services.values import Attributes, Listing, ListQuery, ObjectContent, ObjectInfo, Source
+from zotplus.services.replacing import (
+    NewObject,
+    check_place,
+    check_target,
+    remove_object,
+    replace_object,
+    require_object,
+)
+from zotplus.services.values import Attributes, Copy, Listing, ListQuery, ObjectContent, ObjectInfo, Source
+
+_ATTEMPTS = 3  # a source that is replaced while it is summed is summed again
 
 
 class Objects:
@@ -51,7 +59,7 @@ class Objects:
         ``BODY_INCOMPLETE``, ``STORAGE_FULL`` and what else ``ingest`` raises; then nothing has changed.
         """
         name = key_bytes(key)
-        await self._store.read(lambda snapshot: _check_target(snapshot, (bucket, name), conditions))
+        await self._store.read(lambda snapshot: check_target(snapshot, (bucket, name), conditions))
         # 1. The content is durable under its digest; nothing refers to it yet.
         content = await ingest(self._blobs, source, Plan(inline_limit=self._inline_limit))
         record = _record(content, source.expected.algorithm or DEFAULT_ALGORITHM, attributes, now_ms(self._clock))
@@ -87,7 +95,7 @@ class Objects:
         name = key_bytes(key)
 
         def find(snapshot: Snapshot) -> tuple[ObjectContent, tuple[int, int]]:
-            record, inline = _require_object(snapshot, (bucket, name))
+            record, inline = require_object(snapshot, (bucket, name))
             if conditions is not None:
                 check_read(conditions, record.etag, record.modified_ms / 1000)
             asked = wanted
@@ -106,44 +114,30 @@ class Objects:
     async def head(self, bucket: str, key: str, conditions: ReadConditions | None = None) -> ObjectInfo:
         """As ``get`` without content."""
         name = key_bytes(key)
-        record, _ = await self._store.read(lambda snapshot: _require_object(snapshot, (bucket, name)))
+        record, _ = await self._store.read(lambda snapshot: require_object(snapshot, (bucket, name)))
         if conditions is not None:
             check_read(conditions, record.etag, record.modified_ms / 1000)
         return object_info(key, record)
 
-    async def copy(
-        self,
-        source: tuple[str, str],
-        target: tuple[str, str],
-        attributes: Attributes | None,
-        conditions: ReadConditions,
-        *,
-        target_conditions: WriteConditions = UNCONDITIONAL_WRITE,
-    ) -> ObjectInfo:
-        """Give ``target`` the content of ``source`` without moving bytes; ``attributes`` None keeps the source's.
+    async def copy(self, wanted: Copy) -> ObjectInfo:
+        """Give the target the content of the source without moving bytes; they are read for a new checksum only.
 
-        ETag, checksum and part sizes stay the source's: Amazon reads a multipart source anew and gives the copy the
-        ETag of a single part, which cannot be had without reading. Raises ``OBJECT_NOT_FOUND``,
-        ``PRECONDITION_FAILED``, ``COPY_ONTO_ITSELF``.
+        ETag and part sizes stay the source's: Amazon reads a multipart source anew and gives the copy the ETag of a
+        single part, which cannot be had without reading. Raises ``OBJECT_NOT_FOUND``, ``PRECONDITION_FAILED``,
+        ``COPY_ONTO_ITSELF``, ``CONDITIONAL_CONFLICT``, and what ``sum_source`` does.
         """
-        from_name, to_name = key_bytes(source[1]), key_bytes(target[1])
-        if source == target and attributes is None:
+        if wanted.source == wanted.target and wanted.attributes is None and wanted.algorithm is None:
             raise Problem(errors.COPY_ONTO_ITSELF)
-        modified_ms = now_ms(self._clock)
-        failpoints.hit("objects.copy.before_metadata")
-
-        def duplicate(transaction: Transaction) -> ObjectRecord:
-            place = layout.object_(find_bucket(transaction, target[0]).id, to_name)
-            original, inline = _require_object(transaction, (source[0], from_name))
-            check_copy_source(conditions, original.etag, original.modified_ms / 1000)
-            record = _copied(original, attributes, modified_ms)
-            acquire(transaction, record.slices)
-            replace_object(transaction, NewObject(place=place, record=record, inline=inline), target_conditions)
-            return record
-
-        record = await self._store.write(duplicate)
-        failpoints.hit("objects.copy.after_metadata")
-        return object_info(target[1], record)
+        for _ in range(_ATTEMPTS):
+            # 1. A checksum that the source has not is computed outside of the transaction, however long that takes.
+            summed = await sum_source(self._store, self._blobs, wanted)
+            failpoints.hit("objects.copy.before_metadata")
+            # 2. The copy appears with its references, if the source is what was summed.
+            record = await self._store.write(copying(wanted, summed, now_ms(self._clock)))
+            failpoints.hit("objects.copy.after_metadata")
+            if record is not None:
+                return object_info(wanted.target[1], record)
+        raise Problem(errors.CONDITIONAL_CONFLICT, "The source is being replaced while it is copied.")
 
     async def delete(self, bucket: str, key: str, *, conditions: WriteConditions = UNCONDITIONAL_WRITE) -> bool:
         """Whether it was there; deleting what is not there is no error unless ``conditions`` demand an ETag."""
@@ -178,23 +172,6 @@ class Objects:
         return await self._store.read(lambda snapshot: list_objects(snapshot, find_bucket(snapshot, bucket).id, query))
 
 
-def _require_object(snapshot: Snapshot, address: tuple[str, bytes]) -> tuple[ObjectRecord, bytes]:
-    bucket, name = address
-    found = find_object(snapshot, layout.object_(find_bucket(snapshot, bucket).id, name))
-    if found is None:
-        raise Problem(errors.OBJECT_NOT_FOUND, bucket=bucket, key=name.decode())
-    return found
-
-
-def _check_target(snapshot: Snapshot, address: tuple[str, bytes], conditions: WriteConditions) -> None:
-    """Refuse a write early: no bucket, or conditions that do not hold."""
-    bucket_id = find_bucket(snapshot, address[0]).id
-    if conditions is UNCONDITIONAL_WRITE:
-        return
-    found = find_object(snapshot, layout.object_(bucket_id, address[1]))
-    check_write(conditions, None if found is None else found[0].etag)
-
-
 def _record(content: Ingested, algorithm: str, attributes: Attributes, modified_ms: int) -> ObjectRecord:
     blob = content.blob
     return ObjectRecord(
@@ -206,18 +183,4 @@ def _record(content: Ingested, algorithm: str, attributes: Attributes, modified_
         storage_class=attributes.storage_class,
         checksum=ChecksumRecord(algorithm=algorithm, value=content.checksums[algorithm], type="FULL_OBJECT"),
         slices=() if blob is None else (SliceRecord(blob.digest, 0, blob.size),),
-    )
-
-
-def _copied(original: ObjectRecord, attributes: Attributes | None, modified_ms: int) -> ObjectRecord:
-    return ObjectRecord(
-        size=original.size,
-        etag=original.etag,
-        modified_ms=modified_ms,
-        headers=original.headers if attributes is None else attributes.headers,
-        metadata=original.metadata if attributes is None else attributes.metadata,
-        storage_class=original.storage_class if attributes is None else attributes.storage_class,
-        checksum=original.checksum,
-        slices=original.slices,
-        part_sizes=original.part_sizes,
     )

@@ -2,11 +2,14 @@
 
 import msgspec
 
-from zotplus.domain.conditions import WriteConditions, check_write
+from zotplus.domain import errors
+from zotplus.domain.conditions import UNCONDITIONAL_WRITE, WriteConditions, check_write
+from zotplus.domain.errors import Problem
 from zotplus.ports.keyvalue import Snapshot, Transaction
 from zotplus.records import layout
 from zotplus.records.blobs import release
 from zotplus.records.objects import ObjectRecord, decode_object
+from zotplus.services.lookups import find_bucket
 from zotplus.services.projections import encoded_object
 
 
@@ -22,6 +25,22 @@ def find_object(snapshot: Snapshot, place: bytes) -> tuple[ObjectRecord, bytes] 
     """Record and inline content of the object at ``place``, or None."""
     data = snapshot.get(place)
     return None if data is None else decode_object(data)
+
+
+def require_object(snapshot: Snapshot, address: tuple[str, bytes]) -> tuple[ObjectRecord, bytes]:
+    """As ``find_object`` by bucket and key. Raises ``BUCKET_NOT_FOUND``, ``OBJECT_NOT_FOUND``."""
+    bucket, name = address
+    found = find_object(snapshot, layout.object_(find_bucket(snapshot, bucket).id, name))
+    if found is None:
+        raise Problem(errors.OBJECT_NOT_FOUND, bucket=bucket, key=name.decode())
+    return found
+
+
+def check_target(snapshot: Snapshot, address: tuple[str, bytes], conditions: WriteConditions) -> None:
+    """Refuse a write early. Raises ``BUCKET_NOT_FOUND`` and what ``check_write`` raises."""
+    bucket_id = find_bucket(snapshot, address[0]).id
+    if conditions is not UNCONDITIONAL_WRITE:
+        check_place(snapshot, layout.object_(bucket_id, address[1]), conditions)
 
 
 def check_place(snapshot: Snapshot, place: bytes, conditions: WriteConditions) -> ObjectRecord | None:

@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
+from zotplus.domain.conditions import UNCONDITIONAL_READ, UNCONDITIONAL_WRITE, ReadConditions, WriteConditions
+
 
 class BucketInfo(msgspec.Struct, frozen=True, kw_only=True):
     """A bucket: its name, when it was created, by which principal id, and the region it reports."""
@@ -92,6 +94,21 @@ class Trailer(msgspec.Struct):
     """Filled by the body's decoder when the last chunk has been read: lower-case header name -> value."""
 
     values: dict[str, str] = {}
+
+
+class Copy(msgspec.Struct, frozen=True, kw_only=True):
+    """A copy to be made: ``source`` and ``target`` are bucket and key; ``attributes`` None keeps the source's.
+
+    ``algorithm`` names the checksum that the copy is to have, of its whole content; None keeps the source's. The
+    ``conditions`` are judged by the source, the ``target_conditions`` by what is there now.
+    """
+
+    source: tuple[str, str]
+    target: tuple[str, str]
+    attributes: Attributes | None = None
+    algorithm: str | None = None
+    conditions: ReadConditions = UNCONDITIONAL_READ
+    target_conditions: WriteConditions = UNCONDITIONAL_WRITE
 
 
 class ListQuery(msgspec.Struct, frozen=True, kw_only=True):

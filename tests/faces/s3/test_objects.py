@@ -436,6 +436,20 @@ async def test_a_copy_can_replace_the_attributes(stage):
     assert (same.status, same.code) == (400, "InvalidRequest")
 
 
+async def test_a_copy_can_have_another_checksum(stage):
+    await stage.put("source", SMALL, headers={"x-amz-meta-a": "1"})
+    answer = await copy(stage, "/bucket/source", x_amz_checksum_algorithm="sha256")
+    expected = base64.b64encode(hashlib.sha256(SMALL).digest()).decode()
+    assert (answer.text("ChecksumSHA256"), answer.text("ChecksumType")) == (expected, "FULL_OBJECT")
+    assert answer.text("ChecksumCRC64NVME") is None
+    got = await stage.ask("GET", "/bucket/target", headers={"x-amz-checksum-mode": "ENABLED"})
+    assert (got.headers["x-amz-checksum-sha256"], got.headers["x-amz-meta-a"], got.body) == (expected, "1", SMALL)
+    replacing = {"x_amz_metadata_directive": "REPLACE", "x_amz_checksum_algorithm": "CRC32"}
+    again = await copy(stage, "/bucket/target", **replacing)
+    assert again.text("ChecksumCRC32") is not None
+    assert "x-amz-meta-a" not in (await stage.ask("HEAD", "/bucket/target")).headers
+
+
 async def test_copy_conditions(stage):
     etag = (await stage.put("source", SMALL)).headers["ETag"]
     wrong = await copy(stage, "/bucket/source", x_amz_copy_source_if_match='"x"')

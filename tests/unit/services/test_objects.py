@@ -3,13 +3,16 @@ import base64
 import hashlib
 import zlib
 
+import msgspec
 import pytest
 
 from zotplus.domain.conditions import UNCONDITIONAL_WRITE, ReadConditions, WriteConditions
 from zotplus.domain.errors import Problem
 from zotplus.domain.ranges import FromTo, Suffix
+from zotplus.services import copying
+from zotplus.services import objects as objects_module
 from zotplus.services.objects import Objects
-from zotplus.services.values import Attributes, Source, Trailer
+from zotplus.services.values import Attributes, Checksum, Copy, Source, Trailer
 
 SMALL, LARGE = b"small content", bytes(range(256)) * 40
 PLAIN = Attributes()
@@ -285,11 +288,15 @@ async def test_reads_are_conditional(put, objects):
         assert await refused(call(ReadConditions(match=("other",)))) == "precondition_failed"
 
 
+def copy_of(source="a", target="b", **wanted):
+    return Copy(source=("box", source), target=("box", target), **wanted)
+
+
 @pytest.mark.parametrize("data", [SMALL, LARGE])
 async def test_a_copy_moves_no_bytes(*, put, read, objects, blobs, counts, data):
     source = await put("a", data, attributes=Attributes(metadata={"x": "1"}))
     stored = dict(blobs.blobs)
-    copied = await objects.copy(("box", "a"), ("box", "b"), None, ReadConditions())
+    copied = await objects.copy(copy_of())
     assert (copied.key, copied.etag, copied.checksum) == ("b", source.etag, source.checksum)
     assert copied.attributes.metadata == {"x": "1"}
     assert blobs.blobs == stored
@@ -300,29 +307,90 @@ async def test_a_copy_moves_no_bytes(*, put, read, objects, blobs, counts, data)
 
 async def test_a_copy_onto_itself_needs_a_change(put, read, objects, counts):
     await put("a", LARGE)
-    assert await refused(objects.copy(("box", "a"), ("box", "a"), None, ReadConditions())) == "copy_onto_itself"
-    await objects.copy(("box", "a"), ("box", "a"), Attributes(metadata={"new": "1"}), ReadConditions())
+    assert await refused(objects.copy(copy_of("a", "a"))) == "copy_onto_itself"
+    await objects.copy(copy_of("a", "a", attributes=Attributes(metadata={"new": "1"})))
+    assert (await objects.copy(copy_of("a", "a", algorithm="CRC32"))).checksum.algorithm == "CRC32"
     assert (await objects.head("box", "a")).attributes.metadata == {"new": "1"}
     assert list((await counts()).values()) == [1]
     assert (await read("a"))[0] == LARGE
 
 
-async def test_a_copy_is_conditional_on_both_ends(put, objects):
+@pytest.mark.parametrize("algorithm", [None, "SHA256"])
+async def test_a_copy_is_conditional_on_both_ends(put, objects, algorithm):
     made = await put("a", SMALL)
     await put("b", SMALL)
-    args = (("box", "a"), ("box", "b"), None)
-    assert await refused(objects.copy(*args, ReadConditions(none_match=(made.etag,)))) == "precondition_failed"
-    refusal = objects.copy(*args, ReadConditions(), target_conditions=WriteConditions(absent=True))
-    assert await refused(refusal) == "precondition_failed"
-    assert await refused(objects.copy(("box", "-"), ("box", "b"), None, ReadConditions())) == "object_not_found"
-    assert await refused(objects.copy(("box", "a"), ("-", "b"), None, ReadConditions())) == "bucket_not_found"
+
+    async def refusal(source="a", **wanted):
+        return await refused(objects.copy(copy_of(source, algorithm=algorithm, **wanted)))
+
+    assert await refusal(conditions=ReadConditions(none_match=(made.etag,))) == "precondition_failed"
+    assert await refusal(target_conditions=WriteConditions(absent=True)) == "precondition_failed"
+    assert await refusal("-") == "object_not_found"
+    nowhere = Copy(source=("box", "a"), target=("-", "b"), algorithm=algorithm)
+    assert await refused(objects.copy(nowhere)) == "bucket_not_found"
 
 
 async def test_a_copy_of_a_damaged_record_relies_on_nothing(put, objects, store):
     await put("a", LARGE)
     await store.write(lambda transaction: transaction.delete(b"R" + hashlib.sha256(LARGE).digest()))
-    assert await refused(objects.copy(("box", "a"), ("box", "b"), None, ReadConditions())) == "blob_missing"
+    assert await refused(objects.copy(copy_of())) == "blob_missing"
     assert await objects.delete("box", "a") is True
+
+
+@pytest.mark.parametrize("data", [b"", SMALL, LARGE, LARGE * 410])
+async def test_a_copy_has_the_checksum_that_is_asked_for(*, put, read, objects, data):
+    source = await put("a", data, attributes=Attributes(metadata={"x": "1"}), algorithm="CRC32")
+    copied = await objects.copy(copy_of(algorithm="SHA256"))
+    value = base64.b64encode(hashlib.sha256(data).digest()).decode()
+    assert copied.checksum == Checksum(algorithm="SHA256", value=value)
+    assert (copied.etag, copied.attributes) == (source.etag, source.attributes)
+    assert await objects.head("box", "b") == copied
+    assert await read("b") == (data, (0, len(data)))
+
+
+async def test_content_is_read_only_for_a_checksum_that_is_not_there(put, objects, blobs):
+    await put("a", LARGE, algorithm="CRC32")
+    blobs.blobs.clear()
+    assert (await objects.copy(copy_of())).checksum.algorithm == "CRC32"
+    assert (await objects.copy(copy_of(algorithm="CRC32"))).checksum == Checksum(algorithm="CRC32", value=crc32(LARGE))
+    assert await refused(objects.copy(copy_of(algorithm="SHA1"))) == "blob_missing"
+
+
+async def test_no_checksum_is_made_of_damaged_content(put, objects, blobs):
+    await put("a", LARGE * 410)
+    (stored,) = blobs.blobs.values()
+    damaged = bytearray(stored.content)
+    damaged[-1] ^= 1
+    (digest,) = blobs.blobs
+    blobs.blobs[digest] = msgspec.structs.replace(stored, content=bytes(damaged))
+    assert await refused(objects.copy(copy_of(algorithm="SHA1"))) == "blob_corrupt"
+    assert await refused(objects.head("box", "b")) == "object_not_found"
+
+
+async def test_more_than_a_request_carries_is_not_read_for_a_copy(put, objects, monkeypatch):
+    await put("a", LARGE)
+    monkeypatch.setattr(copying, "MAX_CONTENT_BYTES", len(LARGE) - 1)
+    assert await refused(objects.copy(copy_of(algorithm="SHA1"))) == "request_invalid"
+    await objects.copy(copy_of())
+
+
+async def test_a_source_that_is_replaced_while_it_is_summed_is_summed_again(put, read, objects, monkeypatch):
+    await put("a", LARGE)
+    contents = [SMALL]
+    sum_source = objects_module.sum_source
+
+    async def slowly(*given):
+        summed = await sum_source(*given)
+        if contents:
+            await put("a", contents.pop())
+        return summed
+
+    monkeypatch.setattr(objects_module, "sum_source", slowly)
+    copied = await objects.copy(copy_of(algorithm="CRC32"))
+    assert copied.checksum == Checksum(algorithm="CRC32", value=crc32(SMALL))
+    assert (await read("b"))[0] == SMALL
+    contents += [bytes([number]) for number in range(9)]
+    assert await refused(objects.copy(copy_of(algorithm="CRC32"))) == "conditional_conflict"
 
 
 async def test_delete_says_whether_it_was_there(put, objects):
@@ -354,12 +422,11 @@ async def test_what_is_no_key_is_refused(put, key, code):
 
 async def test_nothing_is_found_in_a_bucket_that_is_not_there(store, blobs, content):
     objects = Objects(store, blobs)
-    none = ReadConditions()
     for call in (
         objects.put("none", "k", content.source(b""), PLAIN, UNCONDITIONAL_WRITE),
         objects.get("none", "k"),
         objects.head("none", "k"),
-        objects.copy(("none", "k"), ("none", "l"), None, none),
+        objects.copy(Copy(source=("none", "k"), target=("none", "l"))),
         objects.delete("none", "k"),
         objects.delete_many("none", ("k",)),
     ):

@@ -2,6 +2,9 @@
 
 from collections.abc import AsyncIterator, Iterable
 
+from zotplus.domain import errors
+from zotplus.domain.errors import Problem
+from zotplus.domain.integrity.chunk_sums import BLOCK_SIZE, ChunkSums
 from zotplus.ports.blobs import Blobs
 from zotplus.ports.keyvalue import Snapshot
 from zotplus.records import layout
@@ -37,8 +40,25 @@ def with_sums(snapshot: Snapshot, slices: Iterable[SliceRecord]) -> tuple[Slice,
     )
 
 
-async def read_slices(blobs: Blobs, slices: Iterable[SliceRecord]) -> AsyncIterator[bytes]:
-    """The bytes of ``slices`` in order. Raises ``BLOB_MISSING``."""
+async def read_slices(blobs: Blobs, slices: Iterable[Slice]) -> AsyncIterator[bytes]:
+    """The bytes of ``slices`` in order; whole blocks are read and checked before any byte of them is given.
+
+    Raises ``BLOB_MISSING``, ``BLOB_CORRUPT``.
+    """
     for piece in slices:
-        async for chunk in blobs.read(piece.digest.hex(), piece.offset, piece.length):
+        chunks = _checked(blobs, piece) if piece.sums else blobs.read(piece.digest, piece.offset, piece.length)
+        async for chunk in chunks:
             yield chunk
+
+
+async def _checked(blobs: Blobs, piece: Slice) -> AsyncIterator[bytes]:
+    sums = ChunkSums.from_bytes(piece.sums)
+    found = await blobs.stat(piece.digest)
+    if found is None:
+        raise Problem(errors.BLOB_MISSING, digest=piece.digest)
+    stop = piece.offset + piece.length
+    for start in range(piece.offset - piece.offset % BLOCK_SIZE, stop, BLOCK_SIZE):
+        chunks = blobs.read(piece.digest, start, min(BLOCK_SIZE, found.size - start))
+        block = b"".join([chunk async for chunk in chunks])
+        sums.verify(start // BLOCK_SIZE, block)
+        yield block[max(piece.offset - start, 0) : stop - start]

@@ -7,7 +7,7 @@ and beside the reading of what comes next; hashlib releases the interpreter's lo
 import asyncio
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from zotplus.domain.integrity.checksums import ChecksumAlgorithm, start
@@ -18,6 +18,14 @@ THREAD_FROM = 65_536
 
 # Two digests for each of a few uploads at a time; more threads than cores would only take turns.
 _THREADS = ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 2), thread_name_prefix="hash")
+
+
+async def sum_up(algorithm: ChecksumAlgorithm, chunks: AsyncIterator[bytes]) -> str:
+    """The checksum (base64) of content that is being read, in a thread beside the loop."""
+    running, loop = start(algorithm), asyncio.get_running_loop()
+    async for chunk in chunks:
+        await loop.run_in_executor(_THREADS, running.update, chunk)
+    return running.digest()
 
 
 class Hashing:

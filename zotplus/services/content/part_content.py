@@ -11,16 +11,15 @@ from zotplus.domain.integrity.checksums import ChecksumAlgorithm
 from zotplus.domain.ranges import FromTo, resolve_copy_range
 from zotplus.ports.blobs import Blobs
 from zotplus.ports.keyvalue import Snapshot
-from zotplus.records import layout
 from zotplus.records.blobs import NewBlob
 from zotplus.records.objects import SliceRecord
 from zotplus.records.uploads import PartRecord
-from zotplus.services.content.contents import cut_slices, read_slices
+from zotplus.services.content.contents import cut_slices, read_slices, with_sums
 from zotplus.services.content.hashing import Hashing
 from zotplus.services.content.ingest import MAX_CONTENT_BYTES, Ingested, Plan, ingest
-from zotplus.services.lookups import find_bucket, key_bytes
-from zotplus.services.replacing import find_object
-from zotplus.services.values import Source
+from zotplus.services.lookups import key_bytes
+from zotplus.services.replacing import require_object
+from zotplus.services.values import Slice, Source
 
 
 class PartContent(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,10 +39,11 @@ class PartContent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CopySource(msgspec.Struct, frozen=True, kw_only=True):
-    """The bytes to copy: inline, or slices."""
+    """The bytes to copy: inline, or ``pieces``, which are the slices ready to be read."""
 
     inline: bytes
     slices: tuple[SliceRecord, ...]
+    pieces: tuple[Slice, ...]
 
 
 def ingested_part(content: Ingested) -> PartContent:
@@ -60,26 +60,27 @@ def find_copy_source(snapshot: Snapshot, source: tuple[str, str, tuple[int, int]
     ``ENTITY_TOO_LARGE``.
     """
     bucket, key, wanted, conditions = source
-    found = find_object(snapshot, layout.object_(find_bucket(snapshot, bucket).id, key_bytes(key)))
-    if found is None:
-        raise Problem(errors.OBJECT_NOT_FOUND, bucket=bucket, key=key)
-    record, inline = found
+    record, inline = require_object(snapshot, (bucket, key_bytes(key)))
     check_copy_source(conditions, record.etag, record.modified_ms / 1000)
     start, length = 0, record.size
     if wanted is not None:
         start, length = resolve_copy_range(FromTo(first=wanted[0], last=wanted[1]), record.size)
     if length > MAX_CONTENT_BYTES:
         raise Problem(errors.ENTITY_TOO_LARGE, ProposedSize=length, MaxSizeAllowed=MAX_CONTENT_BYTES)
-    return CopySource(inline=inline[start : start + length], slices=tuple(cut_slices(record.slices, start, length)))
+    slices = tuple(cut_slices(record.slices, start, length))
+    return CopySource(inline=inline[start : start + length], slices=slices, pieces=with_sums(snapshot, slices))
 
 
 async def copied_part(blobs: Blobs, source: CopySource, algorithm: ChecksumAlgorithm) -> PartContent:
-    """The part that a copy makes. Inline bytes become a blob; others stay where they are. Raises ``BLOB_MISSING``."""
+    """The part that a copy makes. Inline bytes become a blob; others stay where they are.
+
+    Raises ``BLOB_MISSING``, ``BLOB_CORRUPT``.
+    """
     if not source.slices:
         plan = Plan(inline_limit=0, algorithm=algorithm)
         return ingested_part(await ingest(blobs, Source(chunks=_once(source.inline)), plan))
     hashing = Hashing((algorithm,), with_sha256=False)
-    async for chunk in read_slices(blobs, source.slices):
+    async for chunk in read_slices(blobs, source.pieces):
         await hashing.update(chunk)
     return PartContent(
         size=sum(piece.length for piece in source.slices),
