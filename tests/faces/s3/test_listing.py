@@ -1,10 +1,12 @@
 """Lists of objects, in both versions, page by page."""
 
+import hashlib
 from urllib.parse import quote
 
 import pytest
 
-from tests.faces.s3.stage import NAMESPACE
+from tests.faces.s3.stage import NAMESPACE, UNSIGNED
+from zotplus.services.identity.access import PUBLIC, Role
 
 KEYS = ["a", "a/b", "a/c", "b", "dir/one", "dir/two/x", "ü"]
 
@@ -118,9 +120,27 @@ async def test_more_than_a_thousand_is_answered_with_a_thousand(listed):
 
 
 async def test_the_owner_is_told_by_version_1_and_on_demand_by_version_2(listed):
-    assert set((await ask(listed, "")).texts("Contents/Owner/ID")) == {"AKADMIN"}
+    owner = hashlib.sha256(b"AKADMIN").hexdigest()
+    assert set((await ask(listed, "")).texts("Contents/Owner/ID")) == {owner}
     assert (await ask(listed, "list-type=2")).texts("Contents/Owner/ID") == []
-    assert set((await ask(listed, "list-type=2&fetch-owner=true")).texts("Contents/Owner/ID")) == {"AKADMIN"}
+    assert set((await ask(listed, "list-type=2&fetch-owner=true")).texts("Contents/Owner/ID")) == {owner}
+
+
+async def test_no_list_tells_an_access_key(listed):
+    await listed.ask("POST", "/bucket/begun", query="uploads")
+    upload = (await listed.ask("GET", "/bucket", query="uploads")).text("Upload/UploadId")
+    await listed.services.access.grant(PUBLIC, Role.READER, "s3:bucket")
+    lists = [
+        await listed.ask("GET", "/bucket", signed=UNSIGNED),
+        await listed.ask("GET", "/bucket", query="list-type=2&fetch-owner=true", signed=UNSIGNED),
+        await listed.ask("GET", "/bucket", query="uploads"),
+        await listed.ask("GET", "/bucket/begun", query=f"uploadId={upload}"),
+        await listed.ask("GET", "/"),
+    ]
+    for answer in lists:
+        assert answer.status == 200
+        assert b"<Owner><ID>" in answer.body
+        assert b"AKADMIN" not in answer.body
 
 
 async def test_everything_is_percent_encoded_when_that_is_asked_for(stage):

@@ -4,6 +4,7 @@ Spec: Amazon S3 API Reference. Characters that XML 1.0 cannot carry are written 
 clients that list such keys ask for ``encoding-type=url``, which every SDK does.
 """
 
+import hashlib
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -69,9 +70,13 @@ def timestamp(epoch: float) -> str:
     return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{int(epoch * 1000) % 1000:03d}Z"
 
 
+@lru_cache(maxsize=1024)
 def principal(name: str, identity: str) -> str:
-    """``Owner`` and ``Initiator``: the same two leaves."""
-    return f"<{name}>{element('ID', identity)}{element('DisplayName', identity)}</{name}>"
+    """``Owner`` and ``Initiator``: an id in the form of Amazon's canonical user ids, which tells no access key.
+
+    Lists can be public, and an access key is half of a credential. Amazon writes no DisplayName any more.
+    """
+    return f"<{name}><ID>{hashlib.sha256(identity.encode()).hexdigest()}</ID></{name}>"
 
 
 def checksum_elements(checksum: Checksum | None, *, with_type: bool = True) -> str:
