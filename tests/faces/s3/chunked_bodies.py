@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import hmac
 import zlib
 
 from tests.faces.s3.stage import ADMIN, Answer, Body, Call, Stage
@@ -30,7 +29,7 @@ class _Chain:
     def sign(self, kind: str, digests: str) -> str:
         assert self.seed is not None
         text = f"{kind}\n{self.seed.timestamp}\n{self.seed.scope}\n{self.previous}\n{digests}"
-        self.previous = hmac.digest(self.seed.key, text.encode(), "sha256").hex()
+        self.previous = self.seed.key.sign(text)
         return self.previous
 
 

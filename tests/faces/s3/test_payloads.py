@@ -12,7 +12,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from tests.faces.s3.chunked_bodies import MODES, SIGNED, UNSIGNED_TRAILER, crc32, encode, head_of, seed_of, upload
 from tests.faces.s3.stage import ADMIN, UNSIGNED, Body, Call, Stage
 from zotplus.domain.dates import format_basic_date
-from zotplus.domain.signatures.sigv4 import signing_key
+from zotplus.domain.signatures.signing_key import signing_key
 from zotplus.domain.signatures.sigv4_canonical import SignedRequest, canonical_request, string_to_sign
 from zotplus.domain.signatures.sigv4_sign import SigningCredentials
 from zotplus.services.identity.access import PUBLIC, Role
@@ -132,7 +132,7 @@ def link_with_hash(stage, digest):
     request = SignedRequest(method="PUT", raw_path=head.raw_path, raw_query=query, headers=head.headers)
     text = string_to_sign(canonical_request(request, ("host",), digest), amz_date, scope)
     key = signing_key(ADMIN.secret_key, date=amz_date[:8], region="us-east-1", service="s3")
-    signature = hmac.digest(key, text.encode(), "sha256").hex()
+    signature = key.sign(text)
     return msgspec.structs.replace(head, raw_query=f"{query}&X-Amz-Signature={signature}")
 
 

@@ -12,18 +12,16 @@ import msgspec
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.signatures.payloads import EMPTY_SHA256
+from zotplus.domain.signatures.signing_key import SigningKey
 
 
 class ChunkSeed(msgspec.Struct, frozen=True, kw_only=True):
     """Where a chain begins: the derived key, the request's date and scope, and its verified signature."""
 
-    key: bytes
+    key: SigningKey
     timestamp: str
     scope: str
     signature: str
-
-    def __repr__(self) -> str:
-        return f"ChunkSeed(scope={self.scope!r})"  # the key is a secret
 
 
 class ChunkSignatures:
@@ -51,7 +49,7 @@ class ChunkSignatures:
     def _advance(self, kind: str, digests: str, signature: str) -> None:
         seed = self._seed
         to_sign = f"{kind}\n{seed.timestamp}\n{seed.scope}\n{self._previous}\n{digests}"
-        expected = hmac.digest(seed.key, to_sign.encode(), "sha256").hex()
+        expected = seed.key.sign(to_sign)
         if not hmac.compare_digest(expected, signature):
             raise Problem(errors.BODY_CHUNK_SIGNATURE_MISMATCH)
         self._previous = expected

@@ -5,6 +5,7 @@ Spec: AWS "Authenticating Requests: Using the Authorization Header" and "Using Q
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 from itertools import pairwise
 from urllib.parse import unquote
 
@@ -24,6 +25,8 @@ _MAX_EXPIRES_DIGITS = 6
 _MAX_AUTHORIZATION = 4096
 _MAX_SECURITY_TOKEN = 8192
 _CREDENTIAL_PARTS = 5  # the access key and the four parts of the scope
+_TERMINAL = "aws4_request"
+_MAX_TERMS = 1024  # kept of as many clients, at most 4 KiB each
 
 # Single character classes: linear. IAM's AccessKeyId type has at most 128 characters.
 _is_access_key = re.compile(r"[!-+\-.0-~]{1,128}").fullmatch
@@ -32,6 +35,7 @@ _is_scope_part = re.compile(r"[A-Za-z0-9\-_]{1,64}").fullmatch
 _is_header_list = re.compile(r"[a-z0-9!#$%&'*+\-.^_`|~;]+").fullmatch
 _is_signature = re.compile(r"[0-9a-f]{64}").fullmatch
 
+_SIGNATURE = "Signature="
 _HEADER_FIELDS = ("Credential", "SignedHeaders", "Signature")
 _QUERY_FIELDS = (
     "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", SIGNATURE_PARAMETER,
@@ -55,21 +59,34 @@ class ClaimKind(StrEnum):
     PRESIGNED = "presigned"
 
 
-class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """An unverified signature and all that it says about itself.
+_HEADER = ClaimKind.HEADER
 
-    ``date`` is ``YYYYMMDD``; ``timestamp`` seconds since the epoch and ``amz_date`` the same as ``YYYYMMDDTHHMMSSZ``;
-    ``signed_headers`` lower-case and sorted; ``expires`` seconds of validity, 0 for the header form; ``payload_hash``
-    as it stands in the canonical request, empty where another service than S3 left it out (it is then the SHA-256 of
-    the body, set by the caller before ``verify``).
+
+class Terms(msgspec.Struct, frozen=True):
+    """What the signatures of one client have in common for a day: the access key, its scope, and what is signed.
+
+    ``date`` is ``YYYYMMDD``; ``signed_headers`` lower-case and sorted; ``scope`` the credential scope, which joins
+    date, region and service.
     """
 
-    kind: ClaimKind
     access_key: str
     date: str
     region: str
     service: str
     signed_headers: tuple[str, ...]
+    scope: str
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """An unverified signature and all that it says about itself.
+
+    ``timestamp`` is in seconds since the epoch and ``amz_date`` the same as ``YYYYMMDDTHHMMSSZ``; ``expires`` seconds
+    of validity, 0 for the header form; ``payload_hash`` as it stands in the canonical request, empty where another
+    service than S3 left it out (it is then the SHA-256 of the body, set by the caller before ``verify``).
+    """
+
+    kind: ClaimKind
+    terms: Terms
     signature: str
     timestamp: int
     amz_date: str
@@ -78,16 +95,9 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     session_token: str | None = None
 
     @property
-    def scope(self) -> str:
-        """The credential scope."""
-        return f"{self.date}/{self.region}/{self.service}/aws4_request"
-
-
-class _Credential(msgspec.Struct, frozen=True):
-    access_key: str
-    date: str
-    region: str
-    service: str
+    def access_key(self) -> str:
+        """Who is said to have signed."""
+        return self.terms.access_key
 
 
 class _Accepted(msgspec.Struct, frozen=True):
@@ -120,7 +130,7 @@ def parse_authorization(request: SignedRequest, *, service: str = "s3", region: 
         return _parse_presigned(request, parameters, accepted)
     if not values or not values[0].startswith("AWS4-"):
         return None
-    return _parse_header(request, values[0], _Accepted(service, region))
+    return _parse_header(request, values[0], (service, region))
 
 
 def _query_credential(raw_query: str, *, alone: bool) -> dict[str, str] | None:
@@ -140,27 +150,33 @@ def _query_credential(raw_query: str, *, alone: bool) -> dict[str, str] | None:
     return {name: unquote(value) for name, value in pairs if name in _QUERY_SINGLE}
 
 
-def _parse_header(request: SignedRequest, value: str, accepted: _Accepted) -> Claim:
-    credential_text, header_list, signature = _authorization_fields(value)
-    credential = _parse_credential(credential_text, accepted)
-    signed_headers = _parse_signed_headers(header_list, signature)
-    timestamp = _header_timestamp(request)
-    if timestamp[1][:8] != credential.date:
+def _parse_header(request: SignedRequest, value: str, accepted: tuple[str, str | None]) -> Claim:
+    said, _, signature = value.rpartition(_SIGNATURE)
+    if _is_signature(signature) is None:  # the fields stand in another order, or something is wrong with them
+        credential, header_list, signature = _authorization_fields(value)
+        said = f"{ALGORITHM} Credential={credential}, SignedHeaders={header_list}, "
+        _check_signature(signature)
+    terms = _header_terms(said, *accepted)
+    timestamp, amz_date = _header_timestamp(request)
+    if not amz_date.startswith(terms.date):
         raise _malformed("Invalid credential date. Date is not the same as X-Amz-Date.")
-    _require_signed(request, signed_headers, exempt="")
+    _require_signed(request, terms.signed_headers, exempt="")
     return Claim(
-        kind=ClaimKind.HEADER,
-        access_key=credential.access_key,
-        date=credential.date,
-        region=credential.region,
-        service=credential.service,
-        signed_headers=signed_headers,
+        kind=_HEADER,
+        terms=terms,
         signature=signature,
-        timestamp=timestamp[0],
-        amz_date=timestamp[1],
-        payload_hash=_header_payload_hash(request, credential.service),
+        timestamp=timestamp,
+        amz_date=amz_date,
+        payload_hash=_header_payload_hash(request, terms.service),
         session_token=_bounded_token(request.headers.get("x-amz-security-token")),
     )
+
+
+@lru_cache(maxsize=_MAX_TERMS)
+def _header_terms(said: str, service: str, region: str | None) -> Terms:
+    """The terms in an Authorization header, of which ``said`` is all but the signature, that stands last."""
+    credential, header_list, _ = _authorization_fields(said + _SIGNATURE)
+    return _read_terms(credential, header_list, _Accepted(service, region))
 
 
 def _authorization_fields(value: str) -> list[str]:
@@ -192,26 +208,22 @@ def _parse_presigned(request: SignedRequest, parameters: dict[str, str], accepte
         )
     if parameters["X-Amz-Algorithm"] != ALGORITHM:
         raise _query_malformed(f'X-Amz-Algorithm only supports "{ALGORITHM}"')
-    credential = _parse_credential(parameters["X-Amz-Credential"], accepted)
+    terms = _read_terms(parameters["X-Amz-Credential"], parameters["X-Amz-SignedHeaders"], accepted)
     signature = parameters[SIGNATURE_PARAMETER]
+    _check_signature(signature)
     amz_date = parameters["X-Amz-Date"]
     timestamp = parse_basic_date(amz_date)
     if timestamp is None:
         raise _query_malformed("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"")
-    if amz_date[:8] != credential.date:
+    if amz_date[:8] != terms.date:
         raise _query_malformed(
-            f'Invalid credential date "{credential.date}". This date is not the same as X-Amz-Date: "{amz_date[:8]}".'
+            f'Invalid credential date "{terms.date}". This date is not the same as X-Amz-Date: "{amz_date[:8]}".'
         )
-    signed_headers = _parse_signed_headers(parameters["X-Amz-SignedHeaders"], signature)
     # The hash has no effect but through the canonical request, so nothing is gained by sending another one.
-    _require_signed(request, signed_headers, exempt=payloads.HEADER)
+    _require_signed(request, terms.signed_headers, exempt=payloads.HEADER)
     return Claim(
         kind=ClaimKind.PRESIGNED,
-        access_key=credential.access_key,
-        date=credential.date,
-        region=credential.region,
-        service=credential.service,
-        signed_headers=signed_headers,
+        terms=terms,
         signature=signature,
         timestamp=timestamp,
         amz_date=amz_date,
@@ -221,15 +233,22 @@ def _parse_presigned(request: SignedRequest, parameters: dict[str, str], accepte
     )
 
 
-def _parse_credential(text: str, accepted: _Accepted) -> _Credential:
+def _read_terms(credential: str, header_list: str, accepted: _Accepted) -> Terms:
+    access_key, date, region, service = _parse_credential(credential, accepted)
+    scope = f"{date}/{region}/{service}/{_TERMINAL}"
+    return Terms(access_key, date, region, service, _parse_signed_headers(header_list), scope)
+
+
+def _parse_credential(text: str, accepted: _Accepted) -> tuple[str, str, str, str]:
+    """Access key, date, region and service."""
     parts = text.split("/", _CREDENTIAL_PARTS)
     if len(parts) != _CREDENTIAL_PARTS or _is_access_key(parts[0]) is None:
         raise accepted.refusal(
             'the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".'
         )
     access_key, date, region, service, terminal = parts
-    if terminal != "aws4_request":
-        raise accepted.refusal(f'incorrect terminal "{terminal[:_ECHO]}". This endpoint uses "aws4_request".')
+    if terminal != _TERMINAL:
+        raise accepted.refusal(f'incorrect terminal "{terminal[:_ECHO]}". This endpoint uses "{_TERMINAL}".')
     if service != accepted.service:
         raise accepted.refusal(f'incorrect service "{service[:_ECHO]}". This endpoint belongs to "{accepted.service}".')
     if _is_scope_part(region) is None:
@@ -240,12 +259,15 @@ def _parse_credential(text: str, accepted: _Accepted) -> _Credential:
         raise accepted.refusal(
             f'incorrect date format "{date[:_ECHO]}". This date in the credential must be in the format "yyyyMMdd".'
         )
-    return _Credential(access_key, date, region, service)
+    return access_key, date, region, service
 
 
-def _parse_signed_headers(text: str, signature: str) -> tuple[str, ...]:
+def _check_signature(signature: str) -> None:
     if _is_signature(signature) is None:
         raise _malformed("The signature must be 64 lower-case hexadecimal digits.")
+
+
+def _parse_signed_headers(text: str) -> tuple[str, ...]:
     if _is_header_list(text) is None:
         raise _malformed("SignedHeaders must be lower-case header names joined by semicolons.")
     names = text.split(";")
@@ -276,8 +298,8 @@ def _header_timestamp(request: SignedRequest) -> tuple[int, str]:
 
 def _require_signed(request: SignedRequest, signed_headers: tuple[str, ...], *, exempt: str) -> None:
     """An unsigned ``x-amz-`` header could turn an upload into a copy: AWS refuses it, and so do we."""
-    names = {name.lower() for name in request.headers}
-    unsigned = [name for name in names if name.startswith("x-amz-") and name not in signed_headers and name != exempt]
+    names = [name for name in map(str.lower, request.headers) if name.startswith("x-amz-")]
+    unsigned = {name for name in names if name not in signed_headers and name != exempt}
     if unsigned:
         raise Problem(
             errors.ACCESS_DENIED,

@@ -1,7 +1,5 @@
 """Signature Version 4 as a client makes it: for the CLI, presigned links, replication to other stores and tests."""
 
-import hmac
-
 import msgspec
 
 from zotplus.domain.dates import format_basic_date
@@ -9,7 +7,7 @@ from zotplus.domain.headers import PlainHeaders
 from zotplus.domain.percent import encode
 from zotplus.domain.signatures import payloads
 from zotplus.domain.signatures.payloads import UNSIGNED_PAYLOAD
-from zotplus.domain.signatures.sigv4 import signing_key
+from zotplus.domain.signatures.signing_key import signing_key
 from zotplus.domain.signatures.sigv4_canonical import ALGORITHM, SignedRequest, canonical_request, string_to_sign
 
 # Changed or added on the way by proxies and HTTP libraries, so never signed.
@@ -89,5 +87,5 @@ def _scope(credentials: SigningCredentials, amz_date: str) -> str:
 
 
 def _sign(credentials: SigningCredentials, text: str, amz_date: str) -> str:
-    key = signing_key(credentials.secret_key, date=amz_date[:8], region=credentials.region, service=credentials.service)
-    return hmac.digest(key, text.encode(), "sha256").hex()
+    key = signing_key(credentials.secret_key, amz_date[:8], credentials.region, credentials.service)
+    return key.sign(text)

@@ -15,10 +15,11 @@ from zotplus.domain.headers import PlainHeaders
 from zotplus.domain.signatures import chunked
 from zotplus.domain.signatures.chunk_signatures import ChunkSeed
 from zotplus.domain.signatures.chunked import MIN_CHUNK, ChunkedDecoder, decoded_length
-from zotplus.domain.signatures.sigv4 import signing_key
+from zotplus.domain.signatures.signing_key import SigningKey, signing_key
 
+KEY = b"k" * 32
 SEED = ChunkSeed(
-    key=b"k" * 32, timestamp="20260524T120000Z", scope="20260524/us-east-1/s3/aws4_request", signature="ab" * 32
+    key=SigningKey(KEY), timestamp="20260524T120000Z", scope="20260524/us-east-1/s3/aws4_request", signature="ab" * 32
 )
 EMPTY = sha256(b"").hexdigest()
 TRAILER = "x-amz-checksum-crc32"
@@ -30,7 +31,7 @@ def encode(chunks, *, signed=False, trailers=None):
 
     def signature(kind, digests):
         text = "\n".join([kind, SEED.timestamp, SEED.scope, previous, *digests])
-        return hmac.new(SEED.key, text.encode(), "sha256").hexdigest()
+        return hmac.new(KEY, text.encode(), "sha256").hexdigest()
 
     for chunk in [*chunks, b""]:
         extension = b""

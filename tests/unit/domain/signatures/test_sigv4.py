@@ -82,7 +82,7 @@ def test_what_botocore_signs_in_headers_is_verified(method, key, parameters, val
     path = quote("/s3/bucket/" + "".join(key), safe="/~")
     query = "&".join(f"{quote(name, safe='-_.~')}={quote(content, safe='-_.~')}" for name, content in parameters)
     claim = check(sign(method, path, query, {"x-amz-meta-note": value, "Content-Type": value}))
-    assert (claim.kind, claim.access_key, claim.region) == (ClaimKind.HEADER, ACCESS_KEY, "us-east-1")
+    assert (claim.kind, claim.access_key, claim.terms.region) == (ClaimKind.HEADER, ACCESS_KEY, "us-east-1")
 
 
 @settings(max_examples=200, deadline=None)
@@ -198,18 +198,7 @@ def test_a_link_is_valid_from_its_date_to_its_expiry():
     assert refusal(request, now=NOW.timestamp() - 901).detail == "The request is not valid yet."
 
 
-def test_signing_keys_do_not_grow_without_bound():
-    keys = sigv4._SigningKeys()
-    with patch("zotplus.domain.signatures.sigv4._MAX_KEYS", 2):
-        first = keys.get("a", "20260524", "r", "s3")
-        keys.get("b", "20260524", "r", "s3")
-        assert keys.get("a", "20260524", "r", "s3") == first
-        keys.get("c", "20260524", "r", "s3")
-    assert len(keys._keys) == 2
-    assert first in keys._keys.values()
-
-
 def test_the_seed_of_chunk_signatures_does_not_show_its_key():
     seed = sigv4.chunk_seed(check(sign()), SECRET)
     assert seed.scope == "20260524/us-east-1/s3/aws4_request"
-    assert repr(seed.key) not in repr(seed)
+    assert "b'" not in repr(seed)

@@ -47,7 +47,11 @@ def refusal(request, **arguments):
 
 def test_well_formed_claims_are_read():
     claim = parse_authorization(by_header())
-    assert (claim.access_key, claim.date, claim.scope) == ("key", "20260524", "20260524/us-east-1/s3/aws4_request")
+    assert (claim.access_key, claim.terms.date, claim.terms.scope) == (
+        "key",
+        "20260524",
+        "20260524/us-east-1/s3/aws4_request",
+    )
     assert (claim.timestamp, claim.signature) == (1779624000, SIGNATURE)
     assert parse_authorization(by_query()).expires == 60
     assert parse_authorization(by_header(authorization().replace(", ", ","))) == claim
@@ -184,7 +188,7 @@ def test_the_payload_hash_is_needed_and_must_be_known():
 def test_other_services_may_leave_the_payload_hash_to_the_caller():
     signed = authorization(SignedHeaders="host;x-amz-date", Credential=CREDENTIAL.replace("/s3/", "/sts/"))
     claim = parse_authorization(by_header(signed, **{"x-amz-content-sha256": None}), service="sts")
-    assert (claim.service, claim.payload_hash) == ("sts", "")
+    assert (claim.terms.service, claim.payload_hash) == ("sts", "")
 
 
 def test_a_link_may_name_its_payload_hash_once():
@@ -198,7 +202,7 @@ def test_a_link_may_name_its_payload_hash_once():
 
 
 def test_a_configured_region_is_the_only_one():
-    assert parse_authorization(by_header(), region="us-east-1").region == "us-east-1"
+    assert parse_authorization(by_header(), region="us-east-1").terms.region == "us-east-1"
     problem = refusal(by_header(), region="eu-west-1")
     assert (problem.fault, problem.fields["Region"]) == (errors.CREDENTIALS_MALFORMED, "eu-west-1")
 
