@@ -52,6 +52,14 @@ ENDPOINT_INVALID = _fault(
     "An endpoint is http:// or https:// with host, port and path, and without credentials.",
     "Give it like https://registry.example.com.",
 )
+ENDPOINT_NOT_MAIN = _fault(
+    "endpoint_not_main",
+    FaultType.VALIDATION,
+    "The endpoint is not the main address of the server.",
+    "Only a part of the server is found there: the port that serves nothing but S3, or a path below the main port. "
+    "Commands need the address below which both /s3 and /api/v1 are.",
+    "Give the main port's address (8080 by default), without /s3 or /api/v1.",
+)
 PROFILE_UNKNOWN = _fault(
     "profile_unknown",
     FaultType.AUTHENTICATION,
@@ -94,6 +102,13 @@ CONNECTION_BROKEN = _fault(
     "The connection broke.",
     "The server or something between closed it, or no byte came for a minute.",
     "Run the command again: downloads go on where they stopped.",
+)
+NO_TLS = _fault(
+    "no_tls",
+    FaultType.UPSTREAM,
+    "The server does not speak TLS with this client.",
+    "The endpoint begins with https://, and what listens there speaks plain HTTP or another protocol.",
+    "Check scheme and port of the endpoint; it may have to begin with http://.",
 )
 ANSWER_UNEXPECTED = _fault(
     "answer_unexpected",

@@ -51,8 +51,11 @@ async def _collect(pages: AsyncIterator[Page]) -> list[dict[str, Any]]:
 
 async def _print(pages: AsyncIterator[Page], *, human: bool) -> None:
     """Rows as the pages come: a bucket may hold millions."""
-    click.echo(f"{'SIZE':>14}  {'MODIFIED':19}  KEY")
+    is_first = True
     async for page in pages:
+        if is_first:  # not before something came: an error has no headings
+            click.echo(f"{'SIZE':>14}  {'MODIFIED':19}  KEY")
+            is_first = False
         rows = [(prefix, f"{'-':>14}  {'':19}") for prefix in page.prefixes]
         for entry in page.entries:
             size = human_size(entry.size) if human else str(entry.size)

@@ -140,3 +140,60 @@ def test_another_kind_of_server_is_told_from_this_one(terminal, stranger, monkey
     monkeypatch.setattr(Stranger, "status", status)
     code, told = terminal.fails(*words, "--endpoint", stranger)
     assert (code, told.startswith("error: The server gives no answer")) == (10, True), told
+
+
+@pytest.mark.parametrize("status", [200, 404])
+@pytest.mark.parametrize(
+    "words", [["download", "b/k", "/nowhere"], ["rm", "b/k"], ["upload", __file__, "b/k"], ["rb", "bucket"]]
+)
+def test_no_stranger_is_taken_for_s3(terminal, stranger, monkeypatch, status, words):
+    monkeypatch.setattr(Stranger, "status", status)
+    monkeypatch.setattr(Stranger, "answer", b"")
+    code, told = terminal.fails(*words, "--endpoint", stranger)
+    assert (code, told.startswith("error: The server gives no answer")) == (10, True), told
+
+
+COMMANDS = [["keys", "list"], ["ls"], ["ls", "bucket"], ["status"], ["download", "bucket/key", "x"], ["login"]]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("place", ["s3 port", "/s3", "/api/v1"])
+def test_a_part_of_the_server_is_told_from_its_main_address(terminal, gateway, place, words):
+    endpoint = gateway.s3_url if place == "s3 port" else gateway.url + place
+    where = [endpoint, "--secret-stdin"] if words == ["login"] else ["--endpoint", endpoint]
+    result = terminal.run(*words, *where, stdin=gateway.secret)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("error: The endpoint is not the main address of the server."), result.stderr
+    assert "8080" in result.stderr
+
+
+@pytest.mark.parametrize("words", [["keys", "list"], ["ls"], ["status"]])
+def test_https_to_a_port_without_tls_is_told_as_such(terminal, gateway, words):
+    code, told = terminal.fails(*words, "--endpoint", gateway.url.replace("http:", "https:"))
+    assert (code, told.startswith("error: The server does not speak TLS")) == (10, True), told
+
+
+@pytest.mark.parametrize("words", [["keys", "list"], ["ls"]])
+def test_what_is_no_http_server_is_told_as_such(terminal, words):
+    def greet():
+        while True:
+            try:
+                client, _ = listening.accept()
+            except OSError:
+                return
+            with client:
+                client.sendall(b"SSH-2.0-OpenSSH_9.6\r\n")
+                client.recv(65536)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=greet)
+        thread.start()
+        code, told = terminal.fails(*words, "--endpoint", f"http://127.0.0.1:{listening.getsockname()[1]}")
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    assert (code, "does not speak HTTP" in told) == (10, True), told
+
+
+def test_a_list_that_fails_has_no_headings(terminal):
+    result = terminal.run("ls", "nosuchbucket")
+    assert (result.exit_code, result.stdout) == (5, "")

@@ -8,6 +8,7 @@ import msgspec
 
 from zotplus.cli import faults
 from zotplus.cli.remote.connection import Answer, Connection, Outgoing
+from zotplus.cli.remote.s3_xml import REQUEST_ID
 from zotplus.domain import errors
 from zotplus.domain.errors import CATALOGUE, Fault, Problem
 from zotplus.domain.percent import encode
@@ -65,7 +66,10 @@ class Api:
         )
         answer = await self._connection.send(outgoing, body)
         if answer.is_error:
-            raise problem_of(answer)
+            problem = problem_of(answer)
+            if problem.fault is errors.ROUTE_NOT_FOUND and self._connection.target.path:
+                raise Problem(faults.ENDPOINT_NOT_MAIN, f"There is no API below {self._connection.target.endpoint}.")
+            raise problem
         return answer
 
     def _headers(self) -> dict[str, str]:
@@ -83,7 +87,9 @@ def segment(text: str) -> str:
 
 
 def problem_of(answer: Answer) -> Problem:
-    """The problem in an answer; ``ANSWER_UNEXPECTED`` when it is none of this API's."""
+    """The problem in an answer; ``ENDPOINT_NOT_MAIN`` from S3, ``ANSWER_UNEXPECTED`` when it is none of this API's."""
+    if REQUEST_ID in answer.headers:
+        return Problem(faults.ENDPOINT_NOT_MAIN, "What answers there is S3 alone.")
     try:
         document = msgspec.json.decode(answer.body, type=Refusal)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -71,8 +71,9 @@ class Connection:
     async def stream(self, outgoing: Outgoing, body: Body = None) -> AsyncIterator[aiohttp.ClientResponse]:
         """The answer while its body arrives. Redirects are never followed: the credentials would go along.
 
-        Raises ``SERVER_UNREACHABLE``, ``CERTIFICATE_REFUSED``, ``CONNECTION_BROKEN``, ``ANSWER_UNEXPECTED``; errors
-        inside the ``async with`` that come from the connection become ``CONNECTION_BROKEN`` as well.
+        Raises ``SERVER_UNREACHABLE``, ``CERTIFICATE_REFUSED``, ``NO_TLS``, ``CONNECTION_BROKEN``,
+        ``ANSWER_UNEXPECTED``; errors inside the ``async with`` that come from the connection become
+        ``CONNECTION_BROKEN`` as well.
         """
         timeout = _PATIENT if outgoing.is_patient else _TIMEOUT
         query = f"?{outgoing.raw_query}" if outgoing.raw_query else ""
@@ -83,15 +84,8 @@ class Connection:
             ) as response:
                 _refuse_redirect(response)
                 yield response
-        except aiohttp.ClientConnectorCertificateError as error:
-            raise Problem(faults.CERTIFICATE_REFUSED, f"{self.target.endpoint}: {error.certificate_error}") from error
-        except aiohttp.ClientConnectorError as error:
-            number = error.os_error.errno
-            reason = os.strerror(number) if number and number > 0 else str(error.os_error)
-            raise Problem(faults.SERVER_UNREACHABLE, f"{self.target.endpoint}: {reason}") from error
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
-            reason = str(error) or type(error).__name__
-            raise Problem(faults.CONNECTION_BROKEN, f"{self.target.endpoint}: {reason}") from error
+            raise _problem_of(error, self.target) from error
 
     async def send(self, outgoing: Outgoing, body: Body = None) -> Answer:
         """The whole answer. Raises as ``stream``, and ``ANSWER_UNEXPECTED`` for an endless one."""
@@ -141,6 +135,27 @@ async def pause(number: int, problem: Problem) -> None:
     least = float(problem.fault.retry_after or 0)
     backoff = 0.2 * 2**number * random.uniform(0.5, 1)  # noqa: S311 - spreads load, guards nothing
     await asyncio.sleep(min(max(least, backoff), _LONGEST_WAIT))
+
+
+def _problem_of(error: Exception, target: Target) -> Problem:
+    """What a failed exchange means: nobody there, another protocol, or a broken line."""
+    where = target.endpoint
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            return Problem(faults.CERTIFICATE_REFUSED, f"{where}: {error.certificate_error}")
+        case aiohttp.ClientConnectorSSLError():
+            return Problem(faults.NO_TLS, f"{where}: {getattr(error.os_error, 'reason', error.os_error)}.")
+        case aiohttp.ClientConnectorError():
+            number = error.os_error.errno
+            reason = os.strerror(number) if number and number > 0 else str(error.os_error)
+            return Problem(faults.SERVER_UNREACHABLE, f"{where}: {reason}")
+        case aiohttp.ClientResponseError():
+            return Problem(faults.ANSWER_UNEXPECTED, f"{where} does not speak HTTP.")
+        case aiohttp.ServerDisconnectedError():
+            hint = " It may want https://." if target.scheme == "http" else ""
+            return Problem(faults.CONNECTION_BROKEN, f"{where} closed the connection without an answer.{hint}")
+        case _:
+            return Problem(faults.CONNECTION_BROKEN, f"{where}: {str(error) or type(error).__name__}")
 
 
 def _trust(ca_file: str) -> ssl.SSLContext | bool:

@@ -8,12 +8,14 @@ from hashlib import md5, sha256
 import aiohttp
 import msgspec
 
+from zotplus.cli import faults
 from zotplus.cli.remote import s3_xml
 from zotplus.cli.remote.addresses import Address
 from zotplus.cli.remote.connection import Answer, Body, Connection, Outgoing, retried
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.headers import PlainHeaders
+from zotplus.domain.names import check_bucket_name
 from zotplus.domain.percent import encode
 from zotplus.domain.signatures.sigv4_canonical import SignedRequest
 from zotplus.domain.signatures.sigv4_sign import SigningCredentials, presign_url, sign_headers
@@ -22,6 +24,8 @@ PREFIX = "/s3"
 """Where the endpoint's main port serves S3."""
 PAGE = 1000
 """Keys per page and per DeleteObjects request: the most that S3 allows."""
+_PROBLEM = "application/problem+json"
+"""How every part of the server but S3 refuses (RFC 9457)."""
 _NOTHING = sha256(b"").hexdigest()
 Query = tuple[tuple[str, str], ...]
 Header = Mapping[str, str]
@@ -67,6 +71,7 @@ class S3:
     async def stream(self, call: Call) -> AsyncIterator[aiohttp.ClientResponse]:
         """The answer to ``call`` while its body arrives, tried once. Raises the answer's problem."""
         async with self._connection.stream(self._outgoing(call)) as response:
+            _require_s3(response.status, response.headers)
             if response.status >= errors.REQUEST_INVALID.status:
                 body = await response.read()
                 raise _problem(call, Answer(status=response.status, headers=response.headers, body=body))
@@ -130,6 +135,7 @@ class S3:
     async def _send_once(self, call: Call) -> Answer:
         body = None if call.payload is None else call.payload.open()
         answer = await self._connection.send(self._outgoing(call), body)
+        _require_s3(answer.status, answer.headers)
         # CopyObject and CompleteMultipartUpload may begin with 200 and still end in an error.
         if answer.is_error or s3_xml.is_error(answer.body):
             raise _problem(call, answer)
@@ -173,4 +179,25 @@ def raw_path(address: Address | None) -> str:
 
 def _problem(call: Call, answer: Answer) -> Problem:
     address = call.address or Address("")
-    return s3_xml.problem_of(answer, bucket=address.bucket, key=address.key)
+    problem = s3_xml.problem_of(answer, bucket=address.bucket, key=address.key)
+    if problem.fault is errors.BUCKET_NAME_INVALID and _is_valid(address.bucket):
+        # what was refused is our own prefix, taken for a bucket: S3 is at the root there
+        return Problem(faults.ENDPOINT_NOT_MAIN, "What answers there is S3 alone.")
+    return problem
+
+
+def _is_valid(bucket: str) -> bool:
+    try:
+        check_bucket_name(bucket or "any")
+    except Problem:
+        return False
+    return True
+
+
+def _require_s3(status: int, headers: Header) -> None:
+    """Refuse what did not come from S3, whatever it says; a proxy's own errors (502 and others) may pass."""
+    if s3_xml.REQUEST_ID in headers or status >= errors.INTERNAL_ERROR.status:
+        return
+    if headers.get("Content-Type") == _PROBLEM:
+        raise Problem(faults.ENDPOINT_NOT_MAIN, "What answers there is another part of the server than S3.")
+    raise Problem(faults.ANSWER_UNEXPECTED, f"What answers with {status} there is not S3.")

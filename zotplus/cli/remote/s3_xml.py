@@ -27,6 +27,8 @@ _PREFERRED = {
     "ServiceUnavailable": errors.SHUTTING_DOWN,
     "SignatureDoesNotMatch": errors.SIGNATURE_MISMATCH,
 }
+REQUEST_ID = "x-amz-request-id"
+"""What every answer of S3 carries, and nothing else does."""
 _error_root = re.compile(rb"\s*(?:<\?xml[^>]{0,200}\?>)?\s*<Error[ >]").match
 # A parser would turn a bare carriage return into a line feed (XML 1.0 section 2.11).
 _BREAKS = {"\r": "&#xD;"}
@@ -90,7 +92,7 @@ def text(element: ET.Element, name: str) -> str:
 def problem_of(answer: Answer, *, bucket: str = "", key: str = "") -> Problem:
     """The problem in an answer of the S3 face."""
     fields: dict[str, str | int] = {name: value for name, value in (("bucket", bucket), ("key", key)) if value}
-    fields["request_id"] = answer.headers.get("x-amz-request-id", "")
+    fields["request_id"] = answer.headers.get(REQUEST_ID, "")
     named = CATALOGUE.get(answer.headers.get("X-Zotplus-Fault", ""))
     if not answer.body:
         fault = named or _BY_STATUS.get(answer.status, faults.ANSWER_UNEXPECTED)
