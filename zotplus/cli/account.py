@@ -11,6 +11,7 @@ import click
 import msgspec
 from click.shell_completion import get_completion_class
 
+from zotplus.cli import faults
 from zotplus.cli.options import Remote, Server, json_option, remote_options
 from zotplus.cli.output import emit_fields, emit_json, human_time
 from zotplus.cli.remote.api import Api
@@ -18,10 +19,21 @@ from zotplus.cli.remote.connection import connect
 from zotplus.cli.remote.profiles import Profile, profiles_path, write_profile
 from zotplus.cli.remote.target import DEFAULT_PROFILE, Target, clean_endpoint
 from zotplus.domain import errors
-from zotplus.domain.errors import Problem
+from zotplus.domain.errors import CATALOGUE, Problem
 from zotplus.protocols.api.documents import Identity, Status
 
 _OK = 200
+
+
+class _Check(msgspec.Struct):
+    """One part of the server in ``/health/ready``; ``reason`` is a code of the catalogue, or ``timeout``."""
+
+    status: str
+    reason: str = ""
+
+
+class _Health(msgspec.Struct):
+    checks: dict[str, _Check]
 
 
 @click.command("login")
@@ -97,11 +109,27 @@ def status(*, remote: Remote, as_json: bool) -> None:
             rows += [(name, str(getattr(found, name))) for name in ("buckets", "keys", "grants")]
         emit_fields(rows)
     if not ready:
-        raise Problem(errors.SLOW_DOWN, "The server is not ready.")
+        raise _not_ready(health)
+
+
+def _not_ready(health: Any) -> Problem:
+    """What keeps the server from being ready: the fault of the first check that failed, and the names of all."""
+    try:
+        checks = msgspec.convert(health, _Health).checks
+    except msgspec.ValidationError:
+        refusal = health.get("code", "") if isinstance(health, dict) else ""  # while it drains it refuses to tell
+        return Problem(CATALOGUE.get(str(refusal), faults.ANSWER_UNEXPECTED), "The server is not ready.")
+    failed = {name: check for name, check in checks.items() if check.status == "failed"}
+    if not failed:
+        return Problem(errors.SHUTTING_DOWN, "The server is not ready.")
+    first, check = next(iter(failed.items()))
+    silent = errors.UPSTREAM_UNAVAILABLE if first == "upstream" else errors.STORAGE_FAILED
+    told = ", ".join(f"{name} ({row.reason})" for name, row in failed.items())
+    return Problem(CATALOGUE.get(check.reason, silent), f"The server is not ready: {told}.")
 
 
 async def _status(server: Server) -> tuple[bool, Any, Status | None]:
-    """Readiness, its document, and the counts; None for whoever may not read them."""
+    """Readiness, its document, and the counts; None for whoever may not read them, and where they cannot be read."""
     answer = await server.api.raw("/health/ready")
     try:
         health = msgspec.json.decode(answer.body)
@@ -110,7 +138,8 @@ async def _status(server: Server) -> tuple[bool, Any, Status | None]:
     try:
         found = await server.api.get("/status", Status)
     except Problem as problem:
-        if problem.fault not in (errors.ACCESS_DENIED, errors.CREDENTIALS_MISSING):
+        is_unready = answer.status == errors.SLOW_DOWN.status and health is not None
+        if not is_unready and problem.fault not in (errors.ACCESS_DENIED, errors.CREDENTIALS_MISSING):
             raise
         found = None
     return answer.status == _OK, health, found
