@@ -83,29 +83,52 @@ def validate(policy: Policy) -> None:
                 )
 
 
-def evaluate(policies: tuple[Policy, ...], need: Need) -> Decision:
-    """Whether ``policies`` together allow ``need``: an explicit deny wins, and without an allow the answer is no."""
-    if need.action not in ACTIONS:
-        return Denied(f"{need.action} is not an action")
-    allowed: Allowed | None = None
-    for policy in policies:
-        for statement in policy.statement:
-            if allowed is not None and statement.effect is Effect.ALLOW:
-                continue
-            if not _applies(statement, need):
-                continue
-            if statement.effect is Effect.DENY:
-                return Denied(f"policy {policy.id or 'without id'} denies {need.action}", explicit=True)
-            allowed = Allowed(policy.id)
-    return allowed or Denied(f"no policy allows {need.action} on {need.resource}")
+class PolicySet:
+    """Policies that apply together, prepared for asking: an explicit deny wins, and without an allow the answer is no.
+
+    For every action that was asked about the statements that name it are kept, denials first.
+    """
+
+    __slots__ = ("_by_action", "_policies")
+
+    def __init__(self, *policies: Policy) -> None:
+        self._policies = policies
+        self._by_action: dict[str, tuple[tuple[Statement, Decision], ...]] = {}
+
+    def decide(self, need: Need) -> Decision:
+        """Whether ``need`` is allowed."""
+        rules = self._by_action.get(need.action)
+        if rules is None:
+            if need.action not in ACTIONS:
+                return Denied(f"{need.action} is not an action")
+            rules = self._by_action[need.action] = self._rules(need.action)
+        for statement, decision in rules:
+            if _covers(statement, need):
+                return decision
+        return Denied(f"no policy allows {need.action} on {need.resource}")
+
+    def _rules(self, action: str) -> tuple[tuple[Statement, Decision], ...]:
+        """The statements about ``action``, denials first, each with what it decides."""
+        denials: list[tuple[Statement, Decision]] = []
+        allowances: list[tuple[Statement, Decision]] = []
+        for policy in self._policies:
+            for statement in policy.statement:
+                if not any(_matches(pattern, action) for pattern in statement.action):
+                    continue
+                if statement.effect is Effect.DENY:
+                    reason = f"policy {policy.id or 'without id'} denies {action}"
+                    denials.append((statement, Denied(reason, explicit=True)))
+                else:
+                    allowances.append((statement, Allowed(policy.id)))
+        return (*denials, *allowances)
 
 
-def _applies(statement: Statement, need: Need) -> bool:
-    return (
-        any(_matches(pattern, need.action) for pattern in statement.action)
-        and any(_matches(pattern, need.resource) for pattern in statement.resource)
-        and _conditions_hold(statement, need.keys)
-    )
+def _covers(statement: Statement, need: Need) -> bool:
+    """Whether a statement about the action also is about the resource, and its conditions hold."""
+    for pattern in statement.resource:
+        if _matches(pattern, need.resource):
+            return not statement.condition or _conditions_hold(statement, need.keys)
+    return False
 
 
 def _conditions_hold(statement: Statement, keys: Mapping[str, str]) -> bool:

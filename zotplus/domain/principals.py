@@ -4,7 +4,9 @@ from enum import StrEnum
 
 import msgspec
 
-from zotplus.domain.iam import Allowed, Decision, Need, Policy, evaluate
+from zotplus.domain.iam import Allowed, Decision, Need, PolicySet
+
+NO_POLICIES = PolicySet()
 
 
 class PrincipalKind(StrEnum):
@@ -16,6 +18,9 @@ class PrincipalKind(StrEnum):
     TOKEN = "token"  # noqa: S105 - a kind, not a secret
 
 
+_ANONYMOUS = PrincipalKind.ANONYMOUS
+
+
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """An identity and the policies that apply to it.
 
@@ -25,16 +30,16 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     kind: PrincipalKind
     name: str = ""
-    policies: tuple[Policy, ...] = ()
+    policies: PolicySet = NO_POLICIES
 
     @property
     def is_anonymous(self) -> bool:
         """Whether nobody logged in."""
-        return self.kind is PrincipalKind.ANONYMOUS
+        return self.kind is _ANONYMOUS
 
     def decide(self, need: Need) -> Decision:
         """The evaluator's answer for this identity."""
-        return evaluate(self.policies, need)
+        return self.policies.decide(need)
 
     def may(self, need: Need) -> bool:
         """Whether ``need`` is allowed."""

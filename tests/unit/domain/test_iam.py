@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from zotplus.domain import errors
 from zotplus.domain.actions import ACTIONS, GET_OBJECT, OCI_PULL, PUT_OBJECT
 from zotplus.domain.errors import Problem
-from zotplus.domain.iam import Allowed, Denied, Effect, Need, Policy, Statement, evaluate, validate
+from zotplus.domain.iam import Allowed, Denied, Effect, Need, Policy, PolicySet, Statement, validate
 from zotplus.domain.principals import Principal, PrincipalKind
 
 
@@ -25,29 +25,29 @@ READ = Need("s3:GetObject", "s3:releases/app/1.tar")
 
 
 def test_without_a_policy_nothing_is_allowed():
-    assert isinstance(evaluate((), READ), Denied)
+    assert isinstance(PolicySet().decide(READ), Denied)
 
 
 def test_a_matching_allow_allows_and_names_its_policy():
-    assert evaluate((policy(statement(action="s3:Get*", resource="s3:releases/*")),), READ) == Allowed("p")
+    assert PolicySet(policy(statement(action="s3:Get*", resource="s3:releases/*"))).decide(READ) == Allowed("p")
 
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_an_explicit_deny_wins_whatever_the_order(order):
     rules = (statement(), statement(effect=Effect.DENY, action="s3:GetObject"))[::order]
-    decision = evaluate((policy(*rules),), READ)
+    decision = PolicySet(policy(*rules)).decide(READ)
     assert isinstance(decision, Denied)
     assert decision.explicit
 
 
 def test_a_deny_in_another_policy_wins_and_is_named_even_without_id():
-    decision = evaluate((policy(statement()), policy(statement(effect=Effect.DENY), id_="")), READ)
+    decision = PolicySet(policy(statement()), policy(statement(effect=Effect.DENY), id_="")).decide(READ)
     assert isinstance(decision, Denied)
     assert "without id" in decision.reason
 
 
 def test_an_unknown_action_is_denied_even_to_who_may_do_everything():
-    assert isinstance(evaluate((policy(statement()),), Need("s3:Invented", "s3:x")), Denied)
+    assert isinstance(PolicySet(policy(statement())).decide(Need("s3:Invented", "s3:x")), Denied)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_an_unknown_action_is_denied_even_to_who_may_do_everything():
     ],
 )
 def test_globs_match_whole_resources_and_cross_slashes(pattern, resource, matches):
-    decision = evaluate((policy(statement(resource=pattern)),), Need("s3:GetObject", resource))
+    decision = PolicySet(policy(statement(resource=pattern))).decide(Need("s3:GetObject", resource))
     assert isinstance(decision, Allowed) is matches
 
 
@@ -91,19 +91,19 @@ def test_globs_match_whole_resources_and_cross_slashes(pattern, resource, matche
 def test_conditions_follow_aws(operator, accepted, value, holds):
     rule = statement(condition={operator: {"s3:prefix": accepted}})
     need = Need("s3:ListBucket", "s3:b", {} if value is None else {"s3:prefix": value})
-    assert isinstance(evaluate((policy(rule),), need), Allowed) is holds
+    assert isinstance(PolicySet(policy(rule)).decide(need), Allowed) is holds
 
 
 def test_all_conditions_must_hold():
     rule = statement(condition={"StringEquals": {"s3:prefix": "a", "s3:delimiter": "/"}})
     need = Need("s3:ListBucket", "s3:b", {"s3:prefix": "a", "s3:delimiter": "-"})
-    assert isinstance(evaluate((policy(rule),), need), Denied)
+    assert isinstance(PolicySet(policy(rule)).decide(need), Denied)
 
 
 def test_an_unknown_operator_makes_an_allow_void_and_a_deny_hold():
     strange = {"IpAddressOfTheMoon": {"aws:SourceIp": "x"}}
-    assert isinstance(evaluate((policy(statement(condition=strange)),), READ), Denied)
-    denied = evaluate((policy(statement(), statement(effect=Effect.DENY, condition=strange)),), READ)
+    assert isinstance(PolicySet(policy(statement(condition=strange))).decide(READ), Denied)
+    denied = PolicySet(policy(statement(), statement(effect=Effect.DENY, condition=strange))).decide(READ)
     assert isinstance(denied, Denied)
 
 
@@ -118,7 +118,7 @@ def test_validation_refuses_actions_that_do_not_exist_and_unknown_operators():
 
 def test_a_pattern_of_many_stars_matches_in_bounded_time():
     begun = time.process_time()
-    evaluate((policy(statement(resource="*a" * 40 + "*b")),), Need("s3:GetObject", "a" * 1000))
+    PolicySet(policy(statement(resource="*a" * 40 + "*b"))).decide(Need("s3:GetObject", "a" * 1000))
     assert time.process_time() - begun < 1
 
 
@@ -132,12 +132,12 @@ def naive(pattern, text):
 
 @given(st.text("ab*?", min_size=1, max_size=7), st.text("ab", max_size=9))
 def test_globs_match_what_the_definition_says(pattern, text):
-    decision = evaluate((policy(statement(resource=pattern)),), Need("s3:GetObject", text))
+    decision = PolicySet(policy(statement(resource=pattern))).decide(Need("s3:GetObject", text))
     assert isinstance(decision, Allowed) is naive(pattern, text)
 
 
 def test_a_principal_decides_by_its_own_policies():
-    reader = Principal(id="k", kind=PrincipalKind.KEY, policies=(policy(statement(action="s3:GetObject")),))
+    reader = Principal(id="k", kind=PrincipalKind.KEY, policies=PolicySet(policy(statement(action="s3:GetObject"))))
     assert reader.may(READ)
     assert not reader.may(Need(PUT_OBJECT.name, "s3:x"))
     assert not reader.is_anonymous

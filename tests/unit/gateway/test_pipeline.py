@@ -9,7 +9,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from zotplus.domain import errors
 from zotplus.domain.actions import DELETE_OBJECT, GET_OBJECT
 from zotplus.domain.errors import Problem
-from zotplus.domain.iam import Effect, Need, Policy, Statement
+from zotplus.domain.iam import Effect, Need, Policy, PolicySet, Statement
 from zotplus.domain.principals import Principal, PrincipalKind
 from zotplus.gateway.context import NOBODY
 from zotplus.gateway.head import RequestHead
@@ -21,7 +21,9 @@ READ = Need("s3:GetObject", "s3:b/k")
 READER = Principal(
     id="reader",
     kind=PrincipalKind.KEY,
-    policies=(Policy(statement=(Statement(effect=Effect.ALLOW, action=("s3:GetObject",), resource=("s3:b/*",)),)),),
+    policies=PolicySet(
+        Policy(statement=(Statement(effect=Effect.ALLOW, action=("s3:GetObject",), resource=("s3:b/*",)),))
+    ),
 )
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
-from zotplus.domain.iam import Policy
+from zotplus.domain.iam import Policy, PolicySet
 from zotplus.domain.principals import Principal, PrincipalKind
 from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
 from zotplus.ports.sealing import Sealing
@@ -257,7 +257,7 @@ class Access:
         record = find_credential(snapshot, id_)
         if record is None:
             return None
-        policies = (everyone_policy(), *_policies(snapshot, id_), *_policies(snapshot, PUBLIC))
+        policies = PolicySet(everyone_policy(), *_policies(snapshot, id_), *_policies(snapshot, PUBLIC))
         principal = Principal(id=id_, kind=PrincipalKind(record.kind), name=record.name, policies=policies)
         expires = float("inf") if record.expires_ms is None else record.expires_ms / 1000
         created = record.created_ms / 1000
@@ -278,7 +278,7 @@ class Access:
 
 
 def _load_anonymous(snapshot: Snapshot, id_: str) -> Principal:
-    return Principal(id=id_, kind=PrincipalKind.ANONYMOUS, policies=_policies(snapshot, PUBLIC))
+    return Principal(id=id_, kind=PrincipalKind.ANONYMOUS, policies=PolicySet(*_policies(snapshot, PUBLIC)))
 
 
 def _policies(snapshot: Snapshot, grantee: str) -> tuple[Policy, ...]:

@@ -12,7 +12,7 @@ from zotplus.adapters.blobs_memory import BlobsMemory
 from zotplus.adapters.keyvalue_memory import KeyValueMemory
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
-from zotplus.domain.iam import Effect, Policy, Statement
+from zotplus.domain.iam import Effect, Policy, PolicySet, Statement
 from zotplus.domain.principals import Principal, PrincipalKind
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.pipeline import Pipeline
@@ -23,7 +23,7 @@ from zotplus.protocols.operations.face import OperationsFace
 READER = Principal(
     id="prometheus",
     kind=PrincipalKind.KEY,
-    policies=(
+    policies=PolicySet(
         Policy(statement=(Statement(effect=Effect.ALLOW, action=("admin:ReadMetrics",), resource=("admin:*",)),)),
     ),
 )

@@ -1,7 +1,7 @@
 import pytest
 
 from zotplus.domain.errors import Problem
-from zotplus.domain.iam import Allowed, Need, evaluate, validate
+from zotplus.domain.iam import Allowed, Need, PolicySet, validate
 from zotplus.services.identity.roles import Role, everyone_policy, role_policy
 
 PATTERNS = ["*", "s3:*", "s3:releases", "s3:releases/*", "s3:rel-*/app/*", "oci:*", "oci:team/**"]
@@ -9,7 +9,7 @@ PATTERNS = ["*", "s3:*", "s3:releases", "s3:releases/*", "s3:rel-*/app/*", "oci:
 
 def may(role, pattern, action, resource, **keys):
     need = Need(action, resource, {key.replace("_", ":"): value for key, value in keys.items()})
-    return isinstance(evaluate((role_policy(Role(role), pattern),), need), Allowed)
+    return isinstance(PolicySet(role_policy(Role(role), pattern)).decide(need), Allowed)
 
 
 @pytest.mark.parametrize("role", list(Role))
