@@ -13,7 +13,7 @@ from zotplus.cli.remote.addresses import Address
 from zotplus.cli.remote.s3 import PAGE
 from zotplus.cli.remote.s3_xml import Page
 from zotplus.domain import errors
-from zotplus.domain.errors import Problem
+from zotplus.domain.errors import FaultType, Problem
 
 # Amazon S3 User Guide, "Sharing objects with presigned URLs": at most seven days.
 _LONGEST_LINK = 604_800
@@ -120,7 +120,7 @@ async def _delete(server: Server, bucket: str, keys: tuple[str, ...]) -> list[tu
             try:
                 await server.s3.delete(Address(bucket, key))
             except Problem as problem:
-                if problem.fault is errors.BUCKET_NOT_FOUND:
+                if problem.fault is errors.BUCKET_NOT_FOUND or problem.fault.type is FaultType.AUTHENTICATION:
                     raise
                 refused.append((key, problem))
         return refused

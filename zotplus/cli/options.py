@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
+from zotplus.cli.output import remark
 from zotplus.cli.remote.api import Api
 from zotplus.cli.remote.connection import connect
 from zotplus.cli.remote.s3 import S3
@@ -23,6 +24,7 @@ Result = TypeVar("Result")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
+_REFUSALS = (errors.ACCESS_DENIED, errors.CREDENTIALS_MISSING)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _duration = re.compile(r"(\d{1,9})([smhdw])").fullmatch
 
@@ -43,7 +45,10 @@ class Remote:
     @functools.cached_property
     def target(self) -> Target:
         """The server and the credentials. Raises as ``resolve``."""
-        return resolve(self._choice, os.environ)
+        found = resolve(self._choice, os.environ)
+        if found.other_login:
+            remark(f"The login is for {found.other_login}; {found.endpoint} is asked without credentials.")
+        return found
 
     def run(self, work: Callable[[Server], Awaitable[Result]]) -> Result:
         """What ``work`` returns, run to its end. Raises its problems, with hints where the server can give them."""
@@ -55,9 +60,20 @@ class Remote:
             try:
                 return await work(server)
             except Problem as problem:
-                if problem.fault is not errors.BUCKET_NOT_FOUND:
-                    raise
-                raise await _with_nearest_buckets(server.s3, problem) from problem
+                if problem.fault is errors.BUCKET_NOT_FOUND:
+                    raise await _with_nearest_buckets(server.s3, problem) from problem
+                if problem.fault in _REFUSALS and not self.target.access_key:
+                    raise _without_login(self.target, problem) from problem
+                raise
+
+
+def _without_login(target: Target, problem: Problem) -> Problem:
+    """A refusal that a login may help against."""
+    login = f"Run `zotplus login {target.endpoint}`, or set ZOTPLUS_ACCESS_KEY and ZOTPLUS_SECRET_KEY."
+    fault = msgspec.structs.replace(errors.CREDENTIALS_MISSING, remedy=login)
+    own = "" if problem.detail == problem.fault.message else problem.detail
+    told = f"The login is for {target.other_login}." if target.other_login else own
+    return Problem(fault, told, **problem.fields)
 
 
 async def _with_nearest_buckets(s3: S3, problem: Problem) -> Problem:

@@ -91,6 +91,13 @@ def explain(problem: Problem, *, as_json: bool = False) -> None:
         click.echo(printable(line), err=True)
 
 
+def remark(text: str) -> None:
+    """Something to know that is no error: on standard error, as a JSON object of its own where JSON was asked for."""
+    context = click.get_current_context(silent=True)
+    as_json = context is not None and context.params.get("as_json")
+    click.echo(json.dumps({"note": text}) if as_json else printable(f"note: {text}"), err=True)
+
+
 def exit_code(problem: Problem) -> int:
     """The process's exit code for ``problem``."""
     return EXIT_CODES[problem.fault.type]

@@ -25,10 +25,11 @@ Which server, and as whom: an option wins over the environment, and that over wh
 | authorities to trust | `--ca-file` | `ZOTPLUS_CA` |
 | which login | `--profile` | `ZOTPLUS_PROFILE` |
 
-The secret of a login is only ever sent to that login's own address. Redirects are not followed.
+The secret of a login is only ever sent to that login's own address: another `--endpoint` is asked without credentials,
+and a note on standard error says so. Redirects are not followed.
 
 Every command prints a table, or JSON with `--json`. Errors go to standard error with cause, remedy and the request id
-that finds them in the server's log; with `--json` as one JSON object.
+that finds them in the server's log; with `--json` as one JSON object on a line of its own, and so are notes.
 """
 
 

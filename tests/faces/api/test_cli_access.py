@@ -1,5 +1,6 @@
 """Keys, grants, buckets, logins and errors through the command line."""
 
+import json
 import socket
 import stat
 
@@ -187,3 +188,58 @@ def test_a_backup_says_what_is_not_inside_and_where_that_is(terminal, gateway, t
     registry.rmdir()
     left_out = terminal.json("backup", tmp_path / "second")["left_out"]
     assert left_out == [{"what": "the master key", "where": f"{gateway.settings.data.absolute()}/master.key"}]
+
+
+@pytest.fixture
+def elsewhere(terminal, gateway):
+    """Somebody who has logged in to another spelling of the gateway's address, which is another server for all."""
+    environ = {**terminal.environment, "ZOTPLUS_ENDPOINT": None, "ZOTPLUS_ACCESS_KEY": None, "ZOTPLUS_SECRET_KEY": None}
+    clean = terminal.__class__(environ)
+    url = gateway.url.replace("127.0.0.1", "localhost")
+    clean.ok("login", url, "--access-key", gateway.access_key, "--secret-stdin", stdin=gateway.secret)
+    return clean, url
+
+
+def test_a_login_that_is_not_used_is_mentioned(elsewhere, terminal, gateway, bucket, tmp_path):
+    clean, url = elsewhere
+    terminal.ok("cp", __file__, f"s3://{bucket}/open")
+    grant = terminal.json("grants", "create", "public", "reader", f"s3:{bucket}/*")
+    result = clean.run("download", f"{bucket}/open", tmp_path / "open", "--endpoint", gateway.url)
+    assert result.exit_code == 0
+    assert result.stderr == f"note: The login is for {url}; {gateway.url} is asked without credentials.\n"
+    terminal.ok("grants", "delete", grant["id"])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["ls", "{bucket}"],
+        ["download", "{bucket}/x", "/nowhere"],
+        ["upload", __file__, "{bucket}/x"],
+        ["rm", "{bucket}/x"],
+        ["rb", "{bucket}"],
+        ["keys", "list"],
+        ["backup", "/nowhere"],
+        ["presign", "{bucket}/x"],
+    ],
+)
+def test_who_is_refused_without_a_login_is_told_to_log_in(elsewhere, gateway, bucket, words):
+    clean, url = elsewhere
+    words = [word.format(bucket=bucket) for word in words]
+    result = clean.run(*words, "--endpoint", gateway.url)
+    assert result.exit_code == 3, result.stderr
+    assert f"zotplus login {gateway.url}" in result.stderr
+    assert f"The login is for {url}" in result.stderr
+
+
+def test_a_login_that_is_used_is_not_mentioned(elsewhere):
+    clean, _ = elsewhere
+    assert clean.run("keys", "list").stderr == ""
+
+
+def test_notes_and_errors_are_a_line_of_json_each_where_json_is_asked_for(elsewhere, gateway):
+    clean, url = elsewhere
+    lines = clean.run("keys", "list", "--json", "--endpoint", gateway.url).stderr.splitlines()
+    note, error = map(json.loads, lines)
+    assert url in note["note"]
+    assert error["error"]["code"] == "credentials_missing"

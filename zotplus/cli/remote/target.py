@@ -36,6 +36,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     secret_key: str = ""
     region: str = DEFAULT_REGION
     ca_file: str = ""
+    other_login: str = ""
+    """The endpoint of the login that would have been used, had it been for this one; empty when nothing is amiss."""
 
     def __repr__(self) -> str:
         return f"Target(endpoint={self.endpoint!r}, access_key={self.access_key!r})"  # the rest is secret
@@ -66,12 +68,14 @@ def resolve(choice: Choice, environ: Mapping[str, str]) -> Target:
     endpoint = clean_endpoint(given or (stored.endpoint if stored else DEFAULT_ENDPOINT))
     trusted = stored if stored is not None and clean_endpoint(stored.endpoint) == endpoint else None
     access_key, secret_key = _credentials(choice, environ, trusted)
+    unused = stored is not None and trusted is None and bool(stored.access_key) and not access_key
     return Target(
         endpoint=endpoint,
         access_key=access_key,
         secret_key=secret_key,
         region=choice.region or (trusted and trusted.region) or DEFAULT_REGION,
         ca_file=choice.ca_file or environ.get("ZOTPLUS_CA") or (trusted and trusted.ca_file) or "",
+        other_login=stored.endpoint if stored is not None and unused else "",
     )
 
 
