@@ -12,6 +12,13 @@ from zotplus.protocols.s3.routes import ROWS, SELECTORS
 METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE"]
 # Level, method -> selectors that are served there; every other selector has to be refused.
 SERVED = {(row.level, row.route.method, name) for row in ROWS for name in (row.query | row.also)}
+# What Amazon has a sentence of its own for, at an object's address.
+ASTRAY = {
+    (Level.OBJECT, "PUT", "partNumber"): 400,
+    (Level.OBJECT, "PUT", "uploadId"): 405,
+    (Level.OBJECT, "GET", "uploads"): 400,
+    (Level.OBJECT, "GET", "versions"): 400,
+}
 PATHS = {Level.SERVICE: "/", Level.BUCKET: "/bucket", Level.OBJECT: "/bucket/key"}
 
 
@@ -24,7 +31,7 @@ async def test_a_sub_resource_never_becomes_the_plain_operation(stage, level, se
             continue
         for query in (selector, f"{selector}=", f"{selector}=1"):
             answer = await stage.ask(method, PATHS[level], query=query, body=b"new" if method == "PUT" else b"")
-            assert answer.status == 501, (method, query)
+            assert answer.status == ASTRAY.get((level, method, selector), 501), (method, query)
             assert not answer.body_was_read
     assert (await stage.ask("GET", "/bucket/key")).body == b"kept"
 
@@ -48,6 +55,34 @@ async def test_other_methods_are_refused_with_those_that_are_allowed(stage, meth
     answer = await stage.ask(method, path)
     assert (answer.status, answer.code) == (405, "MethodNotAllowed")
     assert "GET" in answer.headers["Allow"]
+
+
+@pytest.mark.parametrize(("method", "query", "code", "told"), [
+    ("PUT", "partNumber=1", "InvalidArgument", {"ArgumentName": "partNumber", "ArgumentValue": "partNumber"}),
+    ("PUT", "uploadId=x", "MethodNotAllowed", {"Method": "PUT", "ResourceType": "UPLOAD"}),
+    ("POST", "", "MethodNotAllowed", {"Method": "POST", "ResourceType": "OBJECT"}),
+    ("GET", "uploads", "InvalidRequest", {"Message": "Key is not expected for the GET method ?uploads subresource"}),
+    ("GET", "versions=", "InvalidRequest", {}),
+    ("GET", "uploads&versions", "NotImplemented", {}),
+])  # fmt: skip
+async def test_an_operation_that_is_named_wrongly_is_refused_in_amazons_words(*, stage, method, query, code, told):
+    answer = await stage.ask(method, "/bucket/key", query=query)
+    assert (answer.code, answer.body_was_read) == (code, False)
+    assert {name: answer.xml.findtext(name) for name in told} == told
+    if answer.status == 405:
+        assert method not in answer.headers["Allow"]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "DELETE"])
+@pytest.mark.parametrize("path", ["/bucket", "/bucket/key"])
+async def test_a_copy_source_is_refused_where_nothing_is_copied(stage, method, path):
+    await stage.put("key", b"kept")
+    query = "uploadId=x" if method == "POST" else ""
+    answer = await stage.ask(method, path, query=query, headers={"x-amz-copy-source": "bucket/key"})
+    assert answer.status == 400
+    if method != "HEAD":
+        assert (answer.code, answer.xml.findtext("ArgumentValue")) == ("InvalidArgument", "bucket/key")
+    assert (await stage.ask("GET", "/bucket/key")).body == b"kept"
 
 
 async def test_a_form_upload_is_refused_clearly(stage):

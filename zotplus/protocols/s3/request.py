@@ -152,6 +152,7 @@ _ACCEPTED: dict[str, frozenset[str]] = {
     # Header -> the values that ask for nothing but what is done anyway. All others would be ignored silently.
     "x-amz-acl": frozenset({"private", "bucket-owner-full-control", "bucket-owner-read"}),
     "x-amz-bucket-object-lock-enabled": frozenset({"false"}),
+    "x-amz-copy-source": frozenset(),  # for PUT only
     "x-amz-expected-bucket-owner": frozenset(),
     "x-amz-if-match-initiated-time": frozenset(),
     "x-amz-if-match-last-modified-time": frozenset(),
@@ -169,7 +170,7 @@ _READS = frozenset({"GET", "HEAD"})
 def refuse_unsupported_headers(head: RequestHead) -> None:
     """Refuse what a client would believe to be done although it is not.
 
-    Raises ``HEADER_CRYPTO_UNSUPPORTED``, ``OPERATION_UNKNOWN``.
+    Raises ``HEADER_CRYPTO_UNSUPPORTED``, ``OPERATION_UNKNOWN``, ``ARGUMENT_INVALID`` for a copy source of no copy.
     """
     is_read = head.method in _READS
     for name, value in head.headers.items():
@@ -181,8 +182,23 @@ def refuse_unsupported_headers(head: RequestHead) -> None:
                 raise Problem(errors.HEADER_CRYPTO_UNSUPPORTED, header=lower)
             if not is_read:
                 raise _unsupported(lower)
-        elif lower in _ACCEPTED and value not in _ACCEPTED[lower] and not (is_read and lower == "x-amz-acl"):
-            raise _unsupported(lower)
+        elif lower in _ACCEPTED and value not in _ACCEPTED[lower]:
+            _refuse(head.method, lower, value)
+
+
+def copy_source_misplaced(source: str) -> Problem:
+    """The refusal of ``x-amz-copy-source`` where nothing is copied."""
+    detail = "You can only specify a copy source header for copy requests."
+    return argument_invalid("x-amz-copy-source", source, detail)
+
+
+def _refuse(method: str, name: str, value: str) -> None:
+    """Raises for a header that is not what ``_ACCEPTED`` takes; a copy is a PUT, and a read sets no list of grants."""
+    if name == "x-amz-copy-source":
+        if method != "PUT":
+            raise copy_source_misplaced(value)
+    elif name != "x-amz-acl" or method not in _READS:
+        raise _unsupported(name)
 
 
 def _unsupported(name: str) -> Problem:

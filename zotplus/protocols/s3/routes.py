@@ -11,12 +11,12 @@ import msgspec
 
 from zotplus.domain import actions, errors
 from zotplus.domain.actions import Action
-from zotplus.domain.errors import Problem
+from zotplus.domain.errors import Fault, Problem
 from zotplus.gateway.context import Context
 from zotplus.gateway.reply import Reply
 from zotplus.gateway.route import Operation, Route
 from zotplus.protocols.s3 import buckets, listing, multipart, objects
-from zotplus.protocols.s3.request import Level, Request
+from zotplus.protocols.s3.request import Level, Request, copy_source_misplaced
 
 T = TypeVar("T", bound=Operation)
 
@@ -254,8 +254,41 @@ _BY_METHOD: dict[tuple[Level, str], tuple[Row, ...]] = {
 }
 
 
+_ASTRAY: dict[tuple[str, frozenset[str]], tuple[Fault, str, dict[str, str]]] = {
+    ("PUT", frozenset({"partNumber"})): (
+        errors.ARGUMENT_INVALID,
+        "This operation does not accept partNumber without uploadId",
+        {"ArgumentName": "partNumber", "ArgumentValue": "partNumber"},
+    ),
+    ("PUT", frozenset({"uploadId"})): (
+        errors.METHOD_NOT_ALLOWED,
+        "",
+        {"Method": "PUT", "ResourceType": "UPLOAD", "allow": "DELETE, GET, POST"},
+    ),
+    ("POST", frozenset()): (
+        errors.METHOD_NOT_ALLOWED,
+        "",
+        {"Method": "POST", "ResourceType": "OBJECT", "allow": "DELETE, GET, HEAD, PUT"},
+    ),
+    ("GET", frozenset({"uploads"})): (
+        errors.REQUEST_INVALID,
+        "Key is not expected for the GET method ?uploads subresource",
+        {},
+    ),
+    ("GET", frozenset({"versions"})): (
+        errors.REQUEST_INVALID,
+        "There is no such thing as the ?versions sub-resource for a key",
+        {},
+    ),
+}
+"""Method and selectors that name an operation wrongly at an object's address, and what Amazon says to each."""
+
+
 def match(request: Request) -> Row:
-    """The row that ``request`` means. Raises ``METHOD_NOT_ALLOWED``, ``OPERATION_UNKNOWN``."""
+    """The row that ``request`` means.
+
+    Raises ``METHOD_NOT_ALLOWED``, ``OPERATION_UNKNOWN``, and what ``_ASTRAY`` says.
+    """
     level, method = request.level, request.head.method
     rows = _BY_METHOD.get((level, method))
     if rows is None:
@@ -267,7 +300,18 @@ def match(request: Request) -> Row:
             if asked - row.query - row.also:
                 break
             return row
-    raise Problem(errors.OPERATION_UNKNOWN, "A sub-resource of the request is not implemented.")
+    raise _refusal(request, asked)
+
+
+def _refusal(request: Request, asked: frozenset[str]) -> Problem:
+    method, source = request.head.method, request.head.headers.get(_COPY)
+    if source is not None and method != "PUT":
+        return copy_source_misplaced(source)
+    astray = _ASTRAY.get((method, asked)) if request.level is Level.OBJECT else None
+    if astray is None:
+        return Problem(errors.OPERATION_UNKNOWN, "A sub-resource of the request is not implemented.")
+    fault, detail, fields = astray
+    return Problem(fault, detail, **fields)
 
 
 def _selectors(query: dict[str, str]) -> frozenset[str]:
