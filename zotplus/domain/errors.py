@@ -207,6 +207,8 @@ RECORD_NOT_FOUND = _fault("record_not_found", 404, _MISSING, "It does not exist.
     "No key, grant or other record has this name.", "List what exists.")
 RECORD_EXISTS = _fault("record_exists", 409, _CONFLICT, "It already exists.",
     "A record of this name was created before.", "Choose another name.")
+LAST_ADMINISTRATOR = _fault("last_administrator", 409, _CONFLICT, "The last administrator cannot be removed.",
+    "Nobody could manage keys and grants any more.", "Grant another key the role administrator on * first.")
 
 # --- OCI -------------------------------------------------------------------------------------------------------------
 REPOSITORY_NAME_INVALID = _fault("repository_name_invalid", 400, _VALID, "The repository name is not valid.",

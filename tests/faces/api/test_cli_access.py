@@ -243,3 +243,12 @@ def test_notes_and_errors_are_a_line_of_json_each_where_json_is_asked_for(elsewh
     note, error = map(json.loads, lines)
     assert url in note["note"]
     assert error["error"]["code"] == "credentials_missing"
+
+
+def test_the_last_administrator_cannot_be_removed(terminal, gateway):
+    grant = next(row["id"] for row in terminal.json("grants", "list") if row["role"] == "administrator")
+    for words in (["grants", "delete", grant], ["keys", "revoke", gateway.access_key]):
+        code, told = terminal.fails(*words)
+        assert code == 6
+        assert told.startswith("error: The last administrator cannot be removed.")
+    terminal.ok("keys", "list")

@@ -55,6 +55,6 @@ ENDPOINTS = (
         action=actions.ADMIN_DELETE_GRANT,
         resource="admin:grants/{id}",
         status=204,
-        faults=(errors.RECORD_NOT_FOUND,),
+        faults=(errors.RECORD_NOT_FOUND, errors.LAST_ADMINISTRATOR),
     ),
 )

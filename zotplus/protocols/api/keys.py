@@ -65,6 +65,6 @@ ENDPOINTS = (
         action=actions.ADMIN_REVOKE_KEY,
         resource="admin:keys/{id}",
         status=204,
-        faults=(errors.RECORD_NOT_FOUND,),
+        faults=(errors.RECORD_NOT_FOUND, errors.LAST_ADMINISTRATOR),
     ),
 )

@@ -169,13 +169,15 @@ class Access:
         return await self._store.read(collect)
 
     async def revoke(self, id_: str) -> None:
-        """Remove a credential and its grants. Raises ``RECORD_NOT_FOUND``."""
+        """Remove a credential and its grants. Raises ``RECORD_NOT_FOUND``, ``LAST_ADMINISTRATOR``."""
 
         def remove(transaction: Transaction) -> None:
             _require_credential(transaction, id_)
+            had_administrator = _has_administrator(transaction, self._clock())
             for grant_id, record in grants_of(transaction, id_):
                 delete_grant(transaction, grant_id, record)
             transaction.delete(layout.credential(id_))
+            self._keep_administrator(transaction, had=had_administrator)
             raise_generation(transaction)
 
         await self._store.write(remove)
@@ -210,13 +212,15 @@ class Access:
         return await self._store.read(collect)
 
     async def withdraw(self, id_: str) -> None:
-        """Remove a grant. Raises ``RECORD_NOT_FOUND``."""
+        """Remove a grant. Raises ``RECORD_NOT_FOUND``, ``LAST_ADMINISTRATOR``."""
 
         def remove(transaction: Transaction) -> None:
             data = transaction.get(layout.grant(id_)) if id_.isalnum() and len(id_) == 2 * _GRANT_ID_BYTES else None
             if data is None:
                 raise Problem(errors.RECORD_NOT_FOUND, "There is no such grant.")
+            had_administrator = _has_administrator(transaction, self._clock())
             delete_grant(transaction, id_, GRANT.decode(data))
+            self._keep_administrator(transaction, had=had_administrator)
             raise_generation(transaction)
 
         await self._store.write(remove)
@@ -249,6 +253,11 @@ class Access:
             return there is None
 
         return made if await self._store.write(ensure) else None
+
+    def _keep_administrator(self, transaction: Transaction, *, had: bool) -> None:
+        """Refuse a change after which nobody is left to make another; ``had`` is whether somebody was before it."""
+        if had and not _has_administrator(transaction, self._clock()):
+            raise Problem(errors.LAST_ADMINISTRATOR)
 
     async def _find(self, id_: str) -> _Known | None:
         return await self._known.get(id_) if is_credential_id(id_) else None

@@ -150,7 +150,7 @@ async def test_a_revoked_key_is_gone_at_once_in_every_worker(store, sealing):
 
 async def test_a_key_made_again_under_an_old_id_does_not_inherit_its_grants(access):
     await new_key(access, id_="mine")
-    await access.grant("mine", Role.ADMINISTRATOR, "*")
+    await access.grant("mine", Role.PUBLISHER, "*")
     await access.revoke("mine")
     await new_key(access, id_="mine")
     assert not (await access.by_id("mine")).may(READ)
@@ -281,3 +281,38 @@ async def test_a_token_of_before_an_administrators_secret_changed_stands_for_nob
     clock.now += 10
     await access.ensure_administrator("ADMINKEY", "second-secret")
     assert await refused(access.by_id("ADMINKEY", issued=issued)) == "token_invalid"
+
+
+async def administrators(access, *names, **more):
+    made = [await new_key(access, name, **more) for name in names]
+    return [(await access.grant(one.credential.id, Role.ADMINISTRATOR, "*")) for one in made]
+
+
+async def test_the_last_administrator_keeps_its_grant_and_its_key(access):
+    first, second = await administrators(access, "first", "second")
+    await access.withdraw(first.id)
+    assert await refused(access.withdraw(second.id)) == "last_administrator"
+    assert await refused(access.revoke(second.grantee)) == "last_administrator"
+    assert [grant.id for grant in await access.grants()] == [second.id]
+    assert (await access.signer(second.grantee))[0].may(WRITE)
+    await access.revoke(first.grantee)
+
+
+async def test_an_administrator_of_a_part_or_past_its_expiry_is_none_who_could_stay_alone(store, sealing):
+    now = [1_000.0]
+    access = Access(store, sealing, clock=lambda: now[0])
+    (whole,) = await administrators(access, "whole")
+    (expired,) = await administrators(access, "expired", expires=2_000.0)
+    part = await new_key(access)
+    await access.grant(part.credential.id, Role.ADMINISTRATOR, "s3:releases")
+    now[0] = 3_000.0
+    assert await refused(access.withdraw(whole.id)) == "last_administrator"
+    await access.revoke(expired.grantee)
+
+
+async def test_where_nobody_is_an_administrator_everything_can_be_removed(access):
+    key = await new_key(access)
+    grant = await access.grant(key.credential.id, Role.READER, "s3:releases/*")
+    await access.withdraw(grant.id)
+    await access.revoke(key.credential.id)
+    assert await access.list() == ()
