@@ -1,6 +1,6 @@
-"""The lists of a bucket's objects, first and second version.
+"""The lists of a bucket: of its objects, first and second version, and of its unfinished uploads.
 
-Spec: Amazon S3 API Reference, ListObjects, ListObjectsV2.
+Spec: Amazon S3 API Reference, ListObjects, ListObjectsV2, ListMultipartUploads.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -15,10 +15,10 @@ from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import xml_out
 from zotplus.protocols.s3.buckets import XML
 from zotplus.protocols.s3.request import Request, argument_invalid, encoding_type, number
-from zotplus.services.values import ListEntry, Listing, ListQuery
+from zotplus.services.values import ListEntry, Listing, ListQuery, UploadInfo
 
 PAGE = 1000
-"""Most entries of one page (S3 API Reference, max-keys)."""
+"""Most entries of one page (S3 API Reference, max-keys and max-uploads)."""
 _TOKEN_MARKER = b"\x01"
 _TOKEN_LIMIT = 2048  # base64 of a key of 1,024 bytes and the marker takes 1,368 characters
 
@@ -101,11 +101,10 @@ async def list_objects(context: Context, operation: ListObjects) -> Reply:
     entries = [item for item in page.items if isinstance(item, ListEntry)]
     prefixes = [item for item in page.items if isinstance(item, str)]
     head = _head_v1(operation, page) if operation.version == 1 else _head_v2(operation, page)
-    body = b"%b%b%b%b</ListBucketResult>" % (
+    body = b"%b%b%b</ListBucketResult>" % (
         f'{xml_out.DECLARATION}<ListBucketResult xmlns="{xml_out.NAMESPACE}">{head}'.encode(),
         xml_out.contents(entries, operation.encoding, owner),
         xml_out.common_prefixes(prefixes, operation.encoding).encode(),
-        b"",
     )
     return Reply(headers=(XML,), body=body)
 
@@ -114,11 +113,15 @@ def _is_truncated(operation: ListObjects, page: Listing) -> bool:
     return page.next_after is not None and operation.limit > 0
 
 
-def _shared(operation: ListObjects, page: Listing) -> str:
+def _place(operation: "ListObjects | ListMultipartUploads") -> str:
     encode = xml_out.key_encoder(operation.encoding)
     delimiter = f"<Delimiter>{encode(operation.delimiter)}</Delimiter>" if operation.delimiter else ""
+    return f"<Prefix>{encode(operation.prefix)}</Prefix>{delimiter}"
+
+
+def _shared(operation: ListObjects, page: Listing) -> str:
     return (
-        f"<Name>{operation.bucket}</Name><Prefix>{encode(operation.prefix)}</Prefix>{delimiter}"
+        f"<Name>{operation.bucket}</Name>{_place(operation)}"
         f"<MaxKeys>{operation.limit}</MaxKeys>{xml_out.optional('EncodingType', operation.encoding)}"
         f"<IsTruncated>{'true' if _is_truncated(operation, page) else 'false'}</IsTruncated>"
     )
@@ -141,3 +144,72 @@ def _head_v2(operation: ListObjects, page: Listing) -> str:
     if page.next_after is not None and operation.limit > 0:
         following = xml_out.element("NextContinuationToken", write_token(page.next_after))
     return f"{_shared(operation, page)}{start}{token}{following}<KeyCount>{len(page.items)}</KeyCount>"
+
+
+class ListMultipartUploads(msgspec.Struct, frozen=True, kw_only=True):
+    """Unfinished uploads after ``after`` (key, upload id)."""
+
+    bucket: str
+    prefix: str
+    delimiter: str
+    after: tuple[str, str]
+    limit: int
+    encoding: str
+
+    def needs(self) -> tuple[Need, ...]:
+        """To list them."""
+        keys = {"s3:prefix": self.prefix, "s3:delimiter": self.delimiter}
+        return (Need(actions.LIST_BUCKET_MULTIPART_UPLOADS.name, f"s3:{self.bucket}", keys),)
+
+
+def parse_list_uploads(request: Request) -> ListMultipartUploads:
+    """Raises ``ARGUMENT_INVALID``."""
+    query = request.query
+    key_marker = query.get("key-marker", "")
+    # Without a key the upload id means nothing and is ignored (S3 API Reference, upload-id-marker).
+    id_marker = query.get("upload-id-marker", "") if key_marker else ""
+    return ListMultipartUploads(
+        bucket=request.bucket,
+        prefix=query.get("prefix", ""),
+        delimiter=query.get("delimiter", ""),
+        after=(key_marker, id_marker),
+        limit=number(query, "max-uploads", PAGE, PAGE),
+        encoding=encoding_type(query),
+    )
+
+
+async def list_uploads(context: Context, operation: ListMultipartUploads) -> Reply:
+    """Raises ``BUCKET_NOT_FOUND``."""
+    items, following = await context.services.multipart.list_uploads(
+        operation.bucket, operation.prefix, operation.delimiter, operation.after, operation.limit
+    )
+    if operation.limit == 0:
+        following = None
+    encode = xml_out.key_encoder(operation.encoding)
+    uploads = "".join([_upload(item, operation) for item in items if isinstance(item, UploadInfo)])
+    prefixes = [item for item in items if isinstance(item, str)]
+    markers = (
+        f"<KeyMarker>{encode(operation.after[0])}</KeyMarker>{xml_out.element('UploadIdMarker', operation.after[1])}"
+    )
+    if following is not None:
+        markers += f"<NextKeyMarker>{encode(following[0])}</NextKeyMarker>"
+        markers += xml_out.element("NextUploadIdMarker", following[1])
+    content = (
+        f"{xml_out.element('Bucket', operation.bucket)}{markers}{_place(operation)}"
+        f"{xml_out.optional('EncodingType', operation.encoding)}{xml_out.element('MaxUploads', operation.limit)}"
+        f"<IsTruncated>{'false' if following is None else 'true'}</IsTruncated>{uploads}"
+        f"{xml_out.common_prefixes(prefixes, operation.encoding)}"
+    )
+    return Reply(headers=(XML,), body=xml_out.document("ListMultipartUploadsResult", content))
+
+
+def _upload(upload: UploadInfo, operation: ListMultipartUploads) -> str:
+    encode = xml_out.key_encoder(operation.encoding)
+    return (
+        f"<Upload><Key>{encode(upload.key)}</Key>{xml_out.element('UploadId', upload.upload_id)}"
+        f"{xml_out.principal('Initiator', upload.initiator)}{xml_out.principal('Owner', upload.initiator)}"
+        f"{xml_out.element('StorageClass', upload.attributes.storage_class)}"
+        f"<Initiated>{xml_out.timestamp(upload.initiated)}</Initiated>"
+        f"{xml_out.optional('ChecksumAlgorithm', upload.checksum_algorithm)}"
+        f"{xml_out.optional('ChecksumType', upload.checksum_type)}</Upload>"
+    )

@@ -1,10 +1,8 @@
 """Operations on multipart uploads.
 
 Spec: Amazon S3 API Reference, CreateMultipartUpload, UploadPart, UploadPartCopy, CompleteMultipartUpload,
-AbortMultipartUpload, ListParts, ListMultipartUploads.
+AbortMultipartUpload, ListParts. The list of a bucket's uploads is in ``listing``.
 """
-
-import msgspec
 
 from zotplus.domain import actions, errors, ranges
 from zotplus.domain.conditions import (
@@ -21,7 +19,7 @@ from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import payload, xml_in, xml_out
 from zotplus.protocols.s3.attributes import checksum_headers, read_attributes
 from zotplus.protocols.s3.buckets import XML
-from zotplus.protocols.s3.objects import read_part_number
+from zotplus.protocols.s3.objects import ObjectWrite, read_part_number
 from zotplus.protocols.s3.request import (
     Request,
     argument_invalid,
@@ -29,24 +27,18 @@ from zotplus.protocols.s3.request import (
     number,
     read_copy_source,
 )
-from zotplus.services.values import Assembly, Attributes, Expected, PartInfo, UploadInfo
+from zotplus.services.values import Assembly, Attributes, Expected, PartInfo
 
-_PAGE = 1000  # S3 API Reference, max-parts and max-uploads
+_PAGE = 1000  # S3 API Reference, max-parts
 _UPLOAD_ID_LIMIT = 256
 _SIZE_DIGITS = 19  # 2 ** 63 - 1
 
 
-class CreateMultipartUpload(msgspec.Struct, frozen=True, kw_only=True):
+class CreateMultipartUpload(ObjectWrite, frozen=True, kw_only=True):
     """A new upload; ``checksum`` is algorithm and type."""
 
-    bucket: str
-    key: str
     attributes: Attributes
     checksum: tuple[str, str] | None
-
-    def needs(self) -> tuple[Need, ...]:
-        """To write the object."""
-        return (Need(actions.PUT_OBJECT.name, f"s3:{self.bucket}/{self.key}"),)
 
 
 def parse_create(request: Request) -> CreateMultipartUpload:
@@ -85,18 +77,15 @@ def _upload_id(request: Request) -> str:
     return upload_id
 
 
-class UploadPart(msgspec.Struct, frozen=True, kw_only=True):
+class _OneUpload(ObjectWrite, frozen=True, kw_only=True):
+    upload_id: str
+
+
+class UploadPart(_OneUpload, frozen=True, kw_only=True):
     """One part's content."""
 
-    bucket: str
-    key: str
-    upload_id: str
     number: int
     body: payload.Incoming
-
-    def needs(self) -> tuple[Need, ...]:
-        """To write the object."""
-        return (Need(actions.PUT_OBJECT.name, f"s3:{self.bucket}/{self.key}"),)
 
 
 def parse_upload_part(request: Request) -> UploadPart:
@@ -123,12 +112,9 @@ async def upload_part(context: Context, operation: UploadPart) -> Reply:
     return Reply(headers=(("ETag", f'"{part.etag}"'), *checksum))
 
 
-class UploadPartCopy(msgspec.Struct, frozen=True, kw_only=True):
+class UploadPartCopy(_OneUpload, frozen=True, kw_only=True):
     """A part from another object's bytes; ``span`` None takes them all."""
 
-    bucket: str
-    key: str
-    upload_id: str
     number: int
     source: tuple[str, str]
     span: tuple[int, int] | None
@@ -136,10 +122,7 @@ class UploadPartCopy(msgspec.Struct, frozen=True, kw_only=True):
 
     def needs(self) -> tuple[Need, ...]:
         """To write the object and to read the source."""
-        return (
-            Need(actions.PUT_OBJECT.name, f"s3:{self.bucket}/{self.key}"),
-            Need(actions.GET_OBJECT.name, f"s3:{self.source[0]}/{self.source[1]}"),
-        )
+        return (*super().needs(), Need(actions.GET_OBJECT.name, f"s3:{self.source[0]}/{self.source[1]}"))
 
 
 def parse_upload_part_copy(request: Request) -> UploadPartCopy:
@@ -177,21 +160,14 @@ async def upload_part_copy(context: Context, operation: UploadPartCopy) -> Reply
     return Reply(headers=(XML,), body=xml_out.document("CopyPartResult", content))
 
 
-class CompleteMultipartUpload(msgspec.Struct, frozen=True, kw_only=True):
+class CompleteMultipartUpload(_OneUpload, frozen=True, kw_only=True):
     """The end of an upload; the body lists the parts. ``location`` is the object's address for the answer."""
 
-    bucket: str
-    key: str
-    upload_id: str
     conditions: WriteConditions
     location: str
     expected: Expected
     checksum_type: str | None
     body: payload.Incoming
-
-    def needs(self) -> tuple[Need, ...]:
-        """To write the object."""
-        return (Need(actions.PUT_OBJECT.name, f"s3:{self.bucket}/{self.key}"),)
 
 
 def parse_complete(request: Request) -> CompleteMultipartUpload:
@@ -245,12 +221,8 @@ async def complete(context: Context, operation: CompleteMultipartUpload) -> Repl
     return Reply(headers=(XML,), body=xml_out.document("CompleteMultipartUploadResult", content))
 
 
-class AbortMultipartUpload(msgspec.Struct, frozen=True, kw_only=True):
+class AbortMultipartUpload(_OneUpload, frozen=True, kw_only=True):
     """The end of an upload without an object."""
-
-    bucket: str
-    key: str
-    upload_id: str
 
     def needs(self) -> tuple[Need, ...]:
         """To abort it."""
@@ -268,12 +240,9 @@ async def abort(context: Context, operation: AbortMultipartUpload) -> Reply:
     return Reply(status=204)
 
 
-class ListParts(msgspec.Struct, frozen=True, kw_only=True):
+class ListParts(_OneUpload, frozen=True, kw_only=True):
     """The parts of an upload with numbers above ``after``."""
 
-    bucket: str
-    key: str
-    upload_id: str
     after: int
     limit: int
     encoding: str
@@ -322,74 +291,4 @@ def _part(part: PartInfo) -> str:
         f"<Part><PartNumber>{part.number}</PartNumber>"
         f"<LastModified>{xml_out.timestamp(part.modified)}</LastModified>{xml_out.etag(part.etag)}"
         f"<Size>{part.size}</Size>{xml_out.checksum_elements(part.checksum, with_type=False)}</Part>"
-    )
-
-
-class ListMultipartUploads(msgspec.Struct, frozen=True, kw_only=True):
-    """Unfinished uploads after ``after`` (key, upload id)."""
-
-    bucket: str
-    prefix: str
-    delimiter: str
-    after: tuple[str, str]
-    limit: int
-    encoding: str
-
-    def needs(self) -> tuple[Need, ...]:
-        """To list them."""
-        keys = {"s3:prefix": self.prefix, "s3:delimiter": self.delimiter}
-        return (Need(actions.LIST_BUCKET_MULTIPART_UPLOADS.name, f"s3:{self.bucket}", keys),)
-
-
-def parse_list_uploads(request: Request) -> ListMultipartUploads:
-    """Raises ``ARGUMENT_INVALID``."""
-    query = request.query
-    key_marker = query.get("key-marker", "")
-    # Without a key the upload id means nothing and is ignored (S3 API Reference, upload-id-marker).
-    id_marker = query.get("upload-id-marker", "") if key_marker else ""
-    return ListMultipartUploads(
-        bucket=request.bucket,
-        prefix=query.get("prefix", ""),
-        delimiter=query.get("delimiter", ""),
-        after=(key_marker, id_marker),
-        limit=number(query, "max-uploads", _PAGE, _PAGE),
-        encoding=encoding_type(query),
-    )
-
-
-async def list_uploads(context: Context, operation: ListMultipartUploads) -> Reply:
-    """Raises ``BUCKET_NOT_FOUND``."""
-    items, following = await context.services.multipart.list_uploads(
-        operation.bucket, operation.prefix, operation.delimiter, operation.after, operation.limit
-    )
-    if operation.limit == 0:
-        following = None
-    encode = xml_out.key_encoder(operation.encoding)
-    uploads = "".join([_upload(item, operation) for item in items if isinstance(item, UploadInfo)])
-    prefixes = [item for item in items if isinstance(item, str)]
-    markers = (
-        f"<KeyMarker>{encode(operation.after[0])}</KeyMarker>{xml_out.element('UploadIdMarker', operation.after[1])}"
-    )
-    if following is not None:
-        markers += f"<NextKeyMarker>{encode(following[0])}</NextKeyMarker>"
-        markers += xml_out.element("NextUploadIdMarker", following[1])
-    delimiter = f"<Delimiter>{encode(operation.delimiter)}</Delimiter>" if operation.delimiter else ""
-    content = (
-        f"{xml_out.element('Bucket', operation.bucket)}{markers}<Prefix>{encode(operation.prefix)}</Prefix>{delimiter}"
-        f"{xml_out.optional('EncodingType', operation.encoding)}{xml_out.element('MaxUploads', operation.limit)}"
-        f"<IsTruncated>{'false' if following is None else 'true'}</IsTruncated>{uploads}"
-        f"{xml_out.common_prefixes(prefixes, operation.encoding)}"
-    )
-    return Reply(headers=(XML,), body=xml_out.document("ListMultipartUploadsResult", content))
-
-
-def _upload(upload: UploadInfo, operation: ListMultipartUploads) -> str:
-    encode = xml_out.key_encoder(operation.encoding)
-    return (
-        f"<Upload><Key>{encode(upload.key)}</Key>{xml_out.element('UploadId', upload.upload_id)}"
-        f"{xml_out.principal('Initiator', upload.initiator)}{xml_out.principal('Owner', upload.initiator)}"
-        f"{xml_out.element('StorageClass', upload.attributes.storage_class)}"
-        f"<Initiated>{xml_out.timestamp(upload.initiated)}</Initiated>"
-        f"{xml_out.optional('ChecksumAlgorithm', upload.checksum_algorithm)}"
-        f"{xml_out.optional('ChecksumType', upload.checksum_type)}</Upload>"
     )

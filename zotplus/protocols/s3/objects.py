@@ -49,18 +49,23 @@ from zotplus.services.values import Attributes, Copy, ObjectContent, ObjectInfo
 _SANDBOX = ("Content-Security-Policy", "sandbox")
 
 
-class PutObject(msgspec.Struct, frozen=True, kw_only=True):
-    """An object's new content."""
+class ObjectWrite(msgspec.Struct, frozen=True, kw_only=True):
+    """What all operations share that write an object, at once or in parts."""
 
     bucket: str
     key: str
-    attributes: Attributes
-    conditions: WriteConditions
-    body: payload.Incoming
 
     def needs(self) -> tuple[Need, ...]:
         """To write it."""
         return (Need(actions.PUT_OBJECT.name, f"s3:{self.bucket}/{self.key}"),)
+
+
+class PutObject(ObjectWrite, frozen=True, kw_only=True):
+    """An object's new content."""
+
+    attributes: Attributes
+    conditions: WriteConditions
+    body: payload.Incoming
 
 
 def parse_put_object(request: Request) -> PutObject:

@@ -145,8 +145,8 @@ ROWS: tuple[Row, ...] = (
             summary="List unfinished uploads.",
             action=actions.LIST_BUCKET_MULTIPART_UPLOADS,
         ),
-        multipart.parse_list_uploads,
-        multipart.list_uploads,
+        listing.parse_list_uploads,
+        listing.list_uploads,
     ),
     _row(
         _When(level=_BUCKET, method="GET", query="list-type"),
