@@ -5,6 +5,7 @@ Spec: AWS "General purpose bucket naming rules" and "Naming Amazon S3 objects"; 
 """
 
 import re
+from functools import lru_cache
 
 from zotplus.domain import errors, percent
 from zotplus.domain.errors import Problem
@@ -31,16 +32,19 @@ _HEX = frozenset("0123456789abcdef")
 
 def check_bucket_name(name: str) -> None:
     """Raises ``BUCKET_NAME_INVALID`` unless ``name`` is one that a general purpose bucket may have."""
-    valid = (
-        _MIN_BUCKET <= len(name) <= _MAX_BUCKET
-        and _is_bucket(name) is not None
+    if not (_MIN_BUCKET <= len(name) <= _MAX_BUCKET and _is_bucket_name(name)):
+        raise Problem(errors.BUCKET_NAME_INVALID, BucketName=name[: _MAX_BUCKET + 1])
+
+
+@lru_cache(maxsize=1024)
+def _is_bucket_name(name: str) -> bool:
+    return (
+        _is_bucket(name) is not None
         and ".." not in name
         and _is_address(name) is None
         and not name.startswith(_BUCKET_PREFIXES)
         and not name.endswith(_BUCKET_SUFFIXES)
     )
-    if not valid:
-        raise Problem(errors.BUCKET_NAME_INVALID, BucketName=name[: _MAX_BUCKET + 1])
 
 
 def check_key(key: str) -> None:

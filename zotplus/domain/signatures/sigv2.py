@@ -19,7 +19,7 @@ from zotplus.domain.dates import parse_basic_date, parse_http_date
 from zotplus.domain.errors import Problem
 from zotplus.domain.percent import normalize_path, wire_bytes
 from zotplus.domain.signatures.sigv4 import MAX_SKEW
-from zotplus.domain.signatures.sigv4_canonical import SignedRequest, query_pairs
+from zotplus.domain.signatures.sigv4_canonical import Signable, query_pairs
 from zotplus.domain.signatures.sigv4_claim import ClaimKind
 
 # "The subresources that must be included when constructing the CanonicalizedResource element", and those that
@@ -74,7 +74,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     bucket: str | None = None
 
 
-def parse_authorization(request: SignedRequest) -> Claim | None:
+def parse_authorization(request: Signable) -> Claim | None:
     """The request's version 2 claim, or None. Raises ``CREDENTIALS_AMBIGUOUS``, ``CREDENTIALS_MALFORMED``."""
     values = request.headers.getall("authorization", [])
     pairs = query_pairs(request.raw_query)
@@ -90,7 +90,7 @@ def parse_authorization(request: SignedRequest) -> Claim | None:
     return _parse_header(request, values[0])
 
 
-def verify(claim: Claim, request: SignedRequest, secret: str, now: float, address: Address) -> None:
+def verify(claim: Claim, request: Signable, secret: str, now: float, address: Address) -> None:
     """Prove that the holder of ``secret`` signed ``request``; ``now`` is in seconds since the epoch.
 
     Raises ``CLOCK_SKEWED``, ``REQUEST_EXPIRED``, ``ACCESS_DENIED`` (a parameter that is not signed) and
@@ -130,7 +130,7 @@ def _parse_query(parameters: dict[str, str]) -> Claim:
     )
 
 
-def _parse_header(request: SignedRequest, value: str) -> Claim:
+def _parse_header(request: Signable, value: str) -> Claim:
     access_key, _, signature = value[len("AWS ") :].partition(":")
     _check_form(access_key, signature)
     amazon = request.headers.getall("x-amz-date", [])
@@ -171,7 +171,7 @@ def _is_signed_header(lower_name: str) -> bool:
     return lower_name in _STANDARD_HEADERS or lower_name.startswith("x-amz-")
 
 
-def _string_head(claim: Claim, request: SignedRequest, pairs: list[tuple[str, str]]) -> str:
+def _string_head(claim: Claim, request: Signable, pairs: list[tuple[str, str]]) -> str:
     """All of the string to sign but the resource. Links carry signed headers in the query."""
     hoisted = {name: unquote(value).strip() for name, value in pairs if _is_signed_header(name)}
     fields: dict[str, str] = {}
@@ -186,7 +186,7 @@ def _string_head(claim: Claim, request: SignedRequest, pairs: list[tuple[str, st
     return "\n".join([request.method, *standard, claim.date, amazon])
 
 
-def _resources(request: SignedRequest, address: Address) -> Iterator[str]:
+def _resources(request: Signable, address: Address) -> Iterator[str]:
     """The spellings in which clients sign one resource; all of them name nothing else."""
     path = normalize_path(request.raw_path)
     inner = path.removeprefix(address.prefix) if f"{path}/".startswith(f"{address.prefix}/") else path

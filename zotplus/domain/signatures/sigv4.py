@@ -12,7 +12,7 @@ from zotplus.domain.errors import Problem
 from zotplus.domain.percent import encode
 from zotplus.domain.signatures.chunk_signatures import ChunkSeed
 from zotplus.domain.signatures.signing_key import SigningKey, signing_key
-from zotplus.domain.signatures.sigv4_canonical import SignedRequest, canonical_request, string_to_sign
+from zotplus.domain.signatures.sigv4_canonical import Signable, SignedRequest, canonical_request, string_to_sign
 from zotplus.domain.signatures.sigv4_claim import Claim, ClaimKind, Terms, parse_authorization
 
 __all__ = ["MAX_SKEW", "Claim", "ClaimKind", "SignedRequest", "chunk_seed", "parse_authorization", "verify"]
@@ -27,7 +27,7 @@ _SECRET_HEADERS = (
 )  # fmt: skip
 
 
-def verify(claim: Claim, request: SignedRequest, secret: str, now: float) -> None:
+def verify(claim: Claim, request: Signable, secret: str, now: float) -> None:
     """Prove that the holder of ``secret`` signed ``request``; ``now`` is in seconds since the epoch.
 
     Raises ``CLOCK_SKEWED``, ``REQUEST_EXPIRED``, or ``SIGNATURE_MISMATCH`` whose fields are named as AWS's elements

@@ -6,6 +6,7 @@ other services in that the path is neither normalised nor encoded twice: ``//``,
 
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
+from typing import Protocol
 
 import msgspec
 
@@ -16,11 +17,40 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 SIGNATURE_PARAMETER = "X-Amz-Signature"
 
 
-class SignedRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What of a request a signature covers, as received.
+class Signable(Protocol):
+    """What of a request a signature covers, as received: the gateway's heads have it.
 
     ``raw_path`` and ``raw_query`` are percent-encoded and never normalised; ``raw_query`` has no question mark.
     """
+
+    @property
+    def method(self) -> str:
+        """GET, PUT and so on."""
+        ...
+
+    @property
+    def raw_path(self) -> str:
+        """The path."""
+        ...
+
+    @property
+    def raw_query(self) -> str:
+        """The query."""
+        ...
+
+    @property
+    def headers(self) -> Headers:
+        """The header fields."""
+        ...
+
+    @property
+    def scheme(self) -> str:
+        """``http`` or ``https``."""
+        ...
+
+
+class SignedRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A ``Signable`` of one's own: what clients sign."""
 
     method: str
     raw_path: str
@@ -51,14 +81,14 @@ def canonical_headers(headers: Headers, names: Sequence[str]) -> str:
     lines = []
     for name in names:
         values = headers.getall(name, [])
-        if len(values) == 1:
-            lines.append(f"{name}:{' '.join(values[0].split())}\n")
-        else:
-            lines.append(f"{name}:{','.join([' '.join(value.split()) for value in values])}\n")
+        value = values[0] if len(values) == 1 else ",".join([" ".join(value.split()) for value in values])
+        if " " in value or not value.isprintable():  # every other white space is not printable
+            value = " ".join(value.split())
+        lines.append(f"{name}:{value}\n")
     return "".join(lines)
 
 
-def canonical_request(request: SignedRequest, signed_headers: Sequence[str], payload_hash: str) -> str:
+def canonical_request(request: Signable, signed_headers: Sequence[str], payload_hash: str) -> str:
     """The canonical request, its six parts joined by line feeds."""
     query = canonical_query(query_pairs(request.raw_query)) if request.raw_query else ""
     return (

@@ -16,7 +16,7 @@ from zotplus.domain.dates import format_basic_date, parse_basic_date, parse_http
 from zotplus.domain.errors import Fault, Problem
 from zotplus.domain.signatures import payloads
 from zotplus.domain.signatures.payloads import UNSIGNED_PAYLOAD, payload_mode
-from zotplus.domain.signatures.sigv4_canonical import ALGORITHM, SIGNATURE_PARAMETER, SignedRequest, query_pairs
+from zotplus.domain.signatures.sigv4_canonical import ALGORITHM, SIGNATURE_PARAMETER, Signable, query_pairs
 
 # "X-Amz-Expires: the minimum value is 1 and the maximum 604800 (seven days)", Using Query Parameters.
 MAX_EXPIRES = 604_800
@@ -112,7 +112,7 @@ class _Accepted(msgspec.Struct, frozen=True):
         return Problem(self.fault, self.opening + detail, **fields)
 
 
-def parse_authorization(request: SignedRequest, *, service: str = "s3", region: str | None = None) -> Claim | None:
+def parse_authorization(request: Signable, *, service: str = "s3", region: str | None = None) -> Claim | None:
     """The request's SigV4 claim, or None where it carries none (other schemes and anonymous requests).
 
     ``region`` is the only one accepted, None accepts any. Raises ``CREDENTIALS_AMBIGUOUS``, ``CREDENTIALS_MALFORMED``,
@@ -150,7 +150,7 @@ def _query_credential(raw_query: str, *, alone: bool) -> dict[str, str] | None:
     return {name: unquote(value) for name, value in pairs if name in _QUERY_SINGLE}
 
 
-def _parse_header(request: SignedRequest, value: str, accepted: tuple[str, str | None]) -> Claim:
+def _parse_header(request: Signable, value: str, accepted: tuple[str, str | None]) -> Claim:
     said, _, signature = value.rpartition(_SIGNATURE)
     if _is_signature(signature) is None:  # the fields stand in another order, or something is wrong with them
         credential, header_list, signature = _authorization_fields(value)
@@ -200,7 +200,7 @@ def _authorization_fields(value: str) -> list[str]:
     return [fields[name] for name in _HEADER_FIELDS]
 
 
-def _parse_presigned(request: SignedRequest, parameters: dict[str, str], accepted: _Accepted) -> Claim:
+def _parse_presigned(request: Signable, parameters: dict[str, str], accepted: _Accepted) -> Claim:
     if not parameters.keys() >= set(_QUERY_FIELDS):
         raise _query_malformed(
             "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, "
@@ -278,7 +278,7 @@ def _parse_signed_headers(text: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _header_timestamp(request: SignedRequest) -> tuple[int, str]:
+def _header_timestamp(request: Signable) -> tuple[int, str]:
     """Epoch seconds and basic form of ``x-amz-date``, else of ``Date``."""
     values = request.headers.getall("x-amz-date", [])
     if not values:
@@ -296,19 +296,22 @@ def _header_timestamp(request: SignedRequest) -> tuple[int, str]:
     return epoch, format_basic_date(epoch)
 
 
-def _require_signed(request: SignedRequest, signed_headers: tuple[str, ...], *, exempt: str) -> None:
+def _require_signed(request: Signable, signed_headers: tuple[str, ...], *, exempt: str) -> None:
     """An unsigned ``x-amz-`` header could turn an upload into a copy: AWS refuses it, and so do we."""
-    names = [name for name in map(str.lower, request.headers) if name.startswith("x-amz-")]
-    unsigned = {name for name in names if name not in signed_headers and name != exempt}
+    unsigned = [
+        name
+        for name in map(str.lower, request.headers)
+        if name.startswith("x-amz-") and name not in signed_headers and name != exempt
+    ]
     if unsigned:
         raise Problem(
             errors.ACCESS_DENIED,
             "There were headers present in the request which were not signed",
-            HeadersNotSigned=", ".join(sorted(unsigned))[: _ECHO * 8],
+            HeadersNotSigned=", ".join(sorted(set(unsigned)))[: _ECHO * 8],
         )
 
 
-def _header_payload_hash(request: SignedRequest, service: str) -> str:
+def _header_payload_hash(request: Signable, service: str) -> str:
     values = request.headers.getall(payloads.HEADER, [])
     if not values:
         if service == "s3":
@@ -320,7 +323,7 @@ def _header_payload_hash(request: SignedRequest, service: str) -> str:
     return values[0]
 
 
-def _presigned_payload_hash(request: SignedRequest, parameter: str | None) -> str:
+def _presigned_payload_hash(request: Signable, parameter: str | None) -> str:
     values = {*request.headers.getall(payloads.HEADER, [])}
     if parameter is not None:
         values.add(parameter)

@@ -11,7 +11,7 @@ from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.principals import Principal
 from zotplus.domain.signatures import sigv2
-from zotplus.domain.signatures.sigv4 import SignedRequest, parse_authorization, verify
+from zotplus.domain.signatures.sigv4 import parse_authorization, verify
 from zotplus.gateway.context import Context
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.reply import Reply
@@ -60,45 +60,35 @@ class S3Face:
         head = context.head
         if "Authorization" not in head.headers and "=" not in head.raw_query:
             return await context.services.access.anonymous()
-        request = SignedRequest(
-            method=head.method,
-            raw_path=head.raw_path,
-            raw_query=head.raw_query,
-            headers=head.headers,
-            scheme=head.scheme,
-        )
-        claim = parse_authorization(request)
+        claim = parse_authorization(head)
         if claim is None:
-            return await self._without_version_4(context, request)
+            return await self._without_version_4(context)
         _refuse_session_token(claim.session_token)
         principal, secret = await context.services.access.signer(claim.access_key)
-        verify(claim, request, secret, time.time())
+        verify(claim, head, secret, time.time())
         context.claim, context.secret = claim, secret
         return principal
 
-    async def _without_version_4(self, context: Context, request: SignedRequest) -> Principal:
+    async def _without_version_4(self, context: Context) -> Principal:
         """By signature version 2 where it is allowed, nobody where there is no credential, else refused."""
+        head = context.head
         try:
-            claim = sigv2.parse_authorization(request)
+            claim = sigv2.parse_authorization(head)
         except Problem as problem:
             if problem.fault is errors.CREDENTIALS_MALFORMED and not self._allow_signature_v2:
                 raise Problem(errors.SIGNATURE_VERSION_REFUSED) from problem
             raise
         if claim is None:
-            if "Authorization" in request.headers:
-                raise _unsupported(request.headers.get("authorization") or "")
+            if "Authorization" in head.headers:
+                raise _unsupported(head.headers.get("authorization") or "")
             return await context.services.access.anonymous()
         if not self._allow_signature_v2:
             raise Problem(errors.SIGNATURE_VERSION_REFUSED)
         _refuse_session_token(claim.session_token)
         principal, secret = await context.services.access.signer(claim.access_key)
-        bucket = (
-            None
-            if self._site.domain is None
-            else bucket_of_host(context.head.headers.get("Host", ""), self._site.domain)
-        )
+        bucket = None if self._site.domain is None else bucket_of_host(head.headers.get("Host", ""), self._site.domain)
         address = sigv2.Address(prefix=self._site.prefix, bucket=bucket or None)
-        sigv2.verify(claim, request, secret, time.time(), address)
+        sigv2.verify(claim, head, secret, time.time(), address)
         return principal
 
     def render(self, problem: Problem, context: Context) -> Reply:
