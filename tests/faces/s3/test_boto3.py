@@ -4,6 +4,7 @@ import hashlib
 import io
 import urllib.error
 import urllib.request
+from email.utils import formatdate
 
 import boto3
 import pytest
@@ -95,6 +96,45 @@ def test_ranges_and_conditions(s3, bucket):
     assert code(s3.get_object, Bucket=bucket, Key="k", IfNoneMatch=etag) == "304"
     assert code(s3.put_object, Bucket=bucket, Key="k", Body=b"", IfNoneMatch="*") == "PreconditionFailed"
     assert s3.put_object(Bucket=bucket, Key="k", Body=b"new", IfMatch=etag)["ETag"] != etag
+
+
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_if_range_holds_for_the_very_object_only(s3, bucket, size):
+    etag = s3.put_object(Bucket=bucket, Key="k", Body=b"x" * size)["ETag"]
+    moment = s3.head_object(Bucket=bucket, Key="k")["LastModified"].timestamp()
+    for verb in ("get", "head"):
+        link = s3.generate_presigned_url(f"{verb}_object", Params={"Bucket": bucket, "Key": "k"})
+        for demand, status, length in [
+            (etag, 206, 5),
+            (formatdate(moment, usegmt=True), 206, 5),
+            (formatdate(moment + 1, usegmt=True), 200, size),
+            ('"other"', 200, size),
+        ]:
+            headers = {"Range": "bytes=2-6", "If-Range": demand}
+            request = urllib.request.Request(link, method=verb.upper(), headers=headers)
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                assert (answer.status, int(answer.headers["Content-Length"])) == (status, length)
+                assert len(answer.read()) == (length if verb == "get" else 0)
+
+
+@pytest.mark.parametrize("algorithm", ["CRC64NVME", "SHA1", "SHA256"])
+def test_a_copy_gets_the_checksum_that_is_asked_for(s3, bucket, algorithm):
+    content = hashlib.sha256(b"part").digest() * (5 * MIB // 32 + 1)
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="parts", ChecksumAlgorithm="CRC32")["UploadId"]
+    target = {"Bucket": bucket, "Key": "parts", "UploadId": upload}
+    parts = [
+        {"PartNumber": number, **s3.upload_part(**target, PartNumber=number, Body=body, ChecksumAlgorithm="CRC32")}
+        for number, body in enumerate([content, b"end"], 1)
+    ]
+    chosen = [{name: part[name] for name in ("PartNumber", "ETag", "ChecksumCRC32")} for part in parts]
+    s3.complete_multipart_upload(**target, MultipartUpload={"Parts": chosen})
+    whole = s3.put_object(Bucket=bucket, Key="whole", Body=content + b"end", ChecksumAlgorithm=algorithm)
+    source = {"Bucket": bucket, "Key": "parts"}
+    s3.copy_object(Bucket=bucket, Key="copy", CopySource=source, ChecksumAlgorithm=algorithm)
+    copied = s3.get_object(Bucket=bucket, Key="copy", ChecksumMode="ENABLED")
+    assert copied[f"Checksum{algorithm}"] == whole[f"Checksum{algorithm}"]
+    assert (copied["ChecksumType"], "ChecksumCRC32" in copied) == ("FULL_OBJECT", False)
+    assert copied["Body"].read() == content + b"end"
 
 
 @pytest.mark.parametrize("size", [9 * MIB, 17 * MIB + 1])
