@@ -62,7 +62,10 @@ def administrator_key(settings: Settings) -> KeyPair:
 
 async def _read_administrator(settings: Settings) -> KeyPair:
     if not Path(settings.metadata.path).exists():
-        raise Problem(errors.RECORD_NOT_FOUND, f"There is no store in {settings.data_dir} yet.")
+        where = settings.data.absolute()
+        raise Problem(
+            errors.RECORD_NOT_FOUND, f"There is no store in {where}: name the server's data folder with --data-dir."
+        )
     store = local_store(settings)
     try:
         access = Access(store, open_sealing(settings.master_key, settings.data))

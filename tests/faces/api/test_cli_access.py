@@ -252,3 +252,15 @@ def test_the_last_administrator_cannot_be_removed(terminal, gateway):
         assert code == 6
         assert told.startswith("error: The last administrator cannot be removed.")
     terminal.ok("keys", "list")
+
+
+def test_the_administrators_key_of_another_folder_is_found_by_data_dir(terminal, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, told = terminal.fails("keys", "admin")
+    assert code == 5
+    assert f"There is no store in {tmp_path}/var: name the server's data folder with --data-dir." in told
+
+
+def test_a_relative_backup_folder_is_named(terminal):
+    told = terminal.fails("backup", "backups/today")[1]
+    assert "The folder 'backups/today' is relative; it must be an absolute path on the server" in told

@@ -32,15 +32,18 @@ async def back_up(context: Context, _call: Call, body: NewBackup) -> BackedUp:
     """A consistent backup is in the folder, which must be absolute and not exist or be empty."""
     folder = Path(body.folder)
     if not folder.is_absolute():
-        raise Problem(errors.ARGUMENT_INVALID, "The folder must be an absolute path on the server.", argument="folder")
+        detail = f"The folder {body.folder!r} is relative; it must be an absolute path on the server, like /srv/backup."
+        raise Problem(errors.ARGUMENT_INVALID, detail, argument="folder")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         is_empty = not any(folder.iterdir())
     except OSError as error:
-        detail = f"The folder cannot be used: {error.strerror}."
+        detail = f"The folder {body.folder!r} cannot be used on the server: {error.strerror}."
         raise Problem(errors.ARGUMENT_INVALID, detail, argument="folder") from error
     if not is_empty:
-        raise Problem(errors.ARGUMENT_INVALID, "The folder is not empty.", argument="folder")
+        raise Problem(
+            errors.ARGUMENT_INVALID, f"The folder {body.folder!r} is not empty on the server.", argument="folder"
+        )
     context.log["folder"] = body.folder
     report = await context.services.backup(folder)
     for fault, digests in ((errors.BLOB_MISSING, report.missing), (errors.BLOB_CORRUPT, report.damaged)):
