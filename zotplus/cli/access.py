@@ -8,10 +8,10 @@ import click
 import msgspec
 
 from zotplus.cli.commands import Group
-from zotplus.cli.naming import with_hint
 from zotplus.cli.options import DURATION, Remote, json_option, remote_options
 from zotplus.cli.output import emit_fields, emit_json, emit_table, human_time
 from zotplus.cli.remote.api import segment
+from zotplus.cli.remote.naming import with_hint
 from zotplus.protocols.api.documents import CreatedKey, GrantDocument, Grants, Keys, NewGrant, NewKey
 from zotplus.services.identity.roles import Role
 
@@ -75,7 +75,7 @@ def create_key(
 @json_option
 def revoke_key(*, id_: str, remote: Remote, as_json: bool) -> None:
     """Revoke the key or robot ID, with its grants."""
-    remote.run(lambda server: with_hint(server, id_, server.api.remove(f"/keys/{segment(id_)}")))
+    remote.run(lambda server: with_hint(server.api, id_, server.api.remove(f"/keys/{segment(id_)}")))
     _done(as_json, revoked=id_)
 
 
@@ -127,7 +127,7 @@ def create_grant(*, grantee: str, role: str, pattern: str, remote: Remote, as_js
     Patterns: oci:team/** for repositories, s3:releases/* for objects, * for everything. Everybody can only be a reader.
     """
     wanted = NewGrant(grantee=grantee, role=Role(role), pattern=pattern)
-    made = remote.run(lambda server: with_hint(server, grantee, server.api.post("/grants", wanted, GrantDocument)))
+    made = remote.run(lambda server: with_hint(server.api, grantee, server.api.post("/grants", wanted, GrantDocument)))
     if as_json:
         emit_json(msgspec.to_builtins(made))
         return
@@ -141,7 +141,7 @@ def create_grant(*, grantee: str, role: str, pattern: str, remote: Remote, as_js
 @json_option
 def delete_grant(*, id_: str, remote: Remote, as_json: bool) -> None:
     """Withdraw the grant ID."""
-    remote.run(lambda server: with_hint(server, id_, server.api.remove(f"/grants/{segment(id_)}")))
+    remote.run(lambda server: with_hint(server.api, id_, server.api.remove(f"/grants/{segment(id_)}")))
     _done(as_json, deleted=id_)
 
 

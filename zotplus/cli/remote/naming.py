@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from zotplus.cli.options import Server
+from zotplus.cli.remote.api import Api
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.protocols.api.documents import GrantDocument, Grants, Key, Keys
@@ -14,23 +14,23 @@ Result = TypeVar("Result")
 _MOST = 3
 
 
-async def with_hint(server: Server, given: str, work: Awaitable[Result]) -> Result:
+async def with_hint(api: Api, given: str, work: Awaitable[Result]) -> Result:
     """What ``work`` returns; where it finds nothing called ``given``, the refusal says what may have been meant."""
     try:
         return await work
     except Problem as problem:
         if problem.fault is not errors.RECORD_NOT_FOUND:
             raise
-        meant = await _meant(server, given)
+        meant = await _meant(api, given)
         if not meant:
             raise
         raise Problem(problem.fault, f"{problem.detail} {meant}", **problem.fields) from problem
 
 
-async def _meant(server: Server, given: str) -> str:
+async def _meant(api: Api, given: str) -> str:
     try:
-        keys = (await server.api.get("/keys", Keys)).keys
-        grants = (await server.api.get("/grants", Grants)).grants
+        keys = (await api.get("/keys", Keys)).keys
+        grants = (await api.get("/grants", Grants)).grants
     except Problem:
         return ""  # who may not see them gets no hint
     for grant in grants:
