@@ -2,6 +2,7 @@ import asyncio
 import base64
 import hashlib
 
+import msgspec
 import pytest
 
 from zotplus.domain.conditions import UNCONDITIONAL_WRITE, ReadConditions, WriteConditions
@@ -372,6 +373,16 @@ async def test_a_part_may_be_copied_from_a_range_over_several_parts(upload, begi
     assert (part.size, every.size) == (501, 2048)
     await second.complete([every])
     assert await everything(objects, content) == whole
+
+
+async def test_no_part_is_made_of_damaged_content(upload, multipart, objects, content, blobs):
+    await objects.put("box", "source", content.source(b"x" * 1000), Attributes(), UNCONDITIONAL_WRITE)
+    ((digest, stored),) = blobs.blobs.items()
+    blobs.blobs[digest] = msgspec.structs.replace(stored, content=b"x" * 999 + b"y")
+    source = ("box", "source", (0, 9), NO_CONDITIONS)
+    assert await refused(multipart.copy_part("box", "k", upload.id, 1, source)) == "blob_corrupt"
+    blobs.blobs.clear()
+    assert await refused(multipart.copy_part("box", "k", upload.id, 1, source)) == "blob_missing"
 
 
 async def test_copying_a_part_is_refused_as_copying_is(monkeypatch, upload, multipart, objects, content):

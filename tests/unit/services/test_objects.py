@@ -6,7 +6,7 @@ import zlib
 import msgspec
 import pytest
 
-from zotplus.domain.conditions import UNCONDITIONAL_WRITE, ReadConditions, WriteConditions
+from zotplus.domain.conditions import UNCONDITIONAL_WRITE, ReadConditions, Unchanged, WriteConditions
 from zotplus.domain.errors import Problem
 from zotplus.domain.ranges import FromTo, Suffix
 from zotplus.services import copying
@@ -78,6 +78,16 @@ async def test_a_range_is_cut_out(*, put, read, data, wanted, start, length):
 async def test_a_range_outside_is_refused(put, read):
     await put("k", SMALL)
     assert await refused(read("k", FromTo(first=13, last=20))) == "range_unsatisfiable"
+
+
+@pytest.mark.parametrize("data", [SMALL, LARGE])
+async def test_a_range_counts_for_the_unchanged_object_only(*, put, objects, content, data):
+    made = await put("k", data)
+    cases = [(FromTo(first=2, last=5), made.etag, 2, 4), (FromTo(first=2, last=5), "other", 0, len(data))]
+    for wanted, etag, start, length in [*cases, (FromTo(first=len(data), last=len(data)), "other", 0, len(data))]:
+        found, span = await objects.get("box", "k", wanted, None, Unchanged(tags=(etag,)))
+        assert span == (start, length)
+        assert await content.read(found) == data[start : start + length]
 
 
 async def test_block_sums_come_with_the_slices(put, objects):
