@@ -9,8 +9,9 @@ import msgspec
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.settings.documentation import leaves, sections
+from zotplus.settings.mistakes import misnamed, misvalued, refuse_mistakes
 from zotplus.settings.sections import DERIVED_PATHS, Settings
-from zotplus.settings.sources import Tree, check_names, merge, read_environment, read_file
+from zotplus.settings.sources import Tree, merge, read_environment, read_file
 
 CONFIG_VARIABLE = "ZOTPLUS_CONFIG"
 
@@ -18,16 +19,18 @@ CONFIG_VARIABLE = "ZOTPLUS_CONFIG"
 def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     """Read the file (``path``, else ``ZOTPLUS_CONFIG``, else none) and the environment, which wins.
 
-    Raises ``SETTING_INVALID``: an unknown name with the nearest known one, a value of the wrong form with its place.
+    Raises ``SETTING_INVALID``: unknown names with the nearest known ones, values of the wrong form with their places;
+    all of a file's at once.
     """
     named = environ.get(CONFIG_VARIABLE)
     path = path or (Path(named) if named else None)
     tree: Tree = {}
     if path is not None:
         tree = read_file(path)
-        check_names(tree, str(path))
         tree = _without_empty_sections(tree)
-        _convert(tree, Settings, str(path))  # before the environment is laid over it, so that the file is to blame
+        # before the environment is laid over it, so that the file is to blame
+        names = misnamed(tree)
+        refuse_mistakes(names | misvalued(_with_derived_paths(tree)) | names, str(path))
     return _convert(merge(tree, read_environment(environ)), Settings, "settings")
 
 

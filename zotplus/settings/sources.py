@@ -69,31 +69,12 @@ def read_environment(environ: Mapping[str, str]) -> Tree:
         if leaf is None:
             leaf = by_variable.get(variable.removesuffix(FILE_SUFFIX))
             if leaf is None or not leaf.secret:
-                raise _invalid(f"The environment variable {variable} is not known{_nearest(variable, by_variable)}.")
+                raise _invalid(f"The environment variable {variable} is not known{nearest(variable, by_variable)}.")
             if environ.get(leaf.variable):
                 raise _invalid(f"Both {leaf.variable} and {variable} are set.")
             value = read_secret_file(Path(value))
         _put(tree, leaf, _value(leaf, value, variable))
     return tree
-
-
-def check_names(tree: Tree, where: str) -> None:
-    """Refuse names that are no settings, with the nearest that is. Raises ``SETTING_INVALID``."""
-    known = {leaf.name for leaf in leaves().values()}
-    prefixes = {leaf.path[:depth] for leaf in leaves().values() for depth in range(1, len(leaf.path))}
-
-    def visit(node: Tree, path: tuple[str, ...]) -> None:
-        for key, value in node.items():
-            place = (*path, str(key))
-            if place in prefixes:
-                if isinstance(value, dict):
-                    visit(value, place)
-                elif value is not None:
-                    raise _invalid(f"{where}: {'.'.join(place)} is a section and takes names and values.")
-            elif place not in leaves():
-                raise _invalid(f"{where}: {'.'.join(place)} is not a setting{_nearest('.'.join(place), known)}.")
-
-    visit(tree, ())
 
 
 def merge(lower: Tree, upper: Tree) -> Tree:
@@ -146,7 +127,7 @@ def _put(tree: Tree, leaf: Leaf, value: Any) -> None:
     tree[leaf.path[-1]] = value
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str]) -> str:
     """``; did you mean …?`` for the nearest known name, weighing the separator away (``S3_PORT``, ``S3__PORT``)."""
     folded = {candidate.replace(SEPARATOR, "_"): candidate for candidate in known}
     found = difflib.get_close_matches(name.replace(SEPARATOR, "_"), folded, n=1, cutoff=0.5)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import time
 from pathlib import Path
 
 import msgspec
@@ -204,6 +205,35 @@ def test_a_value_of_the_wrong_form_is_refused_with_its_place(config, text, place
     detail = refusal(config(text))
     assert place in detail
     assert "zotplus.yaml" in detail
+
+
+def test_all_mistakes_of_a_file_are_named_at_once(config):
+    detail = refusal(
+        config("worker: 2\nhttp: {port: high, prot: 1}\ns3: 9000\nadmin: {access_key: root}\nlog: {access: 1}")
+    )
+    assert "zotplus.yaml: 6 mistakes: " in detail
+    for told in (
+        "worker is not a setting; did you mean workers?",
+        "http.prot is not a setting; did you mean http.port?",
+        "s3 is a section and takes names and values.",
+        "http.port: Expected `int`, got `str`.",
+        "log.access: Expected `bool`, got `int`.",
+        "admin: set both access_key and secret_key, or none.",
+    ):
+        assert told in detail
+
+
+def test_of_many_mistakes_the_first_are_named(config):
+    detail = refusal(config("\n".join(f"x{number}: 1" for number in range(50))))
+    assert "50 mistakes: x0 is not a setting." in detail
+    assert detail.endswith("And 30 more.")
+
+
+def test_a_file_of_nothing_but_mistakes_is_refused_in_no_time(config):
+    path = config("\n".join(f"workerz{number}: 1" for number in range(10_000)))
+    begun = time.process_time()
+    assert "10000 mistakes" in refusal(path)
+    assert time.process_time() - begun < 20  # reading YAML takes most of it; a guess for each name took minutes
 
 
 @pytest.mark.parametrize(("variable", "value"), [("ZOTPLUS_WORKERS", "many"), ("ZOTPLUS_LOG__ACCESS", "maybe")])
