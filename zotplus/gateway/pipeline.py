@@ -81,7 +81,11 @@ class Pipeline:
 
     async def _answer(self, context: Context, parsed: Parsed | None) -> Reply:
         try:
-            return await self._serve(context, parsed or context.face.parse(context.head))
+            route, operation = parsed or context.face.parse(context.head)
+            context.route = route
+            context.principal = await context.face.authenticate(context)
+            authorise(context, route, operation.needs())
+            return await route.handle(context, operation)
         except Problem as problem:
             return self.refuse(context, problem)
         except Exception:
@@ -95,13 +99,6 @@ class Pipeline:
         if "digest" in problem.fields:
             context.log["digest"] = problem.fields["digest"]
         return context.face.render(problem, context)
-
-    async def _serve(self, context: Context, parsed: Parsed) -> Reply:
-        route, operation = parsed
-        context.route = route
-        context.principal = await context.face.authenticate(context)
-        authorise(context, route, operation.needs())
-        return await route.handle(context, operation)
 
 
 def authorise(context: Context, route: Route, needs: Sequence[Need]) -> None:

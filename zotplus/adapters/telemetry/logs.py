@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import msgspec
@@ -23,7 +23,8 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 _COLOURS = {"debug": "\x1b[2m", "info": "\x1b[32m", "warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[31m"}
 _RESET = "\x1b[0m"
 
-Event = MutableMapping[str, Any]
+Event = MutableMapping[str, Any] | msgspec.Struct
+"""What becomes a line: fields by name, ``time``, ``level`` and ``event`` first."""
 
 
 class Logs:
@@ -37,8 +38,8 @@ class Logs:
         self._encoder = msgspec.json.Encoder(enc_hook=str)
         self._colour = os.isatty(descriptor) and "NO_COLOR" not in os.environ
 
-    def emit(self, level: str, event: Mapping[str, Any]) -> None:
-        """Write one line. ``event`` has ``time``, ``level`` and ``event`` first."""
+    def emit(self, level: str, event: Event) -> None:
+        """Write one line."""
         line = self._encoder.encode(event) + b"\n" if self.is_json else self._for_people(event)
         self.writer.write(line, urgent=level not in {"debug", "info"})
 
@@ -46,8 +47,8 @@ class Logs:
         """Flush."""
         self.writer.close()
 
-    def _for_people(self, event: Mapping[str, Any]) -> bytes:
-        fields = dict(event)
+    def _for_people(self, event: Event) -> bytes:
+        fields = msgspec.structs.asdict(event) if isinstance(event, msgspec.Struct) else dict(event)
         at, level, name = (str(fields.pop(key, "")) for key in ("time", "level", "event"))
         trace = fields.pop("exception", "")
         fields.pop("process", None)
@@ -93,8 +94,8 @@ def _second(whole: int) -> str:
     return _last_second[1]
 
 
-def _finisher(logs: Logs) -> Callable[[Any, str, Event], str]:
-    def finish(_logger: Any, method: str, event: Event) -> str:
+def _finisher(logs: Logs) -> Callable[[Any, str, MutableMapping[str, Any]], str]:
+    def finish(_logger: Any, method: str, event: MutableMapping[str, Any]) -> str:
         level = "error" if method == "exception" else method
         line = {"time": timestamp(), "level": level, "event": event.pop("event", ""), "process": logs.process}
         line.update((key, MASK if key in SECRET_FIELDS else value) for key, value in event.items())

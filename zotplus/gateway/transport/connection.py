@@ -14,6 +14,7 @@ from multidict import CIMultiDict
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
+from zotplus.gateway.context import Context
 from zotplus.gateway.reply import Reply
 
 log = structlog.get_logger("zotplus.connection")
@@ -27,14 +28,18 @@ READ_BUFFER_BYTES = 1 << 20
 
 
 class GatewayProtocol(RequestHandler):
-    """One connection. Notes since when it has been silent or dribbling a head, so that such ones can be closed."""
+    """One connection. Notes since when it has been silent or dribbling a head, so that such ones can be closed.
 
-    __slots__ = ("head_since", "since")
+    ``prepared`` is the answer to the request that is handled next, where it was found at once but takes a task to send.
+    """
+
+    __slots__ = ("head_since", "prepared", "since")
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         self.since = self._loop.time()
         self.head_since: float | None = None
+        self.prepared: tuple[Context, Reply] | None = None
 
     def data_received(self, data: bytes) -> None:
         """Bytes of a head or body."""
@@ -63,6 +68,11 @@ class GatewayProtocol(RequestHandler):
         self.served()
         self._next_keepalive_close_time = self.since + self._keepalive_timeout
         return True
+
+    def take_prepared(self) -> tuple[Context, Reply] | None:
+        """The prepared answer, once."""
+        prepared, self.prepared = self.prepared, None
+        return prepared
 
     def served(self) -> None:
         """A request has been answered: the connection waits for the next."""

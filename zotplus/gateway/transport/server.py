@@ -137,7 +137,8 @@ class Server:
     def _answer_at_once(self, message: RawRequestMessage, connection: GatewayProtocol) -> bool:
         """Answer an immediate read inside the connection's callback: no request object, no task, one write.
 
-        The same pipeline decides; what it cannot answer at once goes the usual way, as if nothing had been.
+        The same pipeline decides; what it cannot answer at once goes the usual way, as if nothing had been, and an
+        answer that takes long to send goes along.
         """
         transport = connection.transport
         if message.method not in _READS or message.should_close or message.upgrade or "Expect" in message.headers:
@@ -146,7 +147,10 @@ class Server:
             return False
         context = self._pipeline.open(self._head(message, connection), NO_BODY)
         reply = self._pipeline.respond_at_once(context)
-        if reply is None or not isinstance(reply.body, bytes):
+        if reply is None:
+            return False
+        if not isinstance(reply.body, bytes):
+            connection.prepared = (context, reply)
             return False
         self._telemetry.begin(context.request_id, message.headers)
         sent = write_at_once(transport, message, reply, _stamp(context))
@@ -168,12 +172,7 @@ class Server:
 
     async def _serve(self, request: web.BaseRequest) -> _Sent:
         body = ConnectionBody(request, self._limits.idle_seconds)
-        context = self._pipeline.open(self._head(request._message, request.protocol), body)  # noqa: SLF001 - the raw target; the parsed one is normalised
-        self._telemetry.begin(context.request_id, context.head.headers)
-        if self._draining:
-            reply = self._pipeline.refuse(context, Problem(errors.SHUTTING_DOWN))
-        else:
-            reply = await self._pipeline.respond(context)
+        context, reply = await self._answered(request, body)
         ending = self._draining or reply.close or body.abandoned or ends_by_closing(request, reply)
         keep_alive = request.keep_alive and not ending
         sent = 0
@@ -182,6 +181,15 @@ class Server:
         finally:
             self._finish(context, reply, body.received, sent)
         return _Sent(reply.status, keep_alive=keep_alive)
+
+    async def _answered(self, request: web.BaseRequest, body: ConnectionBody) -> tuple[Context, Reply]:
+        connection = request.protocol
+        prepared = connection.take_prepared() if isinstance(connection, GatewayProtocol) else None
+        context = prepared[0] if prepared else self._pipeline.open(self._head(request._message, connection), body)  # noqa: SLF001 - the raw target; the parsed one is normalised
+        self._telemetry.begin(context.request_id, context.head.headers)
+        if self._draining:
+            return context, self._pipeline.refuse(context, Problem(errors.SHUTTING_DOWN))
+        return prepared or (context, await self._pipeline.respond(context))
 
     async def _send(
         self, request: web.BaseRequest, context: Context, reply: Reply, *, keep_alive: bool

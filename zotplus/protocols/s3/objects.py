@@ -7,6 +7,7 @@ import msgspec
 
 from zotplus.domain import actions, errors, ranges
 from zotplus.domain.conditions import (
+    UNCONDITIONAL_READ,
     ReadConditions,
     Unchanged,
     WriteConditions,
@@ -92,24 +93,35 @@ async def put_object(context: Context, operation: PutObject) -> Reply:
     return Reply(headers=(("ETag", f'"{info.etag}"'), *checksum_headers(info.checksum)))
 
 
+CHECKSUM_MODE = "x-amz-checksum-mode"
+
+
 class ReadObject(msgspec.Struct, frozen=True, kw_only=True):
     """What GET and HEAD share; ``unchanged`` is what If-Range demands."""
 
     bucket: str
     key: str
-    wanted: Range | None
-    unchanged: Unchanged | None
-    conditions: ReadConditions
-    overrides: Pairs
-    with_checksum: bool
+    wanted: Range | None = None
+    unchanged: Unchanged | None = None
+    conditions: ReadConditions = UNCONDITIONAL_READ
+    overrides: Pairs = ()
+    with_checksum: bool = False
 
     def needs(self) -> tuple[Need, ...]:
         """To read it."""
         return (Need(actions.GET_OBJECT.name, f"s3:{self.bucket}/{self.key}"),)
 
 
+_NARROWING = frozenset({
+    "range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since", CHECKSUM_MODE,
+})  # fmt: skip
+"""The headers that make a read more than a plain one."""
+
+
 def parse_read_object(request: Request) -> ReadObject:
     """Raises ``ARGUMENT_INVALID``, ``VERSION_NOT_FOUND``, ``REQUEST_INVALID``."""
+    if not request.query and _NARROWING.isdisjoint(map(str.lower, request.head.headers)):
+        return ReadObject(bucket=request.bucket, key=request.key)
     require_null_version(request.query.get("versionId", ""))
     headers = request.head.headers
     range_text = headers.get("range")
@@ -126,7 +138,7 @@ def parse_read_object(request: Request) -> ReadObject:
         unchanged=None if if_range is None else parse_if_range(if_range),
         conditions=parse_read_conditions(headers),
         overrides=read_overrides(request),
-        with_checksum=(headers.get("x-amz-checksum-mode") or "").upper() == "ENABLED",
+        with_checksum=(headers.get(CHECKSUM_MODE) or "").upper() == "ENABLED",
     )
 
 
