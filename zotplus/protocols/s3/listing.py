@@ -109,8 +109,9 @@ async def list_objects(context: Context, operation: ListObjects) -> Reply:
     return Reply(headers=(XML,), body=body)
 
 
-def _is_truncated(operation: ListObjects, page: Listing) -> bool:
-    return page.next_after is not None and operation.limit > 0
+def _following(operation: ListObjects, page: Listing) -> str | None:
+    """Where the next page begins; a page of nothing has none, or clients would go on for ever."""
+    return page.next_after if operation.limit else None
 
 
 def _place(operation: "ListObjects | ListMultipartUploads") -> str:
@@ -123,7 +124,7 @@ def _shared(operation: ListObjects, page: Listing) -> str:
     return (
         f"<Name>{operation.bucket}</Name>{_place(operation)}"
         f"<MaxKeys>{operation.limit}</MaxKeys>{xml_out.optional('EncodingType', operation.encoding)}"
-        f"<IsTruncated>{'true' if _is_truncated(operation, page) else 'false'}</IsTruncated>"
+        f"{xml_out.truncated(_following(operation, page) is not None)}"
     )
 
 
@@ -131,8 +132,9 @@ def _head_v1(operation: ListObjects, page: Listing) -> str:
     encode = xml_out.key_encoder(operation.encoding)
     marker = f"<Marker>{encode(operation.marker)}</Marker>"
     # Without a delimiter clients go on from the last key; Amazon writes NextMarker only with one.
-    if operation.delimiter and page.next_after is not None and operation.limit > 0:
-        marker += f"<NextMarker>{encode(page.next_after)}</NextMarker>"
+    following = _following(operation, page)
+    if operation.delimiter and following is not None:
+        marker += f"<NextMarker>{encode(following)}</NextMarker>"
     return _shared(operation, page) + marker
 
 
@@ -140,10 +142,10 @@ def _head_v2(operation: ListObjects, page: Listing) -> str:
     encode = xml_out.key_encoder(operation.encoding)
     start = f"<StartAfter>{encode(operation.marker)}</StartAfter>" if operation.marker else ""
     token = xml_out.optional("ContinuationToken", operation.token)
-    following = ""
-    if page.next_after is not None and operation.limit > 0:
-        following = xml_out.element("NextContinuationToken", write_token(page.next_after))
-    return f"{_shared(operation, page)}{start}{token}{following}<KeyCount>{len(page.items)}</KeyCount>"
+    following = _following(operation, page)
+    if following is not None:
+        token += xml_out.element("NextContinuationToken", write_token(following))
+    return f"{_shared(operation, page)}{start}{token}<KeyCount>{len(page.items)}</KeyCount>"
 
 
 class ListMultipartUploads(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,7 +199,7 @@ async def list_uploads(context: Context, operation: ListMultipartUploads) -> Rep
     content = (
         f"{xml_out.element('Bucket', operation.bucket)}{markers}{_place(operation)}"
         f"{xml_out.optional('EncodingType', operation.encoding)}{xml_out.element('MaxUploads', operation.limit)}"
-        f"<IsTruncated>{'false' if following is None else 'true'}</IsTruncated>{uploads}"
+        f"{xml_out.truncated(following is not None)}{uploads}"
         f"{xml_out.common_prefixes(prefixes, operation.encoding)}"
     )
     return Reply(headers=(XML,), body=xml_out.document("ListMultipartUploadsResult", content))

@@ -269,7 +269,6 @@ async def list_parts(context: Context, operation: ListParts) -> Reply:
     upload, parts, more = await context.services.multipart.list_parts(
         operation.bucket, operation.key, operation.upload_id, operation.after, operation.limit
     )
-    more = more and operation.limit > 0
     following = xml_out.element("NextPartNumberMarker", parts[-1].number if parts else 0)
     encode = xml_out.key_encoder(operation.encoding)
     content = (
@@ -279,7 +278,7 @@ async def list_parts(context: Context, operation: ListParts) -> Reply:
         f"{xml_out.principal('Owner', upload.initiator)}"
         f"{xml_out.element('StorageClass', upload.attributes.storage_class)}"
         f"{xml_out.element('PartNumberMarker', operation.after)}{following}"
-        f"{xml_out.element('MaxParts', operation.limit)}<IsTruncated>{'true' if more else 'false'}</IsTruncated>"
+        f"{xml_out.element('MaxParts', operation.limit)}{xml_out.truncated(more and operation.limit > 0)}"
         f"{xml_out.optional('ChecksumAlgorithm', upload.checksum_algorithm)}"
         f"{xml_out.optional('ChecksumType', upload.checksum_type)}{''.join(map(_part, parts))}"
     )

@@ -42,6 +42,11 @@ def optional(name: str, value: str | None) -> str:
     return element(name, value) if value else ""
 
 
+def truncated(more: bool) -> str:  # noqa: FBT001 - the element's one value
+    """``IsTruncated``."""
+    return f"<IsTruncated>{'true' if more else 'false'}</IsTruncated>"
+
+
 def etag(value: str) -> str:
     """``ETag`` with its quotes."""
     return f"<ETag>&quot;{escape(value)}&quot;</ETag>"
