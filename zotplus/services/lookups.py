@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TypeAlias
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
-from zotplus.domain.names import check_key
+from zotplus.domain.names import MAX_KEY_BYTES, check_key
 from zotplus.ports.keyvalue import Snapshot
 from zotplus.records import layout
 from zotplus.records.buckets import BUCKET, BucketRecord
@@ -30,6 +31,8 @@ def now_ms(clock: Clock = time.time) -> int:
 
 def key_bytes(key: str) -> bytes:
     """An object's key as stored. Raises ``KEY_TOO_LONG``, ``PATH_INVALID`` (see ``names.check_key``)."""
+    if key.isascii() and 0 < len(key) <= MAX_KEY_BYTES and "\0" not in key:
+        return key.encode()
     check_key(key)
     return key.encode()
 
@@ -39,4 +42,10 @@ def find_bucket(snapshot: Snapshot, name: str) -> BucketRecord:
     data = snapshot.get(layout.bucket(name)) if name.isascii() and len(name) <= BUCKET_NAME_MAX else None
     if data is None:
         raise Problem(errors.BUCKET_NOT_FOUND, bucket=name)
+    return _bucket_record(data)
+
+
+@lru_cache(maxsize=1024)
+def _bucket_record(data: bytes) -> BucketRecord:
+    """The record in ``data``. Every object operation asks for one, and the same bytes are the same record."""
     return BUCKET.decode(data)

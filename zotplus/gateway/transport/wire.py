@@ -19,7 +19,6 @@ from zotplus.ports.blobs import Blobs, SupportsLocalPath
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
-_DATES = frozenset({"Date", "date"})
 
 WRITE_BYTES = 256 * 1024
 FLUSH_SECONDS = 0.002
@@ -75,23 +74,20 @@ def head_bytes(reply: Reply, asked: Asked, stamp: tuple[str, str], *, keep_alive
 
     Raises ``ValueError`` for a header that would break out of its line.
     """
-    lines = [f"HTTP/1.1 {reply.status} {_PHRASES.get(reply.status, 'Unknown')}"]
-    lines += [f"{name}: {value}" for name, value in reply.headers]
-    lines.append(f"{stamp[0]}: {stamp[1]}")
-    if framing := _framing(reply, asked):
-        lines.append(framing)
-    if not any([name in _DATES for name, _ in reply.headers]):  # noqa: C419 - a list is faster here
-        lines.append(f"Date: {_date.now()}")
-    lines.append("Server: zotplus")
-    if not keep_alive:
-        lines.append("Connection: close")
-    elif asked.version < HttpVersion11:
-        lines.append("Connection: keep-alive")
-    text = "\r\n".join(lines)
-    if text.count("\n") >= len(lines) or text.count("\r") >= len(lines) or "\0" in text:
+    status, headers = reply.status, reply.headers
+    fields = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    if fields.count("\n") != len(headers) or fields.count("\r") != len(headers) or "\0" in fields:
         raise ValueError("a header holds a line break")
+    date = "" if "Date: " in fields else f"Date: {_date.now()}\r\n"  # an upstream's own is kept
+    connection = "" if keep_alive else "Connection: close\r\n"
+    if keep_alive and asked.version < HttpVersion11:
+        connection = "Connection: keep-alive\r\n"
+    text = (
+        f"HTTP/1.1 {status} {_PHRASES.get(status, 'Unknown')}\r\n{fields}{stamp[0]}: {stamp[1]}\r\n"
+        f"{_framing(reply, asked)}{date}Server: zotplus\r\n{connection}\r\n"
+    )
     # Header text is bytes that came in as UTF-8 with surrogate escapes and goes out as the same bytes.
-    return (text + "\r\n\r\n").encode("utf-8", "surrogateescape")
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _length_of(reply: Reply) -> int | None:
@@ -111,8 +107,8 @@ def _framing(reply: Reply, asked: Asked) -> str:
         return ""
     length = _length_of(reply)
     if length is None:
-        return "" if asked.method == "HEAD" or ends_by_closing(asked, reply) else "Transfer-Encoding: chunked"
-    return f"Content-Length: {length}"
+        return "" if asked.method == "HEAD" or ends_by_closing(asked, reply) else "Transfer-Encoding: chunked\r\n"
+    return f"Content-Length: {length}\r\n"
 
 
 def _is_bodiless(reply: Reply, asked: Asked) -> bool:
