@@ -83,10 +83,15 @@ def _live(child: Child, parent: int) -> None:
             os._exit(code)
 
 
-def _settle(child: Child, parent: int) -> None:
-    _libc.prctl(_PR_SET_PDEATHSIG, int(child.death_signal), 0, 0, 0)
-    if os.getppid() != parent:  # it died before the line above
+def die_with_parent(number: signal.Signals, parent: int) -> None:
+    """Have the kernel send ``number`` to this process when ``parent`` dies; ends it at once where that has happened."""
+    _libc.prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+    if os.getppid() != parent:
         os._exit(EXIT_FAULT)
+
+
+def _settle(child: Child, parent: int) -> None:
+    die_with_parent(child.death_signal, parent)
     _libc.prctl(_PR_SET_NAME, f"zp-{child.name}".encode()[:15], 0, 0, 0)
     if child.own_group:
         os.setpgid(0, 0)  # Ctrl-C reaches the whole group; only the parent decides about it

@@ -17,18 +17,18 @@ from zotplus.adapters.telemetry.logs import configure_logs
 from zotplus.adapters.telemetry.metrics import Metrics
 from zotplus.adapters.telemetry.metrics_table import RESTARTS, WORKERS
 from zotplus.adapters.zot.discovery import Given, Managed, discover
-from zotplus.adapters.zot.managed import ManagedUpstream
+from zotplus.adapters.zot.managed import ManagedUpstream, without_orderly_end
 from zotplus.adapters.zot.managed import prepare as prepare_zot
 from zotplus.domain import errors
 from zotplus.domain.errors import CATALOGUE, Problem
 from zotplus.gateway.head import Listener
 from zotplus.serve.children import Child, block_signals, run_briefly
 from zotplus.serve.data_folder import METRICS_FOLDER, announce, claim, empty_run_folder, withdraw
+from zotplus.serve.foreign import run_program
 from zotplus.serve.listening import Sockets, addresses, bind
 from zotplus.serve.supervisor import Supervisor
 from zotplus.settings import Settings
 
-_STANDARD_ERROR = 2
 _LABELS = {Listener.MAIN: "registry, API, S3 under /s3", Listener.S3: "S3 at the root"}
 
 OciRegistry: TypeAlias = ManagedUpstream | Given | None
@@ -73,10 +73,12 @@ def serve(settings: Settings, application: Application | None = None) -> int:
     """
     block_signals()
     logs = configure_logs(settings.log, process="supervisor", threaded=False)
+    # A new folder is only made by a server that can listen; one that is there tells a second start best.
+    bound = None if settings.data.exists() else bind(settings)
     lock = claim(settings.data)
     try:
         run = empty_run_folder(settings.data)
-        sockets = bind(settings)
+        sockets = bound or bind(settings)
         if application is None:
             from zotplus import app  # noqa: PLC0415 - 0.3 s that a port in use need not wait for
 
@@ -168,12 +170,8 @@ def _keep_house(application: Application, settings: Settings, sockets: Sequence[
 
 def _zot(managed: ManagedUpstream) -> Child:
     """It ends by SIGTERM when the parent dies, to close its own storage, and out of reach of Ctrl-C."""
-    return Child(name="zot", run=partial(_execute, managed.argv), death_signal=signal.SIGTERM, own_group=True)
-
-
-def _execute(argv: Sequence[str]) -> int:
-    os.dup2(_STANDARD_ERROR, 1)  # standard output is for what was asked for, not for another program's log
-    os.execv(argv[0], list(argv))  # noqa: S606 - the operator's own Zot
+    run = partial(run_program, managed.argv, without_orderly_end)
+    return Child(name="zot", run=run, death_signal=signal.SIGTERM, own_group=True)
 
 
 def _close_all(sockets: Sequence[Sockets]) -> None:

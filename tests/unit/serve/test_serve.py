@@ -16,8 +16,9 @@ from tests.unit.serve.conftest import lives, wait_for
 from zotplus.adapters.telemetry.metrics import sums
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
-from zotplus.serve.children import PAUSES, STEADY_SECONDS, Child
+from zotplus.serve.children import PAUSES, STEADY_SECONDS, Child, run_briefly
 from zotplus.serve.data_folder import claim
+from zotplus.serve.foreign import run_program
 from zotplus.serve.listening import addresses, bind
 from zotplus.settings import load
 
@@ -159,6 +160,14 @@ def test_a_port_in_use_is_refused_even_by_another_zotplus(start, tmp_path):
     assert f"address_unavailable: http.port: 127.0.0.1 port {first.address[1]}: another program listens there." in text
 
 
+def test_a_start_that_cannot_listen_leaves_no_folder(start, tmp_path):
+    with socket.create_server(("", 0)) as taken:
+        server = start(ZOTPLUS_HTTP__PORT=str(taken.getsockname()[1]))
+        assert server.ended() == 4
+    assert "address_unavailable" in (tmp_path / "stderr").read_text()
+    assert not (tmp_path / "data").exists()
+
+
 def test_a_problem_while_preparing_ends_the_start(start, tmp_path):
     (tmp_path / "refuse").touch()
     server = start()
@@ -178,7 +187,14 @@ import json, os, pathlib, signal, socket, sys
 folder = pathlib.Path({folder!r})
 (folder / "zot.json").write_text(json.dumps({{"process": os.getpid(), "arguments": sys.argv[1:]}}))
 print("zot says hello", flush=True)
-signal.signal(signal.SIGTERM, lambda *_: ((folder / "zot.ended").touch(), os._exit(0)))
+def end(*_):
+    if (folder / "stubborn").exists():
+        return (folder / "zot.asked").touch()
+    print('{{"level":"error","message":"exiting","error":"http: Server closed"}}', flush=True)
+    print("zot says goodbye", file=sys.stderr, flush=True)
+    (folder / "zot.ended").touch()
+    os._exit(0)
+signal.signal(signal.SIGTERM, end)
 while True:
     signal.pause()
 """
@@ -207,7 +223,28 @@ def test_a_managed_zot_is_started_watched_and_ended_last(start, tmp_path, zot):
     ended = [event["name"] for event in server.events if event["event"] == "process_ended"]
     assert ended[-1] == "zot"
     assert "zot says hello" not in server.said
-    assert "zot says hello" in (tmp_path / "stderr").read_text()
+    told = (tmp_path / "stderr").read_text()
+    assert "zot says hello" in told
+    assert "zot says goodbye" in told
+    assert "Server closed" not in told
+
+
+def test_a_managed_zot_that_does_not_end_is_killed(start, tmp_path, zot):
+    (tmp_path / "stubborn").touch()
+    server = start(ZOTPLUS_UPSTREAM__MANAGED="true", ZOTPLUS_UPSTREAM__BINARY=str(zot)).ready()
+    process = server.process_of("zot")
+    server.signal()
+    wait_for((tmp_path / "zot.asked").exists)
+    server.signal()
+    assert server.ended() == 1
+    wait_for(lambda: not lives(process))
+
+
+def test_a_program_that_a_signal_ended_is_told_from_one_that_ended(capfd):
+    assert run_briefly(lambda: b"%d" % run_program(["/bin/sh", "-c", "kill -9 $$"], bytes)) == b"137"
+    assert run_briefly(lambda: b"%d" % run_program(["/bin/sh", "-c", "echo out; echo err >&2; exit 7"], bytes)) == b"7"
+    assert run_briefly(lambda: b"%d" % run_program(["/no/such/program"], bytes)) == b"70"
+    assert capfd.readouterr().err == "out\nerr\n/no/such/program: No such file or directory\n"
 
 
 def test_a_managed_zot_ends_with_a_killed_parent(start, tmp_path, zot):

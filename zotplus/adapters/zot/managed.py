@@ -15,6 +15,8 @@ from zotplus.adapters.zot.settings import UpstreamSettings
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 
+_ORDERLY_END = b'"error":"http: Server closed"'
+
 FOLDER = "zot"
 """Zot's part of the data folder: its configuration, and ``storage`` that only Zot writes."""
 
@@ -92,6 +94,14 @@ def loopback(address: str) -> str:
         )
         raise Problem(errors.SETTING_INVALID, detail, argument="upstream.managed_address")
     return address
+
+
+def without_orderly_end(line: bytes) -> bytes:
+    """``line`` of Zot's log; nothing where it is the error that every orderly end is to Zot.
+
+    Told to end, its server returns Go's ``http.ErrServerClosed``, which Zot logs as a failure to start.
+    """
+    return b"" if _ORDERLY_END in line else line
 
 
 def free_port(address: str) -> int:
