@@ -188,7 +188,7 @@ folder = pathlib.Path({folder!r})
 (folder / "zot.json").write_text(json.dumps({{"process": os.getpid(), "arguments": sys.argv[1:]}}))
 print("zot says hello", flush=True)
 def end(*_):
-    if (folder / "stubborn").exists():
+    if (folder / "zot.stubborn").exists():
         return (folder / "zot.asked").touch()
     print('{{"level":"error","message":"exiting","error":"http: Server closed"}}', flush=True)
     print("zot says goodbye", file=sys.stderr, flush=True)
@@ -230,7 +230,7 @@ def test_a_managed_zot_is_started_watched_and_ended_last(start, tmp_path, zot):
 
 
 def test_a_managed_zot_that_does_not_end_is_killed(start, tmp_path, zot):
-    (tmp_path / "stubborn").touch()
+    (tmp_path / "zot.stubborn").touch()
     server = start(ZOTPLUS_UPSTREAM__MANAGED="true", ZOTPLUS_UPSTREAM__BINARY=str(zot)).ready()
     process = server.process_of("zot")
     server.signal()
