@@ -1,9 +1,11 @@
 """``zotplus upload``, ``download`` and ``cp``: from names to single transfers, and their results."""
 
+import functools
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -25,14 +27,21 @@ from zotplus.domain.errors import FaultType, Problem
 _HOPELESS = frozenset({errors.BUCKET_NOT_FOUND, faults.SERVER_UNREACHABLE, faults.CERTIFICATE_REFUSED})
 
 
+class Manner(msgspec.Struct, frozen=True, kw_only=True):
+    """How to transfer, as the options of the command say."""
+
+    recursive: bool
+    parallel: int
+    progress: bool
+    plan: UploadPlan = UploadPlan()
+
+
 class Work(msgspec.Struct, frozen=True, kw_only=True):
     """What a command was asked for; paths are local, addresses on the server."""
 
     sources: tuple[Path | Address, ...]
     target: Path | Address
-    recursive: bool
-    parallel: int
-    plan: UploadPlan = UploadPlan()
+    manner: Manner
 
 
 class Transfer(msgspec.Struct, frozen=True):
@@ -49,119 +58,90 @@ class Outcome(msgspec.Struct, kw_only=True):
     failed: list[tuple[Transfer, Problem]] = []
 
 
-def _shared(command: Command) -> Command:
-    """The options of all three commands."""
-    options = (
-        click.option("-r", "--recursive", is_flag=True, help="Take folders and prefixes with all below."),
-        click.option(
-            "-j", "--jobs", type=click.IntRange(1, 64), default=4, show_default=True, help="Transfers at a time."
-        ),
-        click.option("--no-progress", is_flag=True, help="Draw no progress bar."),
-        remote_options,
-        json_option,
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+_TRANSFERRING = (
+    click.option("-r", "--recursive", is_flag=True, help="Take folders and prefixes with all below."),
+    click.option("-j", "--jobs", type=click.IntRange(1, 64), default=4, show_default=True, help="Transfers at a time."),
+    click.option("--no-progress", is_flag=True, help="Draw no progress bar."),
+    remote_options,
+    json_option,
+)
+_STORING = (
+    click.option("--content-type", metavar="TYPE", help="The media type; by default from the name."),
+    click.option("--metadata", multiple=True, metavar="NAME=VALUE", help="User metadata; may be given several times."),
+    click.option(
+        "--part-size",
+        type=click.IntRange(5, 5120),  # Amazon S3 User Guide, "Multipart upload limits"
+        default=DEFAULT_PART // MEBIBYTE,
+        show_default=True,
+        metavar="MIB",
+        help="Larger files go in parallel parts of this size.",
+    ),
+)
+_PLANNED = ("content_type", "metadata", "part_size")
 
 
-def _stored(command: Command) -> Command:
-    """The options of the commands that store."""
-    part = click.IntRange(5, 5120)  # Amazon S3 User Guide, "Multipart upload limits"
-    options = (
-        click.option("--content-type", metavar="TYPE", help="The media type; by default from the name."),
-        click.option(
-            "--metadata", multiple=True, metavar="NAME=VALUE", help="User metadata; may be given several times."
-        ),
-        click.option(
-            "--part-size",
-            type=part,
-            default=DEFAULT_PART // MEBIBYTE,
-            show_default=True,
-            metavar="MIB",
-            help="Larger files go in parallel parts of this size.",
-        ),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+def transfer_options(*, stores: bool) -> Callable[[Command], Command]:
+    """Adds the options of every transfer, and those of what ``stores``; the command gets them as ``manner``."""
+    options = (*_STORING, *_TRANSFERRING) if stores else _TRANSFERRING
+
+    def add(command: Command) -> Command:
+        @functools.wraps(command)
+        def with_manner(*, recursive: bool, jobs: int, no_progress: bool, **given: Any) -> Any:
+            plan = _plan(jobs, **{name: given.pop(name) for name in _PLANNED}) if stores else UploadPlan()
+            manner = Manner(recursive=recursive, parallel=jobs, progress=not no_progress, plan=plan)
+            return command(manner=manner, **given)
+
+        made: Command = with_manner
+        for option in reversed(options):
+            made = option(made)
+        return made
+
+    return add
 
 
 @click.command("upload")
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
 @click.argument("target", metavar="ADDRESS")
-@_stored
-@_shared
-def upload(
-    *,
-    sources: tuple[Path, ...],
-    target: str,
-    content_type: str | None,
-    metadata: tuple[str, ...],
-    part_size: int,
-    recursive: bool,
-    jobs: int,
-    no_progress: bool,
-    remote: Remote,
-    as_json: bool,
-) -> None:
+@transfer_options(stores=True)
+def upload(*, sources: tuple[Path, ...], target: str, manner: Manner, remote: Remote, as_json: bool) -> None:
     """Upload each FILE to ADDRESS (s3://bucket/key, or s3://bucket/folder/ to keep the names)."""
-    plan = _plan(content_type, metadata, part_size, jobs)
     place = addresses.parse(target)
     if len(sources) > 1 and not place.is_folder:
         raise click.UsageError(f"Several files need a folder: {place}/")
-    work = Work(sources=sources, target=place, recursive=recursive, parallel=jobs, plan=plan)
-    _transfer(remote, work, as_json=as_json, progress=not no_progress)
+    _transfer(remote, Work(sources=sources, target=place, manner=manner), as_json=as_json)
 
 
 @click.command("download")
 @click.argument("source", metavar="ADDRESS")
 @click.argument("target", type=click.Path(path_type=Path), default=".", metavar="[PATH]")
-@_shared
-def download(
-    *, source: str, target: Path, recursive: bool, jobs: int, no_progress: bool, remote: Remote, as_json: bool
-) -> None:
+@transfer_options(stores=False)
+def download(*, source: str, target: Path, manner: Manner, remote: Remote, as_json: bool) -> None:
     """Download ADDRESS to PATH (by default into the current folder).
 
     A download that broke off goes on where it stopped: run the command again. The file appears under its name only when
     size and checksum are right.
     """
-    place = addresses.parse(source, key_needed=not recursive)
-    work = Work(sources=(place,), target=target, recursive=recursive, parallel=jobs)
-    _transfer(remote, work, as_json=as_json, progress=not no_progress)
+    place = addresses.parse(source, key_needed=not manner.recursive)
+    _transfer(remote, Work(sources=(place,), target=target, manner=manner), as_json=as_json)
 
 
 @click.command("cp")
 @click.argument("source")
 @click.argument("target")
-@_stored
-@_shared
-def copy(
-    *,
-    source: str,
-    target: str,
-    content_type: str | None,
-    metadata: tuple[str, ...],
-    part_size: int,
-    recursive: bool,
-    jobs: int,
-    no_progress: bool,
-    remote: Remote,
-    as_json: bool,
-) -> None:
+@transfer_options(stores=True)
+def copy(*, source: str, target: str, manner: Manner, remote: Remote, as_json: bool) -> None:
     """Copy SOURCE to TARGET. What begins with s3:// is on the server, everything else a local path."""
-    plan = _plan(content_type, metadata, part_size, jobs)
     if not addresses.is_address(source) and not addresses.is_address(target):
         raise click.UsageError("One of both must begin with s3://.")
-    work = Work(sources=(_place(source),), target=_place(target), recursive=recursive, parallel=jobs, plan=plan)
-    _transfer(remote, work, as_json=as_json, progress=not no_progress)
+    work = Work(sources=(_place(source),), target=_place(target), manner=manner)
+    _transfer(remote, work, as_json=as_json)
 
 
 def _place(text: str) -> Path | Address:
     return addresses.parse(text) if addresses.is_address(text) else Path(text)
 
 
-def _plan(content_type: str | None, metadata: tuple[str, ...], part_size: int, jobs: int) -> UploadPlan:
+def _plan(jobs: int, content_type: str | None, metadata: tuple[str, ...], part_size: int) -> UploadPlan:
     pairs = [pair.partition("=") for pair in metadata]
     if not all(name and sign for name, sign, _ in pairs):
         raise click.UsageError("--metadata takes NAME=VALUE.")
@@ -173,9 +153,9 @@ def _plan(content_type: str | None, metadata: tuple[str, ...], part_size: int, j
     )
 
 
-def _transfer(remote: Remote, work: Work, *, as_json: bool, progress: bool) -> None:
+def _transfer(remote: Remote, work: Work, *, as_json: bool) -> None:
     """Do ``work``, print what became of it, and raise the first failure."""
-    meter = Meter(sys.stderr, shows=progress and not as_json)
+    meter = Meter(sys.stderr, shows=work.manner.progress and not as_json)
     outcome = Outcome()
     try:
         remote.run(lambda server: _run(server, work, meter, outcome))
@@ -193,13 +173,13 @@ def _transfer(remote: Remote, work: Work, *, as_json: bool, progress: bool) -> N
 async def _run(server: Server, work: Work, meter: Meter, outcome: Outcome) -> None:
     async def one(transfer: Transfer) -> None:
         try:
-            outcome.done.append((transfer, await _move(server, transfer, work.plan, meter)))
+            outcome.done.append((transfer, await _move(server, transfer, work.manner.plan, meter)))
         except Problem as problem:
             if problem.fault in _HOPELESS or problem.fault.type is FaultType.AUTHENTICATION:
                 raise
             outcome.failed.append((transfer, problem))
 
-    await for_each(_transfers(server, work), work.parallel, one)
+    await for_each(_transfers(server, work), work.manner.parallel, one)
 
 
 async def _move(server: Server, transfer: Transfer, plan: UploadPlan, meter: Meter) -> Stored:
@@ -219,9 +199,9 @@ async def _move(server: Server, transfer: Transfer, plan: UploadPlan, meter: Met
 async def _transfers(server: Server, work: Work) -> AsyncIterator[Transfer]:
     for source in work.sources:
         if isinstance(source, Path):
-            for path, name in _files(source, recursive=work.recursive):
+            for path, name in _files(source, recursive=work.manner.recursive):
                 yield Transfer(path, _target(work, name))
-        elif work.recursive:
+        elif work.manner.recursive:
             async for key, name in _keys(server, source):
                 yield Transfer(Address(source.bucket, key), _target(work, name))
         else:
@@ -257,8 +237,8 @@ def _target(work: Work, name: str) -> Path | Address | Problem:
     """Where the source called ``name`` goes: below the target, or onto it."""
     target = work.target
     if isinstance(target, Address):
-        return target.below(name) if work.recursive or target.is_folder else target
-    if not work.recursive and not target.is_dir():
+        return target.below(name) if work.manner.recursive or target.is_folder else target
+    if not work.manner.recursive and not target.is_dir():
         return target
     try:
         return safe_path(target, name)
