@@ -85,7 +85,7 @@ def restore(settings: Settings, folder: Path) -> BackupReport:
     """
     metadata = Path(settings.metadata.path)
     if metadata.exists():
-        raise Problem(errors.RECORD_EXISTS, f"{settings.data_dir} already holds a store.")
+        raise Problem(errors.RECORD_EXISTS, f"{settings.data.absolute()} already holds a store.")
     if not (folder / MANIFEST).is_file():
         raise Problem(errors.ARGUMENT_INVALID, f"{folder} is no backup: it has no {MANIFEST}.")
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
