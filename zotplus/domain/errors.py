@@ -97,6 +97,9 @@ CLOCK_SKEWED = _fault("clock_skewed", 403, _AUTHN, "The request's time differs t
     "The clocks are more than 15 minutes apart.", "Set the client's clock.")
 TOKEN_INVALID = _fault("token_invalid", 401, _AUTHN, "The token is not valid.",
     "The bearer token is malformed, expired, or was not issued here.", "Log in again.")
+ISSUER_UNAVAILABLE = _fault("issuer_unavailable", 503, _UPSTREAM, "The token cannot be checked at the moment.",
+    "The keys of the token's issuer could not be fetched yet, or it signs with one that is newer than those known.",
+    "Try again; if it lasts, look at the log for issuer_unavailable and at identity.issuers.", 5)
 ACCESS_DENIED = _fault("access_denied", 403, _AUTHZ, "Access denied.",
     "No grant allows this action on this resource, or a policy denies it.", "Ask an administrator for a grant; `zotplus grants list` shows them.")
 

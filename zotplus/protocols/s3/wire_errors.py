@@ -102,6 +102,7 @@ _wire(errors.REPOSITORY_NOT_FOUND, "NoSuchKey")
 _wire(errors.BLOB_UNKNOWN, "NoSuchKey")
 _wire(errors.UPSTREAM_MISSING, "ServiceUnavailable")
 _wire(errors.UPSTREAM_UNAVAILABLE, "ServiceUnavailable")
+_wire(errors.ISSUER_UNAVAILABLE, "ServiceUnavailable")
 _wire(errors.UPSTREAM_FAILED, "InternalError")
 
 _wire(errors.STORAGE_FULL, "XMinioStorageFull")

@@ -1,0 +1,1 @@
+"""Tokens of OpenID Connect issuers: keys fetched and kept, tokens verified."""

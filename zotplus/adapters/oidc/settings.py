@@ -1,0 +1,107 @@
+"""Settings ``identity``: which issuers of tokens are trusted, and for what."""
+
+import ipaddress
+from typing import Annotated, Literal, get_args
+from urllib.parse import urlsplit
+
+import msgspec
+
+from zotplus.domain.claims import ClaimsMapping
+
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
+ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=1_024)]
+Url = Annotated[str, msgspec.Meta(min_length=8, max_length=1_024)]
+
+
+class IssuerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One issuer of tokens: a Keycloak realm, GitHub Actions, a GitLab, a Kubernetes cluster."""
+
+    name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+    """What logs and policies call it: lower-case letters, digits and hyphens."""
+
+    url: Url
+    """The issuer, exactly as its tokens name it in ``iss`` (``https://login.example.org/realms/zotplus``): OpenID
+    Connect compares it letter by letter. Its discovery document is read below this address."""
+
+    audiences: Annotated[tuple[Text, ...], msgspec.Meta(min_length=1, max_length=64)]
+    """Audiences, of which a token must carry at least one. No default: without it a token that was made for another
+    service would be accepted here."""
+
+    clients: Annotated[tuple[Text, ...], msgspec.Meta(max_length=256)] = ()
+    """Clients of the issuer that tokens may have been made for (``azp``). Empty by default: any, because the audience
+    decides. A token with several audiences must name its client in any case."""
+
+    jwks_url: Url | None = None
+    """Address of the issuer's keys. None by default: discovery tells it, and it must then be on the issuer's own host
+    and port. Set it where keys are elsewhere, or where the gateway reaches the issuer by another address than its
+    clients do; discovery is then left out."""
+
+    jwks_file: Text | None = None
+    """File with the issuer's keys (a JSON Web Key Set), for one that cannot be reached, such as a cluster without a
+    public address. None by default. Nothing is fetched where it is set; the file is read again as keys would be."""
+
+    ca_file: Text | None = None
+    """File with certificates (PEM) of the authority that signed the issuer's. None by default: the system's
+    authorities. For Kubernetes and for companies with their own."""
+
+    allow_http: bool = False
+    """Whether the issuer may be asked without TLS on another machine than this. Off by default: who can answer in its
+    place decides who everybody is."""
+
+    algorithms: Annotated[tuple[Algorithm, ...], msgspec.Meta(min_length=1)] = ALGORITHMS
+    """Signature algorithms that are accepted. All with public keys by default; HMAC and ``none`` never are. A token
+    chooses among them only as far as the type of the issuer's key allows."""
+
+    leeway: Annotated[float, msgspec.Meta(ge=0, le=300)] = 30.0
+    """Seconds that the issuer's clock may differ. Half a minute is more than synchronised clocks differ, and little
+    beside the five minutes that a token usually lives."""
+
+    refresh: Annotated[float, msgspec.Meta(ge=10, le=86_400)] = 600.0
+    """Seconds after which the keys are fetched anew, behind a request that does not wait. A key that the issuer took
+    away is refused after twice this long at the latest, as long as the issuer answers. New keys need not wait: a token
+    that names an unknown key has them fetched at once."""
+
+    timeout: Annotated[float, msgspec.Meta(gt=0, le=60)] = 5.0
+    """Seconds for one answer of the issuer. A token whose key is not known yet waits this long at most."""
+
+    claims: ClaimsMapping = ClaimsMapping()
+    """Which claims give user name, groups and roles. The default is Keycloak's form."""
+
+    def __post_init__(self) -> None:
+        for url in (self.url, *([] if self.jwks_url is None else [self.jwks_url])):
+            _require_address(url, allow_http=self.allow_http or self.jwks_file is not None)
+        if self.jwks_url is not None and self.jwks_file is not None:
+            raise ValueError("set jwks_url or jwks_file, not both")
+
+
+class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Identities that others vouch for."""
+
+    issuers: Annotated[tuple[IssuerSettings, ...], msgspec.Meta(max_length=256)] = ()
+    """Issuers of OpenID Connect tokens that are accepted as Bearer or as a Basic password. None by default. In the
+    environment a JSON list."""
+
+    def __post_init__(self) -> None:
+        for values in ([one.name for one in self.issuers], [one.url for one in self.issuers]):
+            if len(set(values)) != len(values):
+                raise ValueError("every issuer has a name and a url of its own")
+
+
+def _require_address(url: str, *, allow_http: bool) -> None:
+    """Refuse what is no address to ask an issuer at. Raises ``ValueError``."""
+    parts = urlsplit(url)
+    _ = parts.port  # raises ValueError outside 0 to 65535
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not url.isprintable() or " " in url:
+        raise ValueError("an address is https://host[:port][/path]")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise ValueError("an address has no credentials, query or fragment")
+    if parts.scheme == "http" and not (allow_http or _is_loopback(parts.hostname)):
+        raise ValueError("an issuer on another machine is asked by https; see allow_http")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
