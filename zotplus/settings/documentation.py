@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any, get_args
 
 import msgspec
-from msgspec.inspect import Metadata, NoneType, StructType, Type, UnionType, type_info
+from msgspec.inspect import LiteralType, Metadata, NoneType, StructType, Type, UnionType, VarTupleType, type_info
 
 from zotplus.settings.sections import Settings
 
@@ -69,6 +69,30 @@ def sections() -> dict[tuple[str, ...], type[msgspec.Struct]]:
     return found
 
 
+@cache
+def elements() -> dict[tuple[str, ...], type[msgspec.Struct]]:
+    """The structs that lists hold, by the list's path with ``[]``, and the structs within them."""
+    found: dict[tuple[str, ...], type[msgspec.Struct]] = {}
+
+    def visit(struct: type[msgspec.Struct], path: tuple[str, ...]) -> None:
+        found[path] = struct
+        for field in msgspec.structs.fields(struct):
+            inner = struct_of(field.type)
+            if inner is not None:
+                visit(inner, (*path, field.name))
+
+    for leaf in leaves().values():
+        element = _element(type_info(leaf.annotation))
+        if element is not None:
+            visit(element, (*leaf.path[:-1], f"{leaf.path[-1]}[]"))
+    return found
+
+
+def own_leaves(struct: type[msgspec.Struct], path: tuple[str, ...]) -> list[Leaf]:
+    """The settings that ``struct`` declares itself, for documents."""
+    return [leaf for leaf in _walk(struct, path) if leaf.owner is struct]
+
+
 def struct_of(annotation: Any) -> type[msgspec.Struct] | None:
     """The struct that ``annotation`` is, alone or beside None."""
     for candidate in (annotation, *get_args(annotation)):
@@ -109,6 +133,14 @@ def _walk(struct: type[msgspec.Struct], path: tuple[str, ...]) -> Iterator[Leaf]
         )
 
 
+def _element(kind: Type) -> type[msgspec.Struct] | None:
+    """The struct that a list holds, if it holds any."""
+    if isinstance(kind, Metadata):
+        return _element(kind.type)
+    inner = kind.item_type if isinstance(kind, VarTupleType) else None
+    return inner.cls if isinstance(inner, StructType) else None
+
+
 def _is_secret(kind: Type) -> bool:
     if isinstance(kind, Metadata):
         return bool((kind.extra or {}).get("secret")) or _is_secret(kind.type)
@@ -127,11 +159,13 @@ def _describe(kind: Type) -> str:
         return ", or ".join("none" if isinstance(member, NoneType) else _describe(member) for member in kind.types)
     if isinstance(kind, StructType):
         return "section"
-    if isinstance(kind, msgspec.inspect.LiteralType):
+    if isinstance(kind, VarTupleType):
+        inner = kind.item_type
+        return "list of " + ("sections" if _element(kind) else _describe(inner))
+    if isinstance(kind, LiteralType):
         return " \\| ".join(f"`{value}`" for value in kind.values)
     names = {"IntType": "integer", "FloatType": "number", "StrType": "text", "BoolType": "true or false"}
-    name = names.get(type(kind).__name__, "list of text")
-    return name + _bounds(kind)
+    return names[type(kind).__name__] + _bounds(kind)
 
 
 def _bounds(kind: Type) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from zotplus.settings.documentation import Leaf, field_docstrings, leaves, sections, type_name
+from zotplus.settings.documentation import Leaf, elements, field_docstrings, leaves, own_leaves, sections, type_name
 from zotplus.settings.loading import as_tree, secret_paths
 from zotplus.settings.sections import DERIVED_PATHS, Settings
 from zotplus.settings.sources import FILE_MAX_BYTES, OTHER_VARIABLES
@@ -21,6 +21,8 @@ what is in effect, and `zotplus config schema` prints a JSON Schema for editors.
 
 - In the environment two underscores go one level deeper: `http.port` is `ZOTPLUS_HTTP__PORT`. Lists are separated by
   commas. An empty variable counts as unset.
+- What stands below a name with `[]` belongs to each section of a list; in the environment the whole list is one
+  variable, as JSON.
 - A secret may be read from a file: `ZOTPLUS_ADMIN__SECRET_KEY_FILE`, or `secret_key_file` in YAML, names it. A file
   that every user of the machine can read is refused.
 - An unknown name is refused, with the nearest known one. So is every other variable that begins with `ZOTPLUS_`, except
@@ -47,7 +49,7 @@ def show(settings: Settings) -> dict[str, Any]:
 def schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of the file; descriptions are the fields' docstrings."""
     document = msgspec.json.schema(Settings)
-    for struct in sections().values():
+    for struct in (*sections().values(), *elements().values()):
         definition = document["$defs"][struct.__name__]
         definition["additionalProperties"] = False
         derived = {name for (_, name) in DERIVED_PATHS}
@@ -69,12 +71,11 @@ def schema() -> dict[str, Any]:
 def reference() -> str:
     """The page ``docs/reference/configuration.md``."""
     pages = [_HEAD]
-    for path, struct in sections().items():
+    for path, struct in (sections() | elements()).items():
         title = ".".join(path) or "General"
         summary = (struct.__doc__ or "").strip().split("\n\n", maxsplit=1)[0]
-        own = [leaf for leaf in leaves().values() if leaf.path[:-1] == path]
         pages.append(f"\n## {title}\n\n{_markdown(summary)}\n" if path else f"\n## {title}\n")
-        pages += [_entry(leaf) for leaf in own]
+        pages += [_entry(leaf, in_list=path in elements()) for leaf in own_leaves(struct, path)]
     return "".join(pages)
 
 
@@ -82,11 +83,12 @@ def _markdown(docstring: str) -> str:
     return docstring.replace("``", "`")
 
 
-def _entry(leaf: Leaf) -> str:
+def _entry(leaf: Leaf, *, in_list: bool) -> str:
+    variable = "" if in_list else f"`{leaf.variable}` · "
     secret = " · secret" if leaf.secret else ""
     return (
         f"\n### `{leaf.name}`\n\n"
-        f"`{leaf.variable}` · {type_name(leaf.annotation)} · default: {_default(leaf)}{secret}\n\n"
+        f"{variable}{type_name(leaf.annotation)} · default: {_default(leaf)}{secret}\n\n"
         f"{_markdown(leaf.description)}\n"
     )
 
@@ -100,5 +102,7 @@ def _default(leaf: Leaf) -> str:
         return "none"
     if leaf.default == ():
         return "empty"
+    if isinstance(leaf.default, tuple):
+        return ", ".join(f"`{value}`" for value in leaf.default)
     value = str(leaf.default).lower() if isinstance(leaf.default, bool) else leaf.default
     return f"`{value}`"

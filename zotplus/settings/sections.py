@@ -14,6 +14,7 @@ import msgspec
 
 from zotplus.adapters.blobs_fs.settings import FilesystemBlobsSettings
 from zotplus.adapters.keyvalue_lmdb.settings import LmdbSettings
+from zotplus.adapters.oidc.settings import IdentitySettings
 from zotplus.adapters.telemetry.settings import LogSettings, MetricsSettings, TelemetrySettings
 from zotplus.adapters.zot.settings import UpstreamSettings
 from zotplus.services.identity.registry_tokens import RegistryTokenSettings
@@ -177,6 +178,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     s3: S3Settings = S3Settings()
     upstream: UpstreamSettings = UpstreamSettings()
     admin: AdminSettings = AdminSettings()
+    identity: IdentitySettings = IdentitySettings()
     metadata: LmdbSettings = LmdbSettings(path="./var/metadata")
     blobs: FilesystemBlobsSettings = FilesystemBlobsSettings(path="./var/blobs")
     collector: CollectorSettings = CollectorSettings()
