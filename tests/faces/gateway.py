@@ -32,6 +32,9 @@ class Recorder:
     def finish(self, finished):
         self.finished.append(finished)
 
+    def answered(self, headers, finished):
+        self.finished.append(finished)
+
 
 class Gateway:
     """A running gateway; ``url`` is the main port, ``s3_url`` the S3 port, ``run`` executes a coroutine in its loop."""

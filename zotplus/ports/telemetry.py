@@ -35,7 +35,7 @@ class Headers(Protocol):
 
 
 class Telemetry(Protocol):
-    """One per worker. Both calls are quick and never raise."""
+    """One per worker. All calls are quick and never raise."""
 
     def begin(self, request_id: str, headers: Headers | Mapping[str, str]) -> None:
         """A request's head has arrived: count it as in flight, take over its W3C trace context."""
@@ -43,4 +43,8 @@ class Telemetry(Protocol):
 
     def finish(self, finished: Finished) -> None:
         """It has been answered: count, time, log, and end its span."""
+        ...
+
+    def answered(self, headers: Headers | Mapping[str, str], finished: Finished) -> None:
+        """``begin`` and ``finish`` of a request that was answered as soon as it came: it never was in flight."""
         ...

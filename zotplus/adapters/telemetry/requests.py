@@ -64,15 +64,24 @@ class RequestTelemetry:
     def begin(self, request_id: str, headers: Headers | Mapping[str, str]) -> None:
         """See ``Telemetry.begin``."""
         self._in_flight.add()
-        trace = take_over(headers) if self._tracing is None else self._tracing.begin(request_id, headers)
+        trace = self._trace(request_id, headers)
         if trace:
             self._traces[request_id] = trace
 
     def finish(self, finished: Finished) -> None:
         """See ``Telemetry.finish``."""
         self._in_flight.add(-1)
+        self._tell(finished, self._traces.pop(finished.request_id, "") if self._traces else "")
+
+    def answered(self, headers: Headers | Mapping[str, str], finished: Finished) -> None:
+        """See ``Telemetry.answered``."""
+        self._tell(finished, self._trace(finished.request_id, headers, finished.seconds))
+
+    def _trace(self, request_id: str, headers: Headers | Mapping[str, str], ago: float = 0.0) -> str:
+        return take_over(headers) if self._tracing is None else self._tracing.begin(request_id, headers, ago)
+
+    def _tell(self, finished: Finished, trace: str) -> None:
         self._count(finished)
-        trace = self._traces.pop(finished.request_id, "") if self._traces else ""
         if self._access:
             self._log(finished, trace)
         if self._tracing is not None:

@@ -4,6 +4,7 @@ Spec: W3C Trace Context Level 1, 3.2 (``traceparent``) and 3.3 (``tracestate``).
 """
 
 import re
+import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
@@ -64,14 +65,16 @@ class Tracing:
         self._tracer = self._provider.get_tracer("zotplus")
         self._spans: dict[str, Span] = {}
 
-    def begin(self, request_id: str, headers: Headers | Mapping[str, str]) -> str:
-        """Start the request's span below the caller's; returns the trace id."""
+    def begin(self, request_id: str, headers: Headers | Mapping[str, str], ago: float = 0.0) -> str:
+        """Start the request's span below the caller's, ``ago`` seconds back; returns the trace id."""
         from opentelemetry.trace import SpanKind, set_span_in_context  # noqa: PLC0415 - optional
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415
 
         propagator = TraceContextTextMapPropagator()
         carrier = {name: headers.get(name) or "" for name in ("traceparent", "tracestate")} if trace_id(headers) else {}
-        span = self._tracer.start_span("request", context=propagator.extract(carrier), kind=SpanKind.SERVER)
+        began = time.time_ns() - int(ago * 1e9)
+        above = propagator.extract(carrier)
+        span = self._tracer.start_span("request", context=above, kind=SpanKind.SERVER, start_time=began)
         forwarded: dict[str, str] = {}
         propagator.inject(forwarded, set_span_in_context(span))
         _CURRENT.set(forwarded)

@@ -152,9 +152,8 @@ class Server:
         if not isinstance(reply.body, bytes):
             connection.prepared = (context, reply)
             return False
-        self._telemetry.begin(context.request_id, message.headers)
         sent = write_at_once(transport, message, reply, _stamp(context))
-        self._finish(context, reply, 0, sent)
+        self._telemetry.answered(message.headers, _finished(context, reply, 0, sent))
         return True
 
     async def _handle(self, request: web.BaseRequest) -> _Sent:
@@ -179,7 +178,7 @@ class Server:
         try:
             reply, sent, keep_alive = await self._send(request, context, reply, keep_alive=keep_alive)
         finally:
-            self._finish(context, reply, body.received, sent)
+            self._telemetry.finish(_finished(context, reply, body.received, sent))
         return _Sent(reply.status, keep_alive=keep_alive)
 
     async def _answered(self, request: web.BaseRequest, body: ConnectionBody) -> tuple[Context, Reply]:
@@ -215,24 +214,6 @@ class Server:
             request.transport.abort()
         return reply, 0, False
 
-    def _finish(self, context: Context, reply: Reply, received: int, sent: int) -> None:
-        self._telemetry.finish(
-            Finished(
-                request_id=context.request_id,
-                face=context.face.name,
-                operation=context.operation_name,
-                principal=context.principal.id,
-                method=context.head.method,
-                path=context.head.raw_path,
-                peer=context.head.peer,
-                status=reply.status,
-                bytes_in=received,
-                bytes_out=sent,
-                seconds=time.perf_counter() - context.started,
-                fields=context.log,
-            )
-        )
-
     def _head(self, message: RawRequestMessage, connection: RequestHandler) -> RequestHead:
         path, _, query = message.path.partition("?")
         headers: CIMultiDictProxy[str] = message.headers
@@ -266,6 +247,24 @@ class Server:
                     continue
                 if connection.is_late(now, limits.head_seconds, limits.keepalive_seconds):
                     connection.force_close()
+
+
+def _finished(context: Context, reply: Reply, received: int, sent: int) -> Finished:
+    head = context.head
+    return Finished(
+        request_id=context.request_id,
+        face=context.face.name,
+        operation=context.operation_name,
+        principal=context.principal.id,
+        method=head.method,
+        path=head.raw_path,
+        peer=head.peer,
+        status=reply.status,
+        bytes_in=received,
+        bytes_out=sent,
+        seconds=time.perf_counter() - context.started,
+        fields=context.log,
+    )
 
 
 def _stamp(context: Context) -> tuple[str, str]:

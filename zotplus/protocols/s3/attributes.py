@@ -110,7 +110,7 @@ def object_headers(info: ObjectInfo, overrides: Pairs) -> list[tuple[str, str]]:
     """Everything about an object that goes into the headers of GET and HEAD but length, range and checksum."""
     headers = validators(info)
     headers.append(("Accept-Ranges", "bytes"))
-    replaced = {name for name, _ in overrides}
+    replaced = {name for name, _ in overrides} if overrides else ()
     stored: Mapping[str, str] = info.attributes.headers
     for name, value in stored.items():
         wire_name = _CONTENT_HEADERS.get(name)

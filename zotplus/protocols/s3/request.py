@@ -164,6 +164,8 @@ _ACCEPTED: dict[str, frozenset[str]] = {
     "x-amz-website-redirect-location": frozenset(),
     "x-amz-write-offset-bytes": frozenset(),
 }
+_PLAIN = frozenset({"x-amz-content-sha256", "x-amz-date", "x-amz-security-token"})
+"""What nearly every request has, and this module has nothing to say about."""
 _READS = frozenset({"GET", "HEAD"})
 
 

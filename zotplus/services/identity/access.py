@@ -31,6 +31,7 @@ from zotplus.services.identity.credentials import (
     NewCredential,
     draft_credential,
     is_credential_id,
+    is_key_id,
 )
 from zotplus.services.identity.failed_logins import FailedLogins
 from zotplus.services.identity.generation_cache import GenerationCache
@@ -55,6 +56,9 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     role: Role
     pattern: str
     created: float
+
+
+_KEY = PrincipalKind.KEY
 
 
 class _Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,8 +92,8 @@ class Access:
 
         Raises ``ACCESS_KEY_UNKNOWN``, ``CREDENTIALS_EXPIRED``.
         """
-        known = await self._find(access_key)
-        if known is None or known.principal.kind is not PrincipalKind.KEY:
+        known = await self._known.get(access_key) if is_key_id(access_key) else None
+        if known is None or known.principal.kind is not _KEY:
             raise Problem(errors.ACCESS_KEY_UNKNOWN, AWSAccessKeyId=access_key)
         if known.expires <= self._clock():
             raise Problem(errors.CREDENTIALS_EXPIRED)

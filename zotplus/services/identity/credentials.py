@@ -45,9 +45,14 @@ class NewCredential(msgspec.Struct, frozen=True, kw_only=True):
     secret: str
 
 
+def is_key_id(text: str) -> bool:
+    """Whether ``text`` could be the id of a key."""
+    return _is_key_id(text) is not None
+
+
 def is_credential_id(text: str) -> bool:
     """Whether ``text`` could be the id of a key or robot."""
-    return _is_key_id(text) is not None or _is_robot_id(text) is not None
+    return is_key_id(text) or _is_robot_id(text) is not None
 
 
 def draft_credential(credential: Credential, secret: str | None) -> NewCredential:

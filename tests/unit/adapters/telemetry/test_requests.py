@@ -192,6 +192,19 @@ def test_a_request_without_a_trace_gets_one_of_its_own(telemetry, spans, exporte
     assert span.resource.attributes["service.name"] == "zotplus"
 
 
+def test_a_request_answered_as_it_came_is_counted_logged_and_traced_with_its_duration(
+    telemetry, tmp_path, spans, exporter
+):
+    subject = telemetry(spans)
+    subject.answered({"traceparent": PARENT}, finished(seconds=0.25))
+    subject.close()
+    (span,) = exporter.get_finished_spans()
+    assert f"{span.context.trace_id:032x}" == TRACE
+    assert 0.25 <= (span.end_time - span.start_time) / 1e9 < 10
+    (line,) = lines(tmp_path)
+    assert (line["trace_id"], line["milliseconds"]) == (TRACE, 250.0)
+
+
 def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
     with pytest.raises(Problem, match=r"zotplus\[telemetry\]") as caught:
