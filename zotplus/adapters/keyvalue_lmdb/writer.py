@@ -11,13 +11,13 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
 
 import lmdb
 
 from zotplus.adapters.keyvalue_lmdb.engine import Engine, Room
 from zotplus.adapters.keyvalue_lmdb.faults import problem
+from zotplus.adapters.keyvalue_lmdb.gathering import Gathering
 from zotplus.adapters.keyvalue_lmdb.transactions import FreeingTransaction, LmdbTransaction
 from zotplus.domain import errors, failpoints
 from zotplus.domain.errors import Problem
@@ -89,7 +89,7 @@ class GroupCommit:
         self._on_commit = on_commit
         self._batch_limit = batch_limit
         self._key_chunk = key_chunk
-        self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._jobs: Gathering[Job] = Gathering(batch_limit)
         self._recent = (1, 1)  # how many jobs the last two batches had
         self._commit_seconds = 0.0
         self._thread = threading.Thread(target=self._serve, name="keyvalue-commit", daemon=True)
@@ -97,17 +97,15 @@ class GroupCommit:
 
     def submit(self, job: Job) -> None:
         """Add ``job`` to the next batch."""
-        self._queue.put(job)
+        self._jobs.put(job)
 
     def stop(self) -> None:
         """Finish what was submitted and end the thread; blocks until then."""
-        self._queue.put(None)
+        self._jobs.close()
         self._thread.join()
 
     def _serve(self) -> None:
-        stopping = False
-        while not stopping:
-            batch, stopping = self._take()
+        while batch := self._take():
             began = time.monotonic()
             try:
                 self._commit(batch)
@@ -118,28 +116,15 @@ class GroupCommit:
             self._commit_seconds = time.monotonic() - began
             _announce(batch)
 
-    def _take(self) -> tuple[list[Job], bool]:
-        """Wait for a job, take what else is waiting or about to come; with it, whether the end has come.
+    def _take(self) -> list[Job]:
+        """Wait for a job, take what else is waiting or about to come; empty when the end has come.
 
         Those whose writes were just acknowledged mostly come back with the next. Without waiting for them, callers fall
         into two groups that wait for each other's commits, each of half the size: half as many writes a second.
         """
-        job = self._queue.get()
-        batch: list[Job] = []
-        deadline = time.monotonic() + min(self._commit_seconds / _LINGER_SHARE, _LINGER_MAX_SECONDS)
         expected = min(sum(self._recent), self._batch_limit)
-        while job is not None:
-            batch.append(job)
-            try:
-                if len(batch) < expected and expected > _ALONE:
-                    job = self._queue.get(timeout=max(deadline - time.monotonic(), 0))
-                elif len(batch) < self._batch_limit:
-                    job = self._queue.get_nowait()
-                else:
-                    return batch, False
-            except Empty:
-                return batch, False
-        return batch, True
+        linger = min(self._commit_seconds / _LINGER_SHARE, _LINGER_MAX_SECONDS)
+        return self._jobs.take(expected if expected > _ALONE else 1, linger)
 
     def _commit(self, jobs: list[Job], *, freeing: bool = False) -> None:
         """Make all of ``jobs`` durable, or give them an error. With ``freeing`` only those that need no room pass."""
