@@ -23,6 +23,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,6 +61,22 @@ class PythonProgram:
         text = self.lock.read_text()
         found = re.search(r"^awscli==([\w.]+)", text, re.MULTILINE)
         return f"{found[1] if found else 'unknown'}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MavenProgram:
+    """A Java program from a Maven repository: an archive of one folder, whose script ``start`` builds it once."""
+
+    name: str
+    artifact: str
+    version: str
+    sha256: str
+    start: str
+    build: tuple[str, ...]
+    java: int
+    licence: str
+    purpose: str
+    bench: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +159,21 @@ PYTHON_PROGRAMS = (
     ),
 )
 
+MAVEN_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
+MAVEN_PROGRAMS = (
+    MavenProgram(
+        name="keycloak",
+        artifact="org.keycloak:keycloak-quarkus-dist",
+        version="26.7.3",
+        sha256="27a6535553c3cdcd083872ba40629efafb3475e3b758e0c6f691395561dd0f1f",
+        start="bin/kc.sh",
+        build=("build", "--db=dev-file", "--health-enabled=false", "--metrics-enabled=false"),
+        java=17,
+        licence="Apache-2.0",
+        purpose="OpenID Connect issuer: people, groups, roles",
+    ),
+)
+
 DEBIAN_PROGRAMS = (
     DebianProgram(
         name="podman", package="podman", licence="Apache-2.0", purpose="OCI client: build, login, push, pull"
@@ -203,6 +235,8 @@ def install(*, bench: bool) -> list[str]:
         _install_debian([p for p in DEBIAN_PROGRAMS if bench or not p.bench])
         for python_program in PYTHON_PROGRAMS:
             _install_python(python_program)
+        for maven_program in MAVEN_PROGRAMS:
+            _install_maven(maven_program)
         for go_program in GO_PROGRAMS:
             if bench or not go_program.bench:
                 _install_go(go_program)
@@ -210,8 +244,8 @@ def install(*, bench: bool) -> list[str]:
     return [why_missing(name) for name in [*wanted, "zot"] if find(name) is None]
 
 
-def _all_programs() -> list[GoProgram | PythonProgram | DebianProgram]:
-    return [*DEBIAN_PROGRAMS, *PYTHON_PROGRAMS, *GO_PROGRAMS]
+def _all_programs() -> list[GoProgram | PythonProgram | MavenProgram | DebianProgram]:
+    return [*DEBIAN_PROGRAMS, *PYTHON_PROGRAMS, *MAVEN_PROGRAMS, *GO_PROGRAMS]
 
 
 @contextmanager
@@ -256,6 +290,61 @@ def _install_python(program: PythonProgram) -> None:
     link.unlink(missing_ok=True)
     link.symlink_to(folder / "bin" / program.name)
     _note_success(program.name, stamp)
+
+
+def _install_maven(program: MavenProgram) -> None:
+    stamp = f"{program.name}-{program.version}"
+    if _is_stamped(program.name, stamp):
+        return
+    java = _java_home(program.java)
+    if java is None or shutil.which("mvn") is None:
+        _note_failure(program.name, f"needs Java {program.java} or newer, and Maven (mvn)")
+        return
+    print(f"fetching {program.name} {program.version}", flush=True)
+    home = cache() / "java" / stamp
+    home.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache()) as folder:
+        artifact = f"-Dartifact={program.artifact}:{program.version}:zip"
+        reason = _run(["mvn", "-q", "-B", MAVEN_COPY, artifact, f"-DoutputDirectory={folder}"])
+        reason = reason or _unpack(Path(folder), program.sha256)
+        if not reason:
+            shutil.rmtree(home, ignore_errors=True)
+            next(path for path in Path(folder).iterdir() if path.is_dir()).replace(home)
+    build, environment = [str(home / program.start), *program.build], {**os.environ, "JAVA_HOME": str(java)}
+    if reason := reason or _run(build, environment=environment):
+        _note_failure(program.name, reason)
+        return
+    entry = cache() / "bin" / program.name
+    entry.write_text(f"#!/bin/sh\nJAVA_HOME='{java}' exec '{home / program.start}' \"$@\"\n")
+    entry.chmod(0o755)
+    _note_success(program.name, stamp)
+
+
+def _java_home(minimum: int) -> Path | None:
+    """Return the folder of the newest Java that is at least ``minimum``; each tells its version in ``release``."""
+    on_path = Path(shutil.which("java") or "/").resolve().parent.parent
+    homes = [Path(os.environ.get("JAVA_HOME", on_path)), on_path, *sorted(Path("/usr/lib/jvm").glob("*"))]
+    found: dict[int, Path] = {}
+    for home in homes:
+        release = home / "release"
+        version = re.search(r'^JAVA_VERSION="(\d+)', release.read_text(), re.MULTILINE) if release.is_file() else None
+        if version and int(version[1]) >= minimum and os.access(home / "bin" / "java", os.X_OK):
+            found.setdefault(int(version[1]), home)
+    return found[max(found)] if found else None
+
+
+def _unpack(folder: Path, sha256: str) -> str:
+    """Unpack the archive in ``folder`` with its permissions; return an empty string, or what went wrong."""
+    archive = next(folder.glob("*.zip"))
+    with archive.open("rb") as content:
+        if hashlib.file_digest(content, "sha256").hexdigest() != sha256:
+            return f"{archive.name} is not the one that is pinned"
+    with zipfile.ZipFile(archive) as members:
+        for member in members.infolist():
+            path = Path(members.extract(member, folder))
+            if path.is_file() and member.external_attr >> 16 & 0o100:
+                path.chmod(0o755)
+    return ""
 
 
 def _install_debian(programs: list[DebianProgram]) -> None:

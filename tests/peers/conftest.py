@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.peers.keycloak import keycloak  # noqa: F401 - a fixture
 from tests.peers.programs import PeerGateway, Running, start_gateway, start_registry, start_zot
 
 

@@ -77,15 +77,17 @@ class Running:
             self.process.wait(15)
 
 
-def start(argv: list[str], url: str, folder: Path, *, ready: str, environment: dict[str, str]) -> Running:
-    """Run ``argv`` until it answers at ``ready``."""
+def start(
+    argv: list[str], url: str, folder: Path, *, ready: str, environment: dict[str, str], seconds: float = READY_SECONDS
+) -> Running:
+    """Run ``argv`` until it answers at ``ready``, for ``seconds`` at most."""
     log = folder / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             argv, stdout=output, stderr=output, stdin=subprocess.DEVNULL, env={**os.environ, **environment}, cwd=folder
         )
     running = Running(process, url, log)
-    until = time.monotonic() + READY_SECONDS
+    until = time.monotonic() + seconds
     while time.monotonic() < until:
         if process.poll() is not None:
             raise AssertionError(f"{argv[0]} ended with {process.returncode}: {log.read_text()[-2000:]}")
@@ -96,7 +98,7 @@ def start(argv: list[str], url: str, folder: Path, *, ready: str, environment: d
             pass
         time.sleep(0.1)  # polls for readiness, hides no race
     running.stop()
-    raise AssertionError(f"{argv[0]} was not ready in {READY_SECONDS} s: {log.read_text()[-2000:]}")
+    raise AssertionError(f"{argv[0]} was not ready in {seconds} s: {log.read_text()[-2000:]}")
 
 
 def start_registry(folder: Path) -> Running:

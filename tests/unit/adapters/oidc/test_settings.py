@@ -1,9 +1,11 @@
 """Settings of issuers: what is accepted, and how mistakes in a list are told."""
 
 import json
+from pathlib import Path
 
 import msgspec
 import pytest
+import yaml
 
 from zotplus.adapters.oidc.settings import ALGORITHMS, IdentitySettings, IssuerSettings
 from zotplus.domain import errors
@@ -143,3 +145,16 @@ def test_every_setting_of_an_issuer_is_in_the_reference_and_the_schema(config):
             assert document["$defs"][struct.__name__]["properties"][field.name]["description"]
         assert document["$defs"][struct.__name__]["additionalProperties"] is False
     assert show(load(config(FILE), {}))["identity"]["issuers"][0]["name"] == "keycloak"
+
+
+def test_the_issuer_of_the_compose_file_is_accepted_and_its_realm_names_no_password():
+    folder = Path(__file__).parents[4] / "compose"
+    compose = yaml.safe_load((folder / "compose.yaml").read_text())
+    name = "ZOTPLUS_IDENTITY__ISSUERS"
+    (one,) = load(None, {name: compose["services"]["zotplus"]["environment"][name]}).identity.issuers
+    realm = json.loads((folder / "keycloak-realm.json").read_text())
+    assert one.url.endswith(f"/realms/{realm['realm']}")
+    assert one.jwks_url.endswith(f"/realms/{realm['realm']}/protocol/openid-connect/certs")
+    people = [credential["value"] for user in realm["users"] for credential in user.get("credentials", [])]
+    clients = [client["secret"] for client in realm["clients"] if "secret" in client]
+    assert {*people, *clients} == {"${ZOTPLUS_TOUR_PASSWORD}"}
