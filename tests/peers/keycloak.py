@@ -172,7 +172,7 @@ def _start(folder: Path, database: Path, *, importing: bool = False) -> Running:
         "KC_CACHE": "local",  # else it looks for others on the network
         "KC_BOOTSTRAP_ADMIN_USERNAME": ADMIN,
         "KC_BOOTSTRAP_ADMIN_PASSWORD": ADMIN_PASSWORD,
-        "ZOTPLUS_TOUR_PASSWORD": PASSWORD,
+        "TOUR_PASSWORD": PASSWORD,
         "QUARKUS_TRANSACTION_MANAGER_OBJECT_STORE_DIRECTORY": str(folder / "transactions"),
         "JAVA_OPTS_APPEND": f"{JAVA_OPTIONS} {archive}",
     }

@@ -29,7 +29,9 @@ class OidcVerifier:
 
     def recognises(self, token: str) -> bool:
         """See ``TokenVerifier.recognises``."""
-        return issuer_of(token) in self._issuers
+        if len(token) > TOKEN_MAX_CHARACTERS:
+            return False
+        return self._seen.get(token) is not None or issuer_of(token) in self._issuers
 
     async def verify(self, token: str) -> VerifiedToken:
         """See ``TokenVerifier.verify``."""

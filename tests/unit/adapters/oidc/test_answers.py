@@ -125,3 +125,14 @@ async def test_the_authority_of_the_settings_is_the_one_that_is_asked(case, monk
     case.verifier(ca_file="company.pem")
     await case.verify(case.token())
     assert asked == ["company.pem"]
+
+
+async def test_what_nobody_foresaw_ends_one_attempt_and_no_more(case, monkeypatch):
+    def broken(_):
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("zotplus.adapters.oidc.fetching.read_keys", broken)
+        assert await case.unavailable() == "an unexpected MemoryError"
+    case.clock.now += RETRY_SECONDS
+    assert await case.verify(case.token())

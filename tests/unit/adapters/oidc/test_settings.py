@@ -157,4 +157,4 @@ def test_the_issuer_of_the_compose_file_is_accepted_and_its_realm_names_no_passw
     assert one.jwks_url.endswith(f"/realms/{realm['realm']}/protocol/openid-connect/certs")
     people = [credential["value"] for user in realm["users"] for credential in user.get("credentials", [])]
     clients = [client["secret"] for client in realm["clients"] if "secret" in client]
-    assert {*people, *clients} == {"${ZOTPLUS_TOUR_PASSWORD}"}
+    assert {*people, *clients} == {"${TOUR_PASSWORD}"}

@@ -283,12 +283,21 @@ async def test_what_is_no_token_is_refused(case, token):
     assert not case.first.recognises(token)
 
 
+async def test_a_token_that_was_seen_is_recognised_without_reading_it(case, monkeypatch):
+    token = case.token()
+    await case.verify(token)
+    monkeypatch.setattr("zotplus.adapters.oidc.verifier.issuer_of", lambda _: None)
+    assert case.first.recognises(token)
+    assert not case.first.recognises(case.token(jti="2"))
+
+
 async def test_a_token_is_recognised_by_its_issuer_alone(case):
     verifier = case.verifier()
     assert verifier.recognises(case.token(exp=1))
     assert not verifier.recognises(case.token(iss="https://elsewhere"))
     assert not verifier.recognises(case.token(iss=["x"]))
     assert not verifier.recognises("a-secret-of-another-kind")
+    assert not verifier.recognises(case.token(padding="x" * 12_000))
     assert case.issuer.requests == []
 
 
