@@ -5,20 +5,13 @@ from typing import TypeAlias
 
 import msgspec
 
-
-class BlobSlice(msgspec.Struct, frozen=True, kw_only=True):
-    """``length`` bytes of a stored blob from ``offset``; ``sums`` are its block checksums (``ChunkSums.to_bytes``)."""
-
-    digest: str
-    offset: int
-    length: int
-    sums: bytes = b""
+from zotplus.services.values import Slice
 
 
 class Stored(msgspec.Struct, frozen=True):
     """A body made of slices of stored blobs, sent in order, by sendfile where the store allows it."""
 
-    slices: tuple[BlobSlice, ...]
+    slices: tuple[Slice, ...]
 
     @property
     def length(self) -> int:

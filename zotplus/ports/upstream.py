@@ -102,7 +102,11 @@ class Upstream(Protocol):
         ...
 
     async def status(self) -> UpstreamStatus:
-        """Ask the upstream what it is. Raises as above."""
+        """What the upstream is, as far as is known; it is asked from time to time. Raises as above."""
+        ...
+
+    async def check(self) -> None:
+        """Prove that the upstream answers now (readiness). Raises as above."""
         ...
 
     async def close(self) -> None:

@@ -62,6 +62,9 @@ class MemoryRegistry:
     async def status(self) -> UpstreamStatus:
         return UpstreamStatus(product="memory", version="", referrers=True)
 
+    async def check(self) -> None:
+        return
+
     async def close(self) -> None:
         return
 

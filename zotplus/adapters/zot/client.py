@@ -12,7 +12,7 @@ from yarl import URL
 
 from zotplus.adapters.zot.bodies import ReceivedBody, SentBody, broken, drop, read_whole
 from zotplus.adapters.zot.head import HEAD_MAX_BYTES, end_to_end
-from zotplus.adapters.zot.product import blob_target, identify, links_on_demand
+from zotplus.adapters.zot.product import blob_target, identify, links_on_demand, ping
 from zotplus.adapters.zot.settings import UpstreamSettings
 from zotplus.adapters.zot.sockets import BlobSockets
 from zotplus.domain import errors
@@ -33,6 +33,7 @@ TraceHeaders: TypeAlias = Callable[[], Mapping[str, str]]
 
 _TRACE_HEADERS = frozenset({"traceparent", "tracestate"})
 _BODILESS = frozenset({204, 304})
+_LOOKUPS = frozenset({"GET", "HEAD", "DELETE"})
 _NOT_MODIFIED = 304
 _OK = 200
 
@@ -59,7 +60,7 @@ class HttpUpstream:
                 parts.hostname,
                 parts.port or 80,
                 connect_timeout=settings.connect_timeout,
-                idle_timeout=settings.idle_timeout,
+                answer_timeout=settings.answer_timeout,
                 keep=settings.pooled_connections,
             )
 
@@ -71,7 +72,7 @@ class HttpUpstream:
         request = self._traced(request)
         body = self._sent_body(request)
         try:
-            async with asyncio.timeout(self._settings.idle_timeout) as limit:
+            async with asyncio.timeout(self._patience(request)) as limit:
                 if body is not None:
                     body.limit = limit
                 response = await self._open(request, body)
@@ -119,6 +120,10 @@ class HttpUpstream:
             self._status = now, await identify(self._ask)
         return self._status[1]
 
+    async def check(self) -> None:
+        """Whether it answers now; see ``Upstream.check``."""
+        await ping(self._ask)
+
     async def close(self) -> None:
         """Close all connections."""
         if self._sockets is not None:
@@ -126,6 +131,10 @@ class HttpUpstream:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+
+    def _patience(self, request: UpstreamRequest) -> float:
+        """Seconds for the answer to begin: what looks something up is quick, what ends an upload may hash a layer."""
+        return self._settings.answer_timeout if request.method in _LOOKUPS else self._settings.idle_timeout
 
     def _traced(self, request: UpstreamRequest) -> UpstreamRequest:
         """``request`` as part of the trace at hand. Spec: W3C Trace Context, 3.4 (a new parent, the same trace)."""

@@ -111,5 +111,9 @@ class MissingUpstream:
         """Raise."""
         raise Problem(errors.UPSTREAM_MISSING)
 
+    async def check(self) -> None:
+        """Raise."""
+        raise Problem(errors.UPSTREAM_MISSING)
+
     async def close(self) -> None:
         """Nothing is open."""

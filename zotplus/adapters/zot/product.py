@@ -40,15 +40,21 @@ class _Extensions(msgspec.Struct, frozen=True):
     extensions: list[msgspec.Raw] | None
 
 
+async def ping(ask: ASK) -> UpstreamReply:
+    """The answer of ``/v2/``. Raises what ``ask`` raises, and ``UPSTREAM_FAILED`` when it is not served."""
+    reply = await ask(PING)
+    if reply.status != 200:  # noqa: PLR2004 - the distribution specification's answer
+        raise Problem(errors.UPSTREAM_FAILED, f"The upstream answers /v2/ with {reply.status}; is it an OCI registry?")
+    return reply
+
+
 async def identify(ask: ASK) -> UpstreamStatus:
-    """Ask the upstream what it is. Raises what ``ask`` raises, and ``UPSTREAM_FAILED`` when ``/v2/`` is not served."""
-    ping = await ask(PING)
-    if ping.status != 200:  # noqa: PLR2004 - the distribution specification's answer
-        raise Problem(errors.UPSTREAM_FAILED, f"The upstream answers /v2/ with {ping.status}; is it an OCI registry?")
+    """Ask the upstream what it is. Raises as ``ping``."""
+    pong = await ping(ask)
     referrers = await _has_referrers(ask)
     if await _is_zot(ask):
         return UpstreamStatus(product=ZOT, version=await _zot_version(ask), referrers=referrers)
-    is_cncf = ("x-content-type-options", "nosniff") in {(name.lower(), value) for name, value in ping.headers}
+    is_cncf = ("x-content-type-options", "nosniff") in {(name.lower(), value) for name, value in pong.headers}
     return UpstreamStatus(product=CNCF_REGISTRY if is_cncf else UNKNOWN, version="", referrers=referrers)
 
 

@@ -32,6 +32,10 @@ class UpstreamSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds without a byte after which an exchange is given up. Default 900: a registry hashes a whole layer before
     it answers the last request of its upload (100 GiB at 200 MiB/s take 512 s). A whole exchange has no limit."""
 
+    answer_timeout: Annotated[float, msgspec.Meta(gt=0)] = 60.0
+    """Seconds until the answer to a GET, HEAD or DELETE begins. Default 60: it is only looked up, but perhaps in a
+    cloud's storage."""
+
     pooled_connections: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 32
     """Idle connections for blobs that each worker keeps open. Default 32: as many parallel layer downloads as a few
     clients make."""

@@ -29,11 +29,11 @@ class RawReply(msgspec.Struct, frozen=True, kw_only=True):
 class BlobSockets:
     """A small pool of connections to one address."""
 
-    def __init__(self, host: str, port: int, *, connect_timeout: float, idle_timeout: float, keep: int) -> None:
+    def __init__(self, host: str, port: int, *, connect_timeout: float, answer_timeout: float, keep: int) -> None:
         self._address = (host, port)
         self._host_header = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._connect_timeout = connect_timeout
-        self._idle_timeout = idle_timeout
+        self._answer_timeout = answer_timeout
         self._keep = keep
         self._idle: list[socket.socket] = []
         self._closed = False
@@ -98,7 +98,7 @@ class BlobSockets:
     async def _exchange(self, connection: socket.socket, head: bytes) -> RawReply | None:
         handed_over = False
         try:
-            async with asyncio.timeout(self._idle_timeout):
+            async with asyncio.timeout(self._answer_timeout):
                 await asyncio.get_running_loop().sock_sendall(connection, head)
                 received = await _read_head(connection)
                 if received is None:

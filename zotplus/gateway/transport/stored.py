@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.integrity.chunk_sums import BLOCK_SIZE, ChunkSums
-from zotplus.gateway.reply import BlobSlice
 from zotplus.gateway.transport.transfer import SPLICE_BYTES, HeadPump, Progress, wait_briefly
 from zotplus.gateway.transport.verified import damage
+from zotplus.services.values import Slice
 
 REMEMBERED_FILES = 4096
 RECHECK_SECONDS = 24 * 3600.0
@@ -50,7 +50,7 @@ class StoredPump:
     source = -1
 
     def __init__(
-        self, head: bytes, slices: Sequence[BlobSlice], path_of: Callable[[str], str], verified: VerifiedBlocks
+        self, head: bytes, slices: Sequence[Slice], path_of: Callable[[str], str], verified: VerifiedBlocks
     ) -> None:
         self._head = HeadPump(head)
         self._slices = list(reversed(slices))
@@ -100,7 +100,7 @@ class StoredPump:
 class _OpenSlice:
     """The slice being sent: its open file and how far it is sent and verified."""
 
-    def __init__(self, piece: BlobSlice, path: str, verified: VerifiedBlocks) -> None:
+    def __init__(self, piece: Slice, path: str, verified: VerifiedBlocks) -> None:
         try:
             self.file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError as missing:

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Protocol
@@ -12,9 +12,10 @@ from aiohttp import HttpVersion, HttpVersion11, web
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
-from zotplus.gateway.reply import BlobSlice, Body, Relayed, Reply, Stored, Streamed
+from zotplus.gateway.reply import Body, Relayed, Reply, Stored, Streamed
 from zotplus.gateway.transport.stored import StoredPump, VerifiedBlocks
 from zotplus.gateway.transport.transfer import SplicePump, TransferBrokenError, Transfers
+from zotplus.gateway.transport.verified import verified_chunks
 from zotplus.ports.blobs import Blobs, SupportsLocalPath
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
@@ -171,7 +172,7 @@ class Wire:
         if not slices:
             return await self._write_all(request, head)
         if connection is None or not isinstance(self._blobs, SupportsLocalPath):
-            chunks = _verified_chunks(self._blobs, slices)
+            chunks = verified_chunks(self._blobs, slices)
             return await self._send_streamed(request, head, Streamed(chunks, body.length))
         await _flushed(request, self._idle_seconds)
         pump = StoredPump(head, slices, self._blobs.local_path, self._verified)
@@ -278,14 +279,6 @@ def _plain_socket(request: web.BaseRequest) -> socket.socket | None:
         return None
     found: socket.socket | None = transport.get_extra_info("socket")
     return found
-
-
-async def _verified_chunks(blobs: Blobs, slices: tuple[BlobSlice, ...]) -> AsyncIterator[bytes]:
-    from zotplus.gateway.transport.verified import verified_chunks  # noqa: PLC0415 - only without sendfile
-
-    for piece in slices:
-        async for data in verified_chunks(blobs, piece):
-            yield data
 
 
 async def _release(body: Body) -> None:

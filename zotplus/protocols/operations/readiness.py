@@ -54,7 +54,7 @@ class Readiness:
         self._parts: dict[str, Callable[[], Awaitable[object]]] = {
             "metadata": store.check,
             "blobs": blobs.check,
-            "upstream": upstream.status,
+            "upstream": upstream.check,
         }
         self._round: asyncio.Task[Report] | None = None
         self._until = 0.0

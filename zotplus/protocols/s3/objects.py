@@ -24,7 +24,7 @@ from zotplus.domain.names import check_key
 from zotplus.domain.ranges import Part, Range
 from zotplus.gateway.context import Context
 from zotplus.gateway.head import Listener
-from zotplus.gateway.reply import BlobSlice, Reply, Stored
+from zotplus.gateway.reply import Reply, Stored
 from zotplus.protocols.s3 import payload, xml_in, xml_out
 from zotplus.protocols.s3.attributes import (
     Pairs,
@@ -44,7 +44,7 @@ from zotplus.protocols.s3.request import (
     require_null_version,
 )
 from zotplus.protocols.s3.wire_errors import message, wire
-from zotplus.services.values import Attributes, Copy, ObjectContent, ObjectInfo
+from zotplus.services.values import Attributes, Copy, ObjectInfo
 
 # An object on the main port shares its origin with the pages for people: a script in it must not run there.
 _SANDBOX = ("Content-Security-Policy", "sandbox")
@@ -159,7 +159,8 @@ async def get_object(context: Context, operation: ReadObject) -> Reply:
         )
     except Problem as problem:
         return await _refused(context, operation, problem)
-    return _read_reply(context, operation, content.info, place, _body(content))
+    body = Stored(content.slices) if content.inline is None else content.inline
+    return _read_reply(context, operation, content.info, place, body)
 
 
 async def head_object(context: Context, operation: ReadObject) -> Reply:
@@ -223,20 +224,6 @@ def _read_reply(
     elif operation.with_checksum:
         headers.extend(checksum_headers(info.checksum))
     return Reply(status=status, headers=headers, body=body, length=length)
-
-
-def _body(content: ObjectContent) -> bytes | Stored:
-    """The bytes of the range, which the service has cut."""
-    if content.inline is not None:
-        return content.inline
-    return Stored(
-        tuple(
-            [
-                BlobSlice(digest=piece.digest, offset=piece.offset, length=piece.length, sums=piece.sums)
-                for piece in content.slices
-            ]
-        )
-    )
 
 
 class CopyObject(msgspec.Struct, frozen=True, kw_only=True):

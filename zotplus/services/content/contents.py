@@ -1,6 +1,6 @@
 """Where an object's bytes are: the slices of a range, with the block sums that prove them; and reading them back."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
@@ -40,7 +40,7 @@ def with_sums(snapshot: Snapshot, slices: Iterable[SliceRecord]) -> tuple[Slice,
     )
 
 
-async def read_slices(blobs: Blobs, slices: Iterable[Slice]) -> AsyncIterator[bytes]:
+async def read_slices(blobs: Blobs, slices: Iterable[Slice]) -> AsyncGenerator[bytes, None]:
     """The bytes of ``slices`` in order; whole blocks are read and checked before any byte of them is given.
 
     Raises ``BLOB_MISSING``, ``BLOB_CORRUPT``.

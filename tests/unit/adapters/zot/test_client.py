@@ -277,3 +277,50 @@ async def test_what_serves_no_api_is_no_registry():
         with pytest.raises(Problem) as refused:
             await upstream.status()
         assert refused.value.fault == errors.UPSTREAM_FAILED
+
+
+@asynccontextmanager
+async def silent(**settings):
+    """An upstream that takes requests and never answers."""
+    ended = asyncio.Event()
+
+    async def connection(_reader, writer):
+        await ended.wait()
+        writer.close()
+
+    server = await asyncio.start_server(connection, "127.0.0.1", 0)
+    given = UpstreamSettings(connect_timeout=2, idle_timeout=60, **settings)
+    upstream = HttpUpstream(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", given)
+    try:
+        yield upstream
+    finally:
+        ended.set()
+        await upstream.close()
+        server.close()
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
+async def test_an_upstream_that_does_not_answer_a_lookup_is_given_up_long_before_one_that_stores(method):
+    async with silent(answer_timeout=0.2) as upstream, asyncio.timeout(20):
+        for ask in (upstream.exchange, upstream.open_blob):
+            with pytest.raises(Problem) as caught:
+                await ask(UpstreamRequest(method=method, target="/v2/a/manifests/x"))
+            assert caught.value.fault is errors.UPSTREAM_UNAVAILABLE
+
+
+async def test_what_is_stored_may_take_longer_than_a_lookup():
+    async with silent(answer_timeout=0.2) as upstream:
+        storing = asyncio.create_task(upstream.exchange(UpstreamRequest(method="PUT", target="/v2/a", body=b"")))
+        await asyncio.wait([storing], timeout=1)
+        assert not storing.done()
+        storing.cancel()
+
+
+async def test_readiness_asks_the_upstream_every_time():
+    async with serving(*DISCOVER, answer("200 OK"), answer("502 Bad Gateway")) as (upstream, seen):
+        await upstream.status()
+        asked = len(seen)
+        await upstream.check()
+        assert len(seen) == asked + 1
+        with pytest.raises(Problem):
+            await upstream.check()

@@ -11,9 +11,9 @@ from zotplus.adapters.blobs_memory import BlobsMemory
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.integrity.chunk_sums import BLOCK_SIZE, ChunkSums
-from zotplus.gateway.reply import BlobSlice
 from zotplus.gateway.transport.stored import StoredPump, VerifiedBlocks
 from zotplus.gateway.transport.verified import verified_chunks
+from zotplus.services.values import Slice
 
 DATA = b"x" * BLOCK_SIZE + b"y" * 100
 DIGEST = hashlib.sha256(DATA).hexdigest()
@@ -23,7 +23,7 @@ DIGEST = hashlib.sha256(DATA).hexdigest()
 def piece():
     sums = ChunkSums()
     sums.update(DATA)
-    return BlobSlice(digest=DIGEST, offset=0, length=len(DATA), sums=sums.to_bytes())
+    return Slice(digest=DIGEST, offset=0, length=len(DATA), sums=sums.to_bytes())
 
 
 def flipped(place):
@@ -79,7 +79,7 @@ async def test_a_damaged_stream_is_logged_as_an_error_with_its_digest(piece):
     await writer.write(flipped(3))
     await writer.commit(DIGEST)
     with capture_logs() as lines, pytest.raises(Problem) as raised:
-        _ = [chunk async for chunk in verified_chunks(blobs, piece)]
+        _ = [chunk async for chunk in verified_chunks(blobs, (piece,))]
     assert raised.value.fault is errors.BLOB_CORRUPT
     assert raised.value.fields["digest"] == DIGEST
     assert rows(lines) == [("error", "blob_corrupt", DIGEST)]
