@@ -9,6 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.faces.gateway import Recorder, start
+
 GOOD = b"GET /health/live HTTP/1.1\r\nHost: h\r\n\r\n"
 LAST = b"GET /health/live HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 
@@ -240,3 +242,17 @@ def test_the_answer_to_head_is_that_of_get_without_its_body(gateway):
     assert body == b'{"alive":true}'
     assert b"\r\nContent-Length: 14\r\n" in head
     assert head.endswith(b"\r\n\r\n")
+
+
+class Broken(Recorder):
+    def finish(self, finished):
+        raise ZeroDivisionError
+
+
+def test_a_fault_after_an_answer_closes_the_connection_and_appends_nothing(tmp_path):
+    gateway = start(tmp_path, telemetry=Broken())
+    try:
+        answer = exchange(gateway.port, b"GET /health/ready HTTP/1.1\r\nHost: h\r\n\r\n" * 2)
+    finally:
+        gateway.stop()
+    assert len(statuses(answer)) <= 1

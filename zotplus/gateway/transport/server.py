@@ -161,6 +161,12 @@ class Server:
         self._idle.clear()
         try:
             return await self._serve(request)
+        except Exception as fault:
+            # An answer has been sent, or a part of it: aiohttp would append another one for the fault.
+            log.exception("request_failed_late")
+            if request.transport is not None:
+                request.transport.abort()
+            raise ConnectionAbortedError from fault
         finally:
             self._running -= 1
             if not self._running:
