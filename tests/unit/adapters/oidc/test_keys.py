@@ -234,3 +234,12 @@ async def test_the_log_tells_why_a_token_was_refused_and_nothing_of_it(case):
         ("token_refused", "audience", "local")
     ]
     assert not any(part in str(lines) for part in token.split("."))
+
+
+async def test_a_token_that_expires_while_its_key_is_fetched_is_refused(case):
+    async def late(_):
+        case.clock.now += 400
+        return web.Response(body=case.issuer.jwks())
+
+    case.issuer.answers[KEYS] = late
+    assert await case.fault(case.token()) is TokenFault.EXPIRED
