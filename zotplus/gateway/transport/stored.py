@@ -7,6 +7,7 @@ worker: what was checked is remembered under the file's identity (inode, size, c
 
 import os
 import select
+import socket
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from collections.abc import Callable, Sequence
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.integrity.chunk_sums import BLOCK_SIZE, ChunkSums
-from zotplus.gateway.transport.transfer import SPLICE_BYTES, HeadPump, Progress, wait_briefly
+from zotplus.gateway.transport.transfer import MOVED_BYTES, HeadPump, Progress, wait_briefly
 from zotplus.gateway.transport.verified import damage
 from zotplus.services.values import Slice
 
@@ -59,7 +60,7 @@ class StoredPump:
         self._current: _OpenSlice | None = None
         self._started = False
 
-    def run(self, sink: int, until: float) -> Progress:
+    def run(self, sink: socket.socket, until: float) -> Progress:
         """As ``Pump.run``. Raises ``BLOB_MISSING``, ``BLOB_CORRUPT`` before the first byte, ``OSError`` later."""
         try:
             return self._run(sink, until)
@@ -70,7 +71,7 @@ class StoredPump:
                 raise ConnectionError(found.detail) from problem
             raise found from problem
 
-    def _run(self, sink: int, until: float) -> Progress:
+    def _run(self, sink: socket.socket, until: float) -> Progress:
         while (current := self._open()) is not None:
             ready = current.verified_ahead()
             self._started = True
@@ -133,11 +134,11 @@ class _OpenSlice:
             block += 1
         return min(self.left, block * BLOCK_SIZE - self._position)
 
-    def send(self, sink: int, ready: int) -> bool:
+    def send(self, sink: socket.socket, ready: int) -> bool:
         """Send ``ready`` bytes; False when the socket takes no more for now."""
         while ready:
             try:
-                sent = os.sendfile(sink, self.file, self._position, min(ready, SPLICE_BYTES))
+                sent = os.sendfile(sink.fileno(), self.file, self._position, min(ready, MOVED_BYTES))
             except BlockingIOError:
                 if not wait_briefly(sink, select.POLLOUT):
                     return False

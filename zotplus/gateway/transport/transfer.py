@@ -1,6 +1,6 @@
-"""Moving stored or relayed bytes to a client's socket without passing them through the program.
+"""Moving stored or relayed bytes to a client's socket, past the event loop.
 
-uvloop has no ``sendfile``, so the kernel calls run in a few threads on a duplicate of the connection's descriptor. A
+uvloop has no ``sendfile``, so the kernel calls run in a few threads on a duplicate of the connection's socket. A
 thread works in slices: when the socket takes no more, or its time is up, it hands the transfer back to the event loop,
 which waits for readiness; slow clients never hold a thread.
 """
@@ -9,6 +9,7 @@ import asyncio
 import os
 import select
 import socket
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,8 +25,8 @@ SLICE_SECONDS = 0.25
 LINGER_SECONDS = 0.02
 """How long a thread waits for a full socket before it gives the transfer back to the loop."""
 
-SPLICE_BYTES = 1 << 20
-"""Most bytes moved by one system call; also the size asked for the pipe."""
+MOVED_BYTES = 1 << 20
+"""Most bytes moved by one system call. A relay's buffer of this size stays in a core's cache (decision 0006)."""
 
 
 class Progress(Enum):
@@ -42,8 +43,8 @@ class Pump(Protocol):
 
     source: int
 
-    def run(self, sink: int, until: float) -> Progress:
-        """Move bytes to the non-blocking descriptor ``sink`` until done, stuck, or ``until`` (monotonic seconds)."""
+    def run(self, sink: socket.socket, until: float) -> Progress:
+        """Move bytes to the non-blocking ``sink`` until done, stuck, or ``until`` (monotonic seconds)."""
         ...
 
 
@@ -62,21 +63,21 @@ class Transfers:
         """Run ``pump`` to its end on a duplicate of ``connection``. Raises ``TransferBrokenError``."""
         loop = asyncio.get_running_loop()
         try:
-            sink = os.dup(connection.fileno())
+            sink = _duplicate(connection.fileno())
         except OSError as broken:
             raise TransferBrokenError(str(broken)) from broken
         try:
             while (progress := await self._in_thread(pump, sink)) is not Progress.DONE:
                 if progress is Progress.WANTS_WRITE:
-                    await self._ready(loop.add_writer, loop.remove_writer, sink)
+                    await self._ready(loop.add_writer, loop.remove_writer, sink.fileno())
                 elif progress is Progress.WANTS_READ:
                     await self._ready(loop.add_reader, loop.remove_reader, pump.source)
         except OSError as broken:
             raise TransferBrokenError(str(broken)) from broken
         finally:
-            os.close(sink)
+            sink.close()
 
-    async def _in_thread(self, pump: Pump, sink: int) -> Progress:
+    async def _in_thread(self, pump: Pump, sink: socket.socket) -> Progress:
         """One slice. When it is cancelled it waits for the thread, which uses descriptors that are closed next."""
         running = asyncio.get_running_loop().run_in_executor(self._threads, _slice, pump, sink)
         try:
@@ -108,15 +109,36 @@ def _resolve(ready: asyncio.Future[None]) -> None:
         ready.set_result(None)
 
 
-def _slice(pump: Pump, sink: int) -> Progress:
+def _duplicate(descriptor: int) -> socket.socket:
+    """A socket of our own over the same connection, which does not end when the other one is closed."""
+    copy = os.dup(descriptor)
+    try:
+        return socket.socket(fileno=copy)
+    except OSError:
+        os.close(copy)
+        raise
+
+
+def _slice(pump: Pump, sink: socket.socket) -> Progress:
     return pump.run(sink, time.monotonic() + SLICE_SECONDS)
 
 
-def wait_briefly(descriptor: int, event: int) -> bool:
-    """Whether ``descriptor`` became ready for ``event`` (``select.POLLIN`` or ``POLLOUT``) within the linger time."""
+def wait_briefly(connection: socket.socket, event: int) -> bool:
+    """Whether ``connection`` became ready for ``event`` (``select.POLLIN`` or ``POLLOUT``) within the linger time."""
     poll = select.poll()
-    poll.register(descriptor, event)
+    poll.register(connection, event)
     return bool(poll.poll(LINGER_SECONDS * 1000))
+
+
+def send(sink: socket.socket, data: memoryview, flags: int = 0) -> memoryview:
+    """Send ``data``; what is left of it when ``sink`` takes no more for now."""
+    while data:
+        try:
+            data = data[sink.send(data, flags | socket.MSG_NOSIGNAL) :]
+        except BlockingIOError:
+            if not wait_briefly(sink, select.POLLOUT):
+                break
+    return data
 
 
 class HeadPump:
@@ -125,99 +147,72 @@ class HeadPump:
     def __init__(self, head: bytes) -> None:
         self._left = memoryview(head)
 
-    def run(self, sink: int) -> Progress:
+    def run(self, sink: socket.socket) -> Progress:
         """As ``Pump.run``."""
-        while self._left:
-            try:
-                with socket.socket(fileno=os.dup(sink)) as out:
-                    sent = out.send(self._left, socket.MSG_MORE | socket.MSG_NOSIGNAL)
-            except BlockingIOError:
-                if not wait_briefly(sink, select.POLLOUT):
-                    return Progress.WANTS_WRITE
-                continue
-            self._left = self._left[sent:]
-        return Progress.DONE
+        self._left = send(sink, self._left, socket.MSG_MORE)
+        return Progress.WANTS_WRITE if self._left else Progress.DONE
 
 
-class SplicePump:
-    """Moves ``length`` bytes from socket to socket through a pipe, after ``prefix`` (head and bytes read already)."""
+class RelayPump:
+    """Moves ``length`` bytes from socket to socket, after ``prefix`` (head and bytes read already).
+
+    They go through one large buffer that each thread keeps: ``splice`` spares the copy but hands on page by page, and
+    is slower for it (decision 0006).
+    """
 
     def __init__(self, prefix: bytes, source: int, length: int) -> None:
         self.source = source
         self._prefix = HeadPump(prefix)
+        self._received = _duplicate(source)
         self._unread = length
-        self._piped = 0
-        self._out, self._in = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            self._received = socket.socket(fileno=os.dup(source))
-            _widen(self._in)
-        except OSError:
-            os.close(self._out)
-            os.close(self._in)
-            raise
+        self._left = memoryview(b"")
 
-    def run(self, sink: int, until: float) -> Progress:
+    def run(self, sink: socket.socket, until: float) -> Progress:
         """As ``Pump.run``. Raises ``ConnectionError`` when the source ends before ``length`` bytes."""
         if (progress := self._prefix.run(sink)) is not Progress.DONE:
             return progress
-        while self._unread or self._piped:
-            if not self._piped and not self._fill():
+        buffer = _buffer()
+        while self._left or self._unread:
+            if not self._left and not self._receive(buffer):
                 return Progress.WANTS_READ
-            if not self._drain(sink):
+            self._left = send(sink, self._left)
+            if self._left:
+                self._left = memoryview(bytes(self._left))  # the buffer is the thread's, and others use it meanwhile
                 return Progress.WANTS_WRITE
             if time.monotonic() > until:
                 return Progress.YIELD
         return Progress.DONE
 
-    def _fill(self) -> bool:
-        """Move what has arrived into the pipe; False when nothing arrives for a while."""
-        if self._take():
-            return True
-        self._await_much()
-        return self._take()
-
-    def _take(self) -> bool:
+    def _receive(self, buffer: memoryview) -> bool:
+        """Read what has arrived; False when nothing arrives for a while."""
+        wanted = min(self._unread, len(buffer))
         try:
-            moved = os.splice(self.source, self._in, min(self._unread, SPLICE_BYTES))
+            count = self._received.recv_into(buffer, wanted)
         except BlockingIOError:
-            return False
-        if moved == 0:
+            if not wait_briefly(self._received, select.POLLIN):
+                return False
+            count = self._received.recv_into(buffer, wanted)
+        if count == 0:
             raise ConnectionError("the upstream ended its answer early")
-        self._unread -= moved
-        self._piped += moved
-        return True
-
-    def _await_much(self) -> None:
-        """Wait briefly for half a pipe: being woken for each packet costs more than moving its bytes.
-
-        The mark is taken back at once, so that a slow upstream's bytes are passed on as they come.
-        """
-        self._received.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, min(self._unread, SPLICE_BYTES // 2))
-        try:
-            wait_briefly(self.source, select.POLLIN)
-        finally:
-            self._received.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
-
-    def _drain(self, sink: int) -> bool:
-        while self._piped:
-            try:
-                self._piped -= os.splice(self._out, sink, self._piped)
-            except BlockingIOError:
-                if not wait_briefly(sink, select.POLLOUT):
-                    return False
+        self._unread -= count
+        self._left = buffer[:count]
         return True
 
     def close(self) -> None:
-        """Release the pipe."""
+        """Let go of the source."""
         self._received.close()
-        os.close(self._out)
-        os.close(self._in)
 
 
-def _widen(pipe: int) -> None:
-    import fcntl  # noqa: PLC0415 - Linux only, needed here only
+class _Kept(threading.local):
+    """What each thread keeps from transfer to transfer."""
 
-    try:
-        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, SPLICE_BYTES)
-    except PermissionError:
-        return  # over fs.pipe-user-pages-soft: a narrow pipe is slower, not wrong
+    buffer: memoryview | None = None
+
+
+_kept = _Kept()
+
+
+def _buffer() -> memoryview:
+    if _kept.buffer is None:
+        _kept.buffer = memoryview(bytearray(MOVED_BYTES))
+    return _kept.buffer

@@ -14,7 +14,7 @@ from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.gateway.reply import Body, Relayed, Reply, Stored, Streamed
 from zotplus.gateway.transport.stored import StoredPump, VerifiedBlocks
-from zotplus.gateway.transport.transfer import SplicePump, TransferBrokenError, Transfers
+from zotplus.gateway.transport.transfer import RelayPump, TransferBrokenError, Transfers
 from zotplus.gateway.transport.verified import verified_chunks
 from zotplus.ports.blobs import Blobs, SupportsLocalPath
 
@@ -191,7 +191,7 @@ class Wire:
             await self._relay_by_hand(request, head, body, exchange)
         else:
             await _flushed(request, self._idle_seconds)
-            pump = SplicePump(head + body.prefix, exchange.fileno(), body.length - len(body.prefix))
+            pump = RelayPump(head + body.prefix, exchange.fileno(), body.length - len(body.prefix))
             try:
                 await self._transfers.run(connection, pump)
             finally:

@@ -61,7 +61,7 @@ def told(piece, folder, failure):
 
 def send(pump, source, target):
     for _ in range(100):
-        pump.run(source.fileno(), time.monotonic())
+        pump.run(source, time.monotonic())
         drain(target)
 
 

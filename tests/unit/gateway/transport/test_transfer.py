@@ -6,7 +6,8 @@ import socket
 
 import pytest
 
-from zotplus.gateway.transport.transfer import HeadPump, Progress, SplicePump, TransferBrokenError, Transfers
+from zotplus.gateway.transport import transfer
+from zotplus.gateway.transport.transfer import HeadPump, Progress, RelayPump, TransferBrokenError, Transfers
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ async def test_a_relayed_body_arrives_whole_behind_its_head(pair):
     upstream, source = socket.socketpair()
     source.setblocking(False)
     body = os.urandom(3_000_000)
-    pump = SplicePump(b"HEAD" + body[:10], source.fileno(), len(body) - 10)
+    pump = RelayPump(b"HEAD" + body[:10], source.fileno(), len(body) - 10)
     transfers = Transfers(5)
     loop = asyncio.get_running_loop()
     upstream.setblocking(False)
@@ -53,7 +54,7 @@ async def test_an_upstream_that_ends_early_breaks_the_transfer(pair):
     source.setblocking(False)
     upstream.send(b"only this")
     upstream.close()
-    pump = SplicePump(b"H", source.fileno(), 1000)
+    pump = RelayPump(b"H", source.fileno(), 1000)
     transfers = Transfers(5)
     with pytest.raises(TransferBrokenError, match="ended its answer early"):
         await transfers.run(client, pump)
@@ -67,7 +68,7 @@ async def test_a_client_that_takes_nothing_is_given_up_after_the_idle_time(pair)
     upstream, source = socket.socketpair()
     upstream.setblocking(False)
     source.setblocking(False)
-    pump = SplicePump(b"x" * 8_000_000, source.fileno(), 1)
+    pump = RelayPump(b"x" * 8_000_000, source.fileno(), 1)
     transfers = Transfers(0.05)
     with pytest.raises(TransferBrokenError, match="idle"):
         await transfers.run(client, pump)
@@ -81,7 +82,7 @@ async def test_a_silent_upstream_is_given_up_after_the_idle_time(pair):
     client, _reader = pair
     upstream, source = socket.socketpair()
     source.setblocking(False)
-    pump = SplicePump(b"", source.fileno(), 1)
+    pump = RelayPump(b"", source.fileno(), 1)
     transfers = Transfers(0.05)
     with pytest.raises(TransferBrokenError, match="idle"):
         await transfers.run(client, pump)
@@ -95,7 +96,7 @@ async def test_a_client_that_went_away_breaks_the_transfer(pair):
     client, reader = pair
     reader.close()
     upstream, source = socket.socketpair()
-    pump = SplicePump(b"x", source.fileno(), 0)
+    pump = RelayPump(b"x", source.fileno(), 0)
     transfers = Transfers(5)
     with pytest.raises(TransferBrokenError):
         await transfers.run(client, pump)
@@ -109,7 +110,7 @@ def test_a_head_is_sent_in_as_many_pieces_as_the_socket_takes(pair):
     client, reader = pair
     pump = HeadPump(b"y" * 5_000_000)
     got = 0
-    while pump.run(client.fileno()) is Progress.WANTS_WRITE:
+    while pump.run(client) is Progress.WANTS_WRITE:
         got += len(reader.recv(1 << 20))
     reader.setblocking(False)
     try:
@@ -118,3 +119,21 @@ def test_a_head_is_sent_in_as_many_pieces_as_the_socket_takes(pair):
     except BlockingIOError:
         pass
     assert got == 5_000_000
+
+
+async def test_the_rest_of_a_stuck_transfer_is_not_overwritten_by_others_in_the_same_thread(monkeypatch):
+    monkeypatch.setattr(transfer, "THREADS", 1)
+    transfers, loop, size = Transfers(20), asyncio.get_running_loop(), 4_000_000
+    ends = {letter: [*socket.socketpair(), *socket.socketpair()] for letter in (b"a", b"b")}
+    moving, pumps = [], []
+    for letter, (client, _, upstream, source) in ends.items():
+        for end in (client, upstream, source):
+            end.setblocking(False)
+        pumps.append(RelayPump(b"", source.fileno(), size))
+        moving.append(loop.create_task(loop.sock_sendall(upstream, letter * size)))
+        moving.append(loop.create_task(transfers.run(client, pumps[-1])))
+    for letter in (b"b", b"a"):  # nobody reads the first one before the second is through
+        assert await received(ends[letter][1], size) == letter * size
+    await asyncio.gather(*moving)
+    for end in (*pumps, transfers, *sum(ends.values(), [])):
+        end.close()
