@@ -135,5 +135,5 @@ async def test_the_rest_of_a_stuck_transfer_is_not_overwritten_by_others_in_the_
     for letter in (b"b", b"a"):  # nobody reads the first one before the second is through
         assert await received(ends[letter][1], size) == letter * size
     await asyncio.gather(*moving)
-    for end in (*pumps, transfers, *sum(ends.values(), [])):
+    for end in (*pumps, transfers, *ends[b"a"], *ends[b"b"]):
         end.close()
