@@ -31,6 +31,9 @@ from zotplus.settings import Settings
 
 _LABELS = {Listener.MAIN: "registry, API, S3 under /s3", Listener.S3: "S3 at the root"}
 
+COLLECT_AFTER = 20_000
+"""Objects until the next search for reference cycles, of which requests make none; Python's 700 are a few requests."""
+
 OciRegistry: TypeAlias = ManagedUpstream | Given | None
 """A Zot to start, a registry that runs already, or none."""
 
@@ -190,6 +193,7 @@ def _share_memory() -> None:
     """Keep the collector off what is loaded now, so that forks go on sharing its pages (gc.freeze, Python docs)."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
 
 
 def _print_banner(settings: Settings, urls: Mapping[Listener, str], upstream: OciRegistry, prepared: Prepared) -> None:

@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from typing import Any
 
 import msgspec
@@ -42,6 +42,13 @@ class Logs:
         """Write one line."""
         line = self._encoder.encode(event) + b"\n" if self.is_json else self._for_people(event)
         self.writer.write(line, urgent=level not in {"debug", "info"})
+
+    def emit_all(self, events: Sequence[Event]) -> None:
+        """Write lines together; none of them is urgent."""
+        if not events:
+            return
+        is_json = self.is_json
+        self.writer.write(self._encoder.encode_lines(events) if is_json else b"".join(map(self._for_people, events)))
 
     def close(self) -> None:
         """Flush."""

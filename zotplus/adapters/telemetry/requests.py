@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 
-import msgspec
-
-from zotplus.adapters.telemetry.logs import Event, Logs, timestamp
+from zotplus.adapters.telemetry.access_log import STATUS_SERVER_ERROR, AccessLog
+from zotplus.adapters.telemetry.logs import Logs
 from zotplus.adapters.telemetry.metrics import Counter, Histogram, Metrics
 from zotplus.adapters.telemetry.metrics_table import (
     BYTES_RECEIVED,
@@ -19,32 +18,11 @@ from zotplus.adapters.telemetry.tracing import Tracing, take_over
 from zotplus.domain.errors import CATALOGUE, FaultType
 from zotplus.ports.telemetry import Finished, Headers
 
-_STATUS_SERVER_ERROR = 500
 _UPSTREAM_FAULTS = frozenset(code for code, fault in CATALOGUE.items() if fault.type is FaultType.UPSTREAM)
 
 
 Series = tuple[Counter, Histogram, Counter, Counter]
 """Requests, seconds, bytes received and bytes sent of one face, operation and status."""
-
-
-class AccessLine(msgspec.Struct, frozen=True, gc=False):
-    """One line of the access log, its fields in order; a struct, since a dictionary costs twice as much to write."""
-
-    time: str
-    level: str
-    event: str
-    process: str
-    request_id: str
-    face: str
-    operation: str
-    principal: str
-    peer: str
-    method: str
-    path: str
-    status: int
-    bytes_in: int
-    bytes_out: int
-    milliseconds: float
 
 
 class RequestTelemetry:
@@ -54,7 +32,8 @@ class RequestTelemetry:
         self._metrics = metrics
         self._logs = logs
         self._tracing = tracing
-        self._access = logs.settings.access and logs.settings.level in {"debug", "info"}
+        is_logged = logs.settings.access and logs.settings.level in {"debug", "info"}
+        self._access = AccessLog(logs) if is_logged else None
         self._in_flight = metrics.counter(IN_FLIGHT)
         self._dropped = metrics.counter(LOG_DROPPED)
         self._dropped_before = 0
@@ -82,8 +61,9 @@ class RequestTelemetry:
 
     def _tell(self, finished: Finished, trace: str) -> None:
         self._count(finished)
-        if self._access:
-            self._log(finished, trace)
+        if self._access is not None:
+            self._access.add(finished, trace)
+            self._count_dropped()
         if self._tracing is not None:
             self._tracing.finish(finished)
 
@@ -91,6 +71,8 @@ class RequestTelemetry:
         """Flush logs and spans."""
         if self._tracing is not None:
             self._tracing.close()
+        if self._access is not None:
+            self._access.flush()
         self._logs.close()
 
     def _count(self, finished: Finished) -> None:
@@ -100,7 +82,7 @@ class RequestTelemetry:
             series = self._series[name] = self._new_series(*name)
         requests, seconds, received, sent = series
         requests.add()
-        if finished.status >= _STATUS_SERVER_ERROR:
+        if finished.status >= STATUS_SERVER_ERROR:
             self._count_upstream(finished.fields.get("fault"))
         seconds.observe(finished.seconds)
         if finished.bytes_in:
@@ -120,30 +102,7 @@ class RequestTelemetry:
             self._metrics.counter(BYTES_SENT, face, operation),
         )
 
-    def _log(self, finished: Finished, trace: str) -> None:
-        access = AccessLine(
-            timestamp(),
-            "error" if finished.status >= _STATUS_SERVER_ERROR else "info",
-            "request",
-            self._logs.process,
-            finished.request_id,
-            finished.face,
-            finished.operation,
-            finished.principal,
-            finished.peer,
-            finished.method,
-            finished.path,
-            finished.status,
-            finished.bytes_in,
-            finished.bytes_out,
-            round(finished.seconds * 1000, 3),
-        )
-        line: Event = access
-        if finished.fields or trace:
-            line = msgspec.structs.asdict(access) | finished.fields
-            if trace:
-                line["trace_id"] = trace
-        self._logs.emit("info", line)  # gathered whatever its level: a storm of 503 must not flush each line
+    def _count_dropped(self) -> None:
         dropped = self._logs.writer.dropped
         if dropped != self._dropped_before:
             self._dropped.add(dropped - self._dropped_before)

@@ -63,7 +63,8 @@ class S3Face:
         claim = parse_authorization(head)
         if claim is None:
             return await self._without_version_4(context)
-        _refuse_session_token(claim.session_token)
+        if claim.session_token is not None:
+            raise Problem(errors.TOKEN_INVALID)
         principal, secret = await context.services.access.signer(claim.access_key)
         verify(claim, head, secret, time.time())
         context.claim, context.secret = claim, secret
@@ -84,7 +85,8 @@ class S3Face:
             return await context.services.access.anonymous()
         if not self._allow_signature_v2:
             raise Problem(errors.SIGNATURE_VERSION_REFUSED)
-        _refuse_session_token(claim.session_token)
+        if claim.session_token is not None:
+            raise Problem(errors.TOKEN_INVALID)
         principal, secret = await context.services.access.signer(claim.access_key)
         bucket = None if self._site.domain is None else bucket_of_host(head.headers.get("Host", ""), self._site.domain)
         address = sigv2.Address(prefix=self._site.prefix, bucket=bucket or None)
@@ -117,8 +119,3 @@ def _unsupported(authorization: str) -> Problem:
         detail = "Authorization header is invalid -- one and only one ' ' (space) required."
         return argument_invalid("Authorization", authorization, detail)
     return argument_invalid("Authorization", scheme, "Unsupported Authorization Type")
-
-
-def _refuse_session_token(token: str | None) -> None:
-    if token is not None:
-        raise Problem(errors.TOKEN_INVALID)

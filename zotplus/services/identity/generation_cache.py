@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from zotplus.ports.keyvalue import KeyValue, Snapshot
+from zotplus.ports.keyvalue import KeyValue, Snapshot, SupportsImmediateRead
 from zotplus.records.access import generation
 
 V = TypeVar("V")
@@ -21,12 +21,13 @@ class GenerationCache(Generic[V]):
     def __init__(self, store: KeyValue, load: Callable[[Snapshot, str], V]) -> None:
         self._store = store
         self._load = load
+        self._read_now = store.read_now if isinstance(store, SupportsImmediateRead) else None
         self._generation = -1
         self._entries: dict[str, V] = {}
 
     async def get(self, name: str) -> V:
         """What ``load`` says of ``name`` now. Raises what ``load`` raises."""
-        current = await self._store.read(generation)
+        current = await self._store.read(generation) if self._read_now is None else self._read_now(generation)
         if current == self._generation and name in self._entries:
             return self._entries[name]
         current, loaded = await self._store.read(lambda snapshot: (generation(snapshot), self._load(snapshot, name)))

@@ -143,7 +143,8 @@ def test_the_thread_writes_without_being_asked_again(pipe):
 
 
 @pytest.mark.parametrize("urgent", [True, False])
-def test_urgent_lines_and_full_buffers_do_not_wait(pipe, urgent):
+def test_urgent_lines_and_full_buffers_do_not_wait(pipe, urgent, monkeypatch):
+    monkeypatch.setattr(module, "FLUSH_BYTES", 1000)  # more than a pipe takes would keep the thread in its write
     writer = LineWriter(pipe[1], 10)
     writer.write(b"x\n" if urgent else b"x" * module.FLUSH_BYTES, urgent=urgent)
     wait_for(lambda: logged(pipe))

@@ -1,5 +1,6 @@
 """What one request leaves behind: counts, a line, a span."""
 
+import asyncio
 import json
 import os
 import sys
@@ -223,3 +224,18 @@ def test_telling_about_a_request_costs_microseconds(telemetry):
         subject.finish(one)
     assert (time.thread_time() - started) / rounds < 50e-6
     assert os.getpid()
+
+
+async def test_the_lines_of_one_turn_of_the_loop_are_written_together(telemetry, tmp_path):
+    subject = telemetry()
+    subject.finish(finished(request_id="A"))
+    subject.finish(finished(request_id="B", status=503, fields={"fault": "upstream_unavailable"}))
+    assert lines(tmp_path) == []
+    await asyncio.sleep(0)
+    assert [(line["request_id"], line["level"], line.get("fault")) for line in lines(tmp_path)] == [
+        ("A", "info", None),
+        ("B", "error", "upstream_unavailable"),
+    ]
+    subject.finish(finished(request_id="C"))
+    subject.close()
+    assert [line["request_id"] for line in lines(tmp_path)] == ["A", "B", "C"]
