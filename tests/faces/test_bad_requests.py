@@ -249,10 +249,10 @@ class Broken(Recorder):
         raise ZeroDivisionError
 
 
-def test_a_fault_after_an_answer_closes_the_connection_and_appends_nothing(tmp_path):
+def test_a_fault_after_an_answer_appends_nothing_to_it(tmp_path):
     gateway = start(tmp_path, telemetry=Broken())
     try:
-        answer = exchange(gateway.port, b"GET /health/ready HTTP/1.1\r\nHost: h\r\n\r\n" * 2)
+        answer = exchange(gateway.port, GOOD + LAST)
     finally:
         gateway.stop()
-    assert len(statuses(answer)) <= 1
+    assert statuses(answer) == [200, 200]

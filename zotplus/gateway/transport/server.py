@@ -161,12 +161,6 @@ class Server:
         self._idle.clear()
         try:
             return await self._serve(request)
-        except Exception as fault:
-            # An answer has been sent, or a part of it: aiohttp would append another one for the fault.
-            log.exception("request_failed_late")
-            if request.transport is not None:
-                request.transport.abort()
-            raise ConnectionAbortedError from fault
         finally:
             self._running -= 1
             if not self._running:
@@ -184,7 +178,7 @@ class Server:
         try:
             reply, sent, keep_alive = await self._send(request, context, reply, keep_alive=keep_alive)
         finally:
-            self._telemetry.finish(_finished(context, reply, body.received, sent))
+            self._note(_finished(context, reply, body.received, sent))
         return _Sent(reply.status, keep_alive=keep_alive)
 
     async def _answered(self, request: web.BaseRequest, body: ConnectionBody) -> tuple[Context, Reply]:
@@ -195,6 +189,13 @@ class Server:
         if self._draining:
             return context, self._pipeline.refuse(context, Problem(errors.SHUTTING_DOWN))
         return prepared or (context, await self._pipeline.respond(context))
+
+    def _note(self, finished: Finished) -> None:
+        try:
+            self._telemetry.finish(finished)
+        except Exception:
+            # The answer has been sent: aiohttp would append another one for this fault.
+            log.exception("request_not_noted", request_id=finished.request_id)
 
     async def _send(
         self, request: web.BaseRequest, context: Context, reply: Reply, *, keep_alive: bool
