@@ -92,7 +92,9 @@ class Access:
 
         Raises ``ACCESS_KEY_UNKNOWN``, ``CREDENTIALS_EXPIRED``.
         """
-        known = await self._known.get(access_key) if is_key_id(access_key) else None
+        known = self._known.peek(access_key)
+        if known is None and is_key_id(access_key):
+            known = await self._known.get(access_key)
         if known is None or known.principal.kind is not _KEY:
             raise Problem(errors.ACCESS_KEY_UNKNOWN, AWSAccessKeyId=access_key)
         if known.expires <= self._clock():

@@ -25,9 +25,15 @@ class GenerationCache(Generic[V]):
         self._generation = -1
         self._entries: dict[str, V] = {}
 
+    def peek(self, name: str) -> V | None:
+        """What is known of ``name`` and still holds; None where ``get`` has to be asked."""
+        if self._read_now is None or self._read_now(generation) != self._generation:
+            return None
+        return self._entries.get(name)
+
     async def get(self, name: str) -> V:
         """What ``load`` says of ``name`` now. Raises what ``load`` raises."""
-        current = await self._store.read(generation) if self._read_now is None else self._read_now(generation)
+        current = await self._store.read(generation)
         if current == self._generation and name in self._entries:
             return self._entries[name]
         current, loaded = await self._store.read(lambda snapshot: (generation(snapshot), self._load(snapshot, name)))

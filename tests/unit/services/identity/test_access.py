@@ -7,6 +7,7 @@ from zotplus.adapters.keyvalue_memory import KeyValueMemory
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.domain.principals import PrincipalKind
+from zotplus.records.access import raise_generation
 from zotplus.services.identity import generation_cache
 from zotplus.services.identity.access import PUBLIC, Access, Role
 from zotplus.services.identity.generation_cache import GenerationCache
@@ -255,6 +256,24 @@ async def test_a_cached_entry_is_loaded_once_per_generation():
     await cache.get("a")
     await cache.get("a")
     assert loads == ["a"]
+
+
+class Distant:
+    """A store whose reads have to be waited for."""
+
+    def __init__(self, store):
+        self.read, self.write = store.read, store.write
+
+
+@pytest.mark.parametrize("kind", [KeyValueMemory, lambda: Distant(KeyValueMemory())])
+async def test_what_is_known_is_looked_at_without_waiting_where_the_store_allows_it(kind):
+    store = kind()
+    cache = GenerationCache(store, lambda _, name: name.upper())
+    assert cache.peek("a") is None
+    assert await cache.get("a") == "A"
+    assert cache.peek("a") == ("A" if isinstance(store, KeyValueMemory) else None)
+    await store.write(raise_generation)
+    assert cache.peek("a") is None
 
 
 async def test_a_task_that_read_an_older_generation_does_not_bring_it_back():
