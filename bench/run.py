@@ -208,7 +208,7 @@ def table(rows: Rows) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=int, default=5, help="length of one measurement")
-    parser.add_argument("--rounds", type=int, default=2, help="measurements of a case; the best counts")
+    parser.add_argument("--rounds", type=int, default=3, help="measurements of a case; the best counts")
     parser.add_argument("--listed", type=int, default=100_000, help="objects in the listed bucket")
     parser.add_argument("--case", action="append", choices=list(CASES), help="only these cases")
     parser.add_argument("--only", action="append", help="only these servers")
