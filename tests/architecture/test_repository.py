@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.architecture.source import ROOT
+from tests.architecture.source import PACKAGE, ROOT
 from tools import docs_sync
 
 # Paths of one machine, and hosts of package registries: whoever installs has configured their own. Images of others
@@ -50,3 +50,14 @@ def test_the_rule_leaves_other_paths_alone(text):
 @pytest.mark.parametrize("page", docs_sync.PAGES, ids=lambda page: page.target)
 def test_a_generated_page_is_current(page):
     assert (ROOT / page.target).read_text() == docs_sync.render(page), "run `make fix`"
+
+
+def test_every_folder_of_the_package_is_explained():
+    page = (ROOT / "docs/architecture.md").read_text()
+    folders = [found.parent.relative_to(PACKAGE).as_posix() for found in PACKAGE.rglob("__init__.py")]
+    unnamed = []
+    for folder in folders:
+        name = folder.removeprefix("adapters/").removeprefix("protocols/")
+        if folder != "." and f"`{name}`" not in page and f"`{folder}/`" not in page:
+            unnamed.append(folder)
+    assert unnamed == []

@@ -79,8 +79,8 @@ class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True):
     """Identities that others vouch for."""
 
     issuers: Annotated[tuple[IssuerSettings, ...], msgspec.Meta(max_length=256)] = ()
-    """Issuers of OpenID Connect tokens that are accepted as Bearer or as a Basic password. None by default. In the
-    environment a JSON list."""
+    """Issuers of OpenID Connect tokens. None by default. In the environment a JSON list. They are read and checked, but
+    no face of this version takes their tokens: people and pipelines come with keys and robot tokens."""
 
     def __post_init__(self) -> None:
         for values in ([one.name for one in self.issuers], [one.url for one in self.issuers]):

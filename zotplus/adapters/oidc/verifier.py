@@ -78,9 +78,7 @@ class OidcVerifier:
         issuer = self._issuer(unverified)
         settings = issuer.settings
         require_algorithm(unverified, settings)
-        require_claims(
-            unverified, settings, self._clock()
-        )  # before the signature: nothing is fetched for a stale token
+        require_claims(unverified, settings, self._clock())  # before keys are fetched for a token that is stale anyway
         key = await issuer.key(unverified.key_id, unverified.algorithm)
         generation = issuer.generation
         if not holds(token, key, unverified.algorithm):
