@@ -56,36 +56,29 @@ def leaves() -> dict[tuple[str, ...], Leaf]:
 @cache
 def sections() -> dict[tuple[str, ...], type[msgspec.Struct]]:
     """All structs by their path, the root under ``()``."""
-    found: dict[tuple[str, ...], type[msgspec.Struct]] = {}
-
-    def visit(struct: type[msgspec.Struct], path: tuple[str, ...]) -> None:
-        found[path] = struct
-        for field in msgspec.structs.fields(struct):
-            inner = struct_of(field.type)
-            if inner is not None:
-                visit(inner, (*path, field.name))
-
-    visit(Settings, ())
-    return found
+    return dict(_structs(Settings, ()))
 
 
 @cache
 def elements() -> dict[tuple[str, ...], type[msgspec.Struct]]:
     """The structs that lists hold, by the list's path with ``[]``, and the structs within them."""
     found: dict[tuple[str, ...], type[msgspec.Struct]] = {}
-
-    def visit(struct: type[msgspec.Struct], path: tuple[str, ...]) -> None:
-        found[path] = struct
-        for field in msgspec.structs.fields(struct):
-            inner = struct_of(field.type)
-            if inner is not None:
-                visit(inner, (*path, field.name))
-
     for leaf in leaves().values():
         element = _element(type_info(leaf.annotation))
         if element is not None:
-            visit(element, (*leaf.path[:-1], f"{leaf.path[-1]}[]"))
+            found |= _structs(element, (*leaf.path[:-1], f"{leaf.path[-1]}[]"))
     return found
+
+
+def _structs(
+    struct: type[msgspec.Struct], path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], type[msgspec.Struct]]]:
+    """``struct`` at ``path`` and the structs within it."""
+    yield path, struct
+    for field in msgspec.structs.fields(struct):
+        inner = struct_of(field.type)
+        if inner is not None:
+            yield from _structs(inner, (*path, field.name))
 
 
 def own_leaves(struct: type[msgspec.Struct], path: tuple[str, ...]) -> list[Leaf]:
