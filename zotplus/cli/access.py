@@ -13,7 +13,7 @@ from zotplus.cli.output import emit_fields, emit_json, emit_table, human_time
 from zotplus.cli.remote.api import segment
 from zotplus.cli.remote.naming import with_hint
 from zotplus.protocols.api.documents import CreatedKey, GrantDocument, Grants, Keys, NewGrant, NewKey
-from zotplus.services.identity.roles import Role
+from zotplus.services.identity.roles import Role, role_policy
 
 
 @click.group(cls=Group)
@@ -50,6 +50,8 @@ def create_key(
     """Create a key or robot called NAME. Its secret is shown this once."""
     if (role is None) is not (pattern is None):
         raise click.UsageError("--role and --on belong together.")
+    if role is not None and pattern is not None:
+        role_policy(Role(role), pattern)  # refused before there is a key that was to have it
     until = None if expires is None else datetime.now(UTC) + timedelta(seconds=expires)
     wanted = NewKey(name=name, kind=kind, expires=until)
     made = remote.run(lambda server: server.api.post("/keys", wanted, CreatedKey))

@@ -151,7 +151,7 @@ def _supervisor(
     metrics.counter(WORKERS).add(settings.workers)
     return Supervisor(
         inner=[*workers, janitor],
-        outer=[_zot(managed)] if managed else [],
+        outer=[_zot(managed, sockets)] if managed else [],
         drain_seconds=settings.drain_seconds,
         on_drain=partial(_close_all, sockets),
         on_restart=lambda name: metrics.counter(RESTARTS, name).add(),
@@ -171,10 +171,15 @@ def _keep_house(application: Application, settings: Settings, sockets: Sequence[
     return application.run_janitor(settings)
 
 
-def _zot(managed: ManagedUpstream) -> Child:
+def _zot(managed: ManagedUpstream, sockets: Sequence[Sockets]) -> Child:
     """It ends by SIGTERM when the parent dies, to close its own storage, and out of reach of Ctrl-C."""
-    run = partial(run_program, managed.argv, without_orderly_end)
+    run = partial(_pass_on, managed, sockets)
     return Child(name="zot", run=run, death_signal=signal.SIGTERM, own_group=True)
+
+
+def _pass_on(managed: ManagedUpstream, sockets: Sequence[Sockets]) -> int:
+    _close_all(sockets)  # while anybody holds them, a client that comes during the drain waits instead of being refused
+    return run_program(managed.argv, without_orderly_end)
 
 
 def _close_all(sockets: Sequence[Sockets]) -> None:

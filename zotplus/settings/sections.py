@@ -190,6 +190,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.upstream.url is not None:
             require_origin(self.upstream.url)
+        if self.http.port and self.http.port == self.s3.port:
+            raise ValueError(f"http.port and s3.port are both {self.http.port}; each needs its own")
 
     @property
     def data(self) -> Path:

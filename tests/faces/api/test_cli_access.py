@@ -264,3 +264,9 @@ def test_the_administrators_key_of_another_folder_is_found_by_data_dir(terminal,
 def test_a_relative_backup_folder_is_named(terminal):
     told = terminal.fails("backup", "backups/today")[1]
     assert "The folder 'backups/today' is relative; it must be an absolute path on the server" in told
+
+
+def test_a_key_whose_grant_can_match_nothing_is_not_made(terminal):
+    code, told = terminal.fails("keys", "create", "erin", "--kind", "robot", "--role", "publisher", "--on", "nonsense")
+    assert (code, "can match nothing" in told) == (2, True)
+    assert "robot:erin" not in terminal.ok("keys", "list")

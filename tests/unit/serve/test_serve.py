@@ -229,6 +229,16 @@ def test_a_managed_zot_is_started_watched_and_ended_last(start, tmp_path, zot):
     assert "Server closed" not in told
 
 
+def test_a_managed_zot_holds_no_listening_socket_of_ours(start, zot):
+    """It outlives the workers: whoever comes during the drain would wait for it instead of being refused."""
+    server = start(ZOTPLUS_UPSTREAM__MANAGED="true", ZOTPLUS_UPSTREAM__BINARY=str(zot)).ready()
+    program = server.process_of("zot")
+    passing_on = int(Path(f"/proc/{program}/stat").read_text().rpartition(")")[2].split()[1])  # proc(5): the parent
+    for process in (program, passing_on):
+        held = [str(one.readlink()) for one in Path(f"/proc/{process}/fd").iterdir()]
+        assert not [one for one in held if one.startswith("socket:")]
+
+
 def test_a_managed_zot_that_does_not_end_is_killed(start, tmp_path, zot):
     (tmp_path / "zot.stubborn").touch()
     server = start(ZOTPLUS_UPSTREAM__MANAGED="true", ZOTPLUS_UPSTREAM__BINARY=str(zot)).ready()

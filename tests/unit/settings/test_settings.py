@@ -396,3 +396,9 @@ def test_a_server_started_by_a_test_run_overlooks_the_variables_of_the_run():
     assert {"ZOTPLUS_SKIPS", "ZOTPLUS_PEERS"} <= read | given
     assert read | given <= OTHER_VARIABLES
     load(None, dict.fromkeys(read | given, "1"))
+
+
+def test_two_faces_cannot_share_a_port():
+    with pytest.raises(Problem, match=r"http\.port and s3\.port are both 9000"):
+        load(None, {"ZOTPLUS_HTTP__PORT": "9000"})
+    assert load(None, {"ZOTPLUS_HTTP__PORT": "0", "ZOTPLUS_S3__PORT": "0"}).http.port == 0  # two free ones
