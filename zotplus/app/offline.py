@@ -1,7 +1,9 @@
 """What commands do on the server's own machine: the first start's preparation, reading the key, restoring a backup."""
 
 import asyncio
+import contextlib
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -18,6 +20,7 @@ from zotplus.settings import Settings
 
 KeyPair = tuple[str, str]
 """Access key id and secret."""
+_STORE_FILE = "data.mdb"
 
 
 def prepare(settings: Settings) -> KeyPair | None:
@@ -34,7 +37,7 @@ def prepare(settings: Settings) -> KeyPair | None:
 
 def _require_master_key(settings: Settings) -> None:
     """A store without its master key is a restored one: a new key could open none of its secrets."""
-    key, store = settings.data / MASTER_KEY_FILE, Path(settings.metadata.path) / "data.mdb"
+    key, store = settings.data / MASTER_KEY_FILE, Path(settings.metadata.path) / _STORE_FILE
     if settings.master_key is None and store.exists() and not key.exists():
         raise Problem(
             errors.SETTING_INVALID,
@@ -83,23 +86,51 @@ def restore(settings: Settings, folder: Path) -> BackupReport:
 
     The report's ``left_out`` is what has to be put in place by hand: the master key, a managed Zot's images.
     """
-    metadata = Path(settings.metadata.path)
+    metadata, saved = Path(settings.metadata.path), folder / METADATA_FOLDER / _STORE_FILE
     if metadata.exists():
         raise Problem(errors.RECORD_EXISTS, f"{settings.data.absolute()} already holds a store.")
     if not (folder / MANIFEST).is_file():
         raise Problem(errors.ARGUMENT_INVALID, f"{folder} is no backup: it has no {MANIFEST}.")
-    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    report = asyncio.run(_restore_blobs(settings, folder))
-    # The metadata come last: until they are there, the folder is no store, and restoring can begin again.
-    shutil.copytree(folder / METADATA_FOLDER, metadata)
+    # The engine would make a new store of an empty file.
+    if not saved.is_file() or saved.stat().st_size == 0:
+        raise Problem(errors.STORAGE_FAILED, f"The backup's metadata are missing or empty: {saved}")
+    with _staged(settings.data, metadata) as staged:
+        shutil.copyfile(saved, staged / _STORE_FILE)
+        (staged / _STORE_FILE).chmod(0o600)
+        report = asyncio.run(_restore_blobs(settings, folder, staged))
     return msgspec.structs.replace(report, left_out=omissions.of_restore(settings))
 
 
-async def _restore_blobs(settings: Settings, folder: Path) -> BackupReport:
+@contextlib.contextmanager
+def _staged(data: Path, metadata: Path) -> Iterator[Path]:
+    """A new folder that becomes ``metadata`` at the end: until then ``data`` is no store, and one can begin again.
+
+    After a failure it is removed, and so are the folders around it that were made here and are empty. Blobs stay.
+    """
+    staged = metadata.with_name(f"{metadata.name}.restoring")
+    shutil.rmtree(staged, ignore_errors=True)  # of an attempt that was killed
+    made = {one for folder in (data, staged) for one in (folder, *folder.parents) if not one.exists()}
+    try:
+        for folder in (data, staged):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        yield staged
+        staged.rename(metadata)
+    except BaseException:
+        shutil.rmtree(staged, ignore_errors=True)
+        for one in sorted(made, reverse=True):  # the inner ones first
+            with contextlib.suppress(OSError):
+                one.rmdir()
+        raise
+
+
+async def _restore_blobs(settings: Settings, folder: Path, metadata: Path) -> BackupReport:
+    at = msgspec.structs.replace(settings.metadata, path=str(metadata))
+    store = local_store(msgspec.structs.replace(settings, metadata=at))
     source = BlobsFilesystem(FilesystemBlobsSettings(path=str(folder)))
     target = local_blobs(settings)
     try:
-        return await restore_blobs(folder / MANIFEST, source, target)
+        return await restore_blobs(folder / MANIFEST, store, source, target)
     finally:
+        await store.close()
         await source.close()
         await target.close()

@@ -1,7 +1,7 @@
 """``zotplus scrub``, ``backup`` and ``restore``."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -12,6 +12,9 @@ from zotplus.cli.server import config_option, load_settings
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.protocols.api.documents import BackedUp, NewBackup, NewScrub, Scrubbed
+
+if TYPE_CHECKING:
+    from zotplus.services.upkeep.backups import BackupReport
 
 
 @click.command("scrub")
@@ -48,8 +51,7 @@ def backup(*, folder: str, remote: Remote, as_json: bool) -> None:
     """
     report = remote.run(lambda server: server.api.post("/backup", NewBackup(folder=folder), BackedUp))
     _print(msgspec.to_builtins(report), "not inside", as_json=as_json)
-    if report.missing or report.damaged:
-        raise Problem(errors.BLOB_CORRUPT, "The backup lacks content that is missing or damaged.")
+    _require_whole(report)
 
 
 @click.command("restore")
@@ -65,8 +67,15 @@ def restore(*, folder: Path, config_file: Path | None, data_dir: str | None, as_
     settings = load_settings(config_file, {"ZOTPLUS_DATA_DIR": data_dir})
     from zotplus.app import restore as run  # noqa: PLC0415 - only this command needs the server's parts
 
-    report = msgspec.to_builtins(run(settings, folder))
-    _print({"restored": str(settings.data.absolute()), **report}, "still to be put in place", as_json=as_json)
+    report = run(settings, folder)
+    told = {"restored": str(settings.data.absolute()), **msgspec.to_builtins(report)}
+    _print(told, "still to be put in place", as_json=as_json)
+    _require_whole(report)
+
+
+def _require_whole(report: "BackedUp | BackupReport") -> None:
+    if report.missing or report.damaged:
+        raise Problem(errors.BLOB_CORRUPT, "The backup lacks content that is missing or damaged.")
 
 
 def _print(report: dict[str, Any], left_out: str, *, as_json: bool) -> None:

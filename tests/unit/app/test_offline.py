@@ -1,16 +1,29 @@
 """The first start on an empty data folder."""
 
+import asyncio
+import hashlib
+import json
+
 import pytest
 from click.testing import CliRunner
 
+from zotplus.adapters.blobs_fs import BlobsFilesystem, FilesystemBlobsSettings
 from zotplus.app import omissions
+from zotplus.app.composition import local_blobs, local_store
 from zotplus.app.offline import administrator_key, prepare, restore
 from zotplus.cli.commands import cli
 from zotplus.domain import errors
+from zotplus.domain.conditions import UNCONDITIONAL_WRITE
 from zotplus.domain.errors import Problem
+from zotplus.services.buckets import Buckets
+from zotplus.services.objects import Objects
+from zotplus.services.upkeep.backups import Backups
+from zotplus.services.values import Attributes, Expected, Source
 from zotplus.settings import load
 
 SECRET = "chosen-by-the-operator"
+CONTENT = b"content" * 100
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 
 @pytest.fixture
@@ -68,12 +81,29 @@ def test_a_store_without_its_master_key_is_not_given_another(settings_of):
 
 
 @pytest.fixture
-def backup(tmp_path):
-    """A backup of an empty store."""
-    folder = tmp_path / "backup"
-    (folder / "metadata").mkdir(parents=True)
-    (folder / "manifest.txt").touch()
+def backup(settings_of, tmp_path):
+    """A backup of a server with one object, whose blob has the digest ``DIGEST``."""
+    folder, serving = tmp_path / "backup", settings_of(ZOTPLUS_DATA_DIR=str(tmp_path / "serving"))
+    prepare(serving)
+    asyncio.run(_store_and_back_up(serving, folder))
     return folder
+
+
+async def _store_and_back_up(settings, folder):
+    store, blobs = local_store(settings), local_blobs(settings)
+    saved = BlobsFilesystem(FilesystemBlobsSettings(path=str(folder)))
+    try:
+        await Buckets(store, "here").create("box", "owner")
+        source = Source(chunks=_chunks(), expected=Expected())
+        await Objects(store, blobs, inline_limit=0).put("box", "key", source, Attributes(), UNCONDITIONAL_WRITE)
+        await Backups(store, blobs, saved).create(folder)
+    finally:
+        for one in (store, blobs, saved):
+            await one.close()
+
+
+async def _chunks():
+    yield CONTENT
 
 
 def test_a_restore_says_what_has_to_be_put_in_place(settings_of, backup, tmp_path):
@@ -105,3 +135,63 @@ def test_the_restored_folder_is_told_in_full(backup, tmp_path, monkeypatch):
     assert result.exit_code == 0, result.stderr
     assert f"restored                  {tmp_path}/var" in result.stdout
     assert f"still to be put in place  the master key: {tmp_path}/var/master.key" in result.stdout
+
+
+def restore_by_command(backup, tmp_path):
+    result = CliRunner().invoke(cli, ["restore", str(backup), "--data-dir", str(tmp_path / "new/data"), "--json"])
+    return result.exit_code, result.stdout
+
+
+def blob_file(backup):
+    [file] = [one for one in backup.rglob("*") if one.is_file() and one.stat().st_size == len(CONTENT)]
+    return file
+
+
+def test_a_whole_backup_is_restored_and_serves_its_administrator(backup, settings_of, tmp_path):
+    code, printed = restore_by_command(backup, tmp_path)
+    assert (code, json.loads(printed)["copied"]) == (0, 1)
+    assert {one.name for one in (tmp_path / "new/data").iterdir()} == {"blobs", "metadata"}
+    (tmp_path / "serving/master.key").rename(tmp_path / "new/data/master.key")
+    restored = settings_of(ZOTPLUS_DATA_DIR=str(tmp_path / "new/data"))
+    assert administrator_key(restored)[0]
+
+
+def test_a_restore_of_a_damaged_blob_fails_after_the_report(backup, tmp_path):
+    blob_file(backup).chmod(0o600)
+    blob_file(backup).write_bytes(b"C" + CONTENT[1:])
+    code, printed = restore_by_command(backup, tmp_path)
+    assert (code, json.loads(printed)["damaged"]) == (8, [DIGEST])
+
+
+def test_a_restore_of_a_missing_blob_fails_after_the_report(backup, tmp_path):
+    blob_file(backup).unlink()
+    code, printed = restore_by_command(backup, tmp_path)
+    assert (code, json.loads(printed)["missing"]) == (8, [DIGEST])
+
+
+@pytest.mark.parametrize("data", [None, b"", b"garbage" * 4096])
+def test_metadata_that_are_no_store_are_refused_and_nothing_is_left(backup, tmp_path, data):
+    saved = backup / "metadata/data.mdb"
+    if data is None:
+        saved.unlink()
+        saved.parent.rmdir()
+    else:
+        saved.write_bytes(data)
+    assert restore_by_command(backup, tmp_path) == (7, "")
+    assert not (tmp_path / "new").exists()
+
+
+def test_an_empty_manifest_is_refused_and_only_what_was_there_is_left(backup, tmp_path):
+    (backup / "manifest.txt").write_text("")
+    (tmp_path / "new/data").mkdir(parents=True)
+    (tmp_path / "new/data/master.key").touch()
+    assert restore_by_command(backup, tmp_path) == (8, "")
+    assert [one.name for one in (tmp_path / "new/data").iterdir()] == ["master.key"]
+
+
+def test_an_attempt_that_was_killed_is_begun_again(backup, tmp_path):
+    left = tmp_path / "new/data/metadata.restoring/data.mdb"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half")
+    assert restore_by_command(backup, tmp_path)[0] == 0
+    assert not left.parent.exists()

@@ -106,19 +106,39 @@ class Backups:
         await self._store.write(lambda transaction: transaction.put(key, HOLD.encode(record)))
 
 
-async def restore_blobs(manifest: Path, source: Blobs, target: Blobs) -> BackupReport:
+async def restore_blobs(manifest: Path, store: KeyValue, source: Blobs, target: Blobs) -> BackupReport:
     """Copy every blob of ``manifest`` from a backup's blobs to an installation's, verifying each.
 
-    Raises ``ARGUMENT_INVALID`` for a file that is no manifest.
+    ``store`` is the backup's metadata. Before anything is copied, raises ``ARGUMENT_INVALID`` or ``DIGEST_MALFORMED``
+    for a file that is no manifest, ``STORAGE_FAILED`` for a store that no server wrote, ``BLOB_MISSING`` where the
+    manifest lacks a blob that the metadata name.
     """
+    listed = await _read_manifest(manifest)
+    await _require_written(store)
+    async for key, _ in pages(store, layout.REFERENCES):
+        if key[1:].hex() not in listed:
+            raise Problem(errors.BLOB_MISSING, f"The backup's {manifest.name} lacks a blob.", digest=key[1:].hex())
     report = BackupReport()
-    text = await asyncio.to_thread(manifest.read_text)
+    for digest, size in listed.items():
+        await _copy_into(report, (source, target), digest, size)
+    return report
+
+
+async def _read_manifest(manifest: Path) -> dict[str, int]:
+    text = await asyncio.to_thread(manifest.read_text, "ascii", "replace")
+    listed: dict[str, int] = {}
     for line in text.splitlines():
         digest, _, size = line.partition(" ")
         if not size.isascii() or not size.isdigit():
             raise Problem(errors.ARGUMENT_INVALID, f"{manifest.name} is no manifest of a backup.")
-        await _copy_into(report, (source, target), require_digest(digest), int(size))
-    return report
+        listed[require_digest(digest)] = int(size)
+    return listed
+
+
+async def _require_written(store: KeyValue) -> None:
+    """The first start makes an administrator, so that no server's metadata are empty."""
+    if await store.read(lambda snapshot: next(iter(snapshot.scan(b"\0", None)), None)) is None:
+        raise Problem(errors.STORAGE_FAILED, "The backup's metadata hold no records.")
 
 
 async def _copy_into(report: BackupReport, ways: tuple[Blobs, Blobs], digest: str, size: int) -> None:

@@ -39,8 +39,8 @@ async def test_a_backup_is_restored_whole(backups, target, tmp_path, content):
     report = await backups.create(tmp_path)
     assert (report.blobs, report.copied, report.copied_bytes) == (5, 5, 1500)
     restored = BlobsMemory()
-    assert (await restore_blobs(tmp_path / MANIFEST, target, restored)).copied == 5
     store = KeyValueMemory.from_backup(str(tmp_path / METADATA_FOLDER))
+    assert (await restore_blobs(tmp_path / MANIFEST, store, target, restored)).copied == 5
     assert [one for one in (await Scrub(store, restored).run()).findings] == []  # noqa: C416 - reads as a list
     found, _ = await Objects(store, restored).get("box", "k3")
     content.blobs = restored
@@ -121,15 +121,51 @@ async def test_a_full_target_ends_the_backup(backups, target, tmp_path):
 
 
 @pytest.mark.parametrize("line", ["no", f"{'0' * 64}", f"{'0' * 64} x", f"{'0' * 64} ²"])
-async def test_a_file_that_is_no_manifest_is_refused(tmp_path, target, blobs, line):
+async def test_a_file_that_is_no_manifest_is_refused(store, tmp_path, target, blobs, line):
     (tmp_path / MANIFEST).write_text(line)
     with pytest.raises(Problem) as raised:
-        await restore_blobs(tmp_path / MANIFEST, target, blobs)
+        await restore_blobs(tmp_path / MANIFEST, store, target, blobs)
     assert raised.value.fault is errors.ARGUMENT_INVALID
 
 
-async def test_a_manifest_with_a_bad_digest_is_refused(tmp_path, target, blobs):
+async def test_a_manifest_with_a_bad_digest_is_refused(store, tmp_path, target, blobs):
     (tmp_path / MANIFEST).write_text("../../etc/passwd 5\n")
     with pytest.raises(Problem) as raised:
-        await restore_blobs(tmp_path / MANIFEST, target, blobs)
+        await restore_blobs(tmp_path / MANIFEST, store, target, blobs)
     assert raised.value.fault is errors.DIGEST_MALFORMED
+
+
+async def test_a_manifest_that_is_no_text_is_refused(store, tmp_path, target, blobs):
+    (tmp_path / MANIFEST).write_bytes(b"\xff" * 64 + b" 5\n")
+    with pytest.raises(Problem) as raised:
+        await restore_blobs(tmp_path / MANIFEST, store, target, blobs)
+    assert raised.value.fault is errors.DIGEST_MALFORMED
+
+
+@pytest.mark.parametrize("lines", [0, 4])
+async def test_a_manifest_without_a_blob_of_the_metadata_is_refused_before_copying(
+    *, backups, store, target, tmp_path, lines
+):
+    await backups.create(tmp_path)
+    kept = (tmp_path / MANIFEST).read_text().splitlines(keepends=True)[:lines]
+    (tmp_path / MANIFEST).write_text("".join(kept))
+    restored = BlobsMemory()
+    with pytest.raises(Problem) as raised:
+        await restore_blobs(tmp_path / MANIFEST, store, target, restored)
+    assert raised.value.fault is errors.BLOB_MISSING
+    assert not restored.blobs
+
+
+async def test_metadata_without_records_are_refused(backups, target, tmp_path):
+    await backups.create(tmp_path)
+    with pytest.raises(Problem) as raised:
+        await restore_blobs(tmp_path / MANIFEST, KeyValueMemory(), target, BlobsMemory())
+    assert raised.value.fault is errors.STORAGE_FAILED
+
+
+async def test_a_damaged_or_missing_blob_is_reported_and_the_rest_restored(backups, store, target, tmp_path):
+    await backups.create(tmp_path)
+    del target.blobs[DIGESTS[0]]
+    target.blobs[DIGESTS[1]] = target.blobs[DIGESTS[2]]
+    report = await restore_blobs(tmp_path / MANIFEST, store, target, BlobsMemory())
+    assert (report.copied, report.missing, report.damaged) == (3, [DIGESTS[0]], [DIGESTS[1]])
