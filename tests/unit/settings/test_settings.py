@@ -22,16 +22,6 @@ SECRET = "correct horse battery"
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.fixture
-def config(tmp_path):
-    def write(text):
-        path = tmp_path / "zotplus.yaml"
-        path.write_text(text)
-        return path
-
-    return write
-
-
 def refusal(path, environ=()):
     with pytest.raises(Problem) as caught:
         load(path, dict(environ))

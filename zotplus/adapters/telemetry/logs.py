@@ -47,8 +47,8 @@ class Logs:
         """Write lines together; none of them is urgent."""
         if not events:
             return
-        is_json = self.is_json
-        self.writer.write(self._encoder.encode_lines(events) if is_json else b"".join(map(self._for_people, events)))
+        lines = self._encoder.encode_lines(events) if self.is_json else b"".join(map(self._for_people, events))
+        self.writer.write(lines)
 
     def close(self) -> None:
         """Flush."""

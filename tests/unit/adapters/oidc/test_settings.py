@@ -31,16 +31,6 @@ identity:
 """
 
 
-@pytest.fixture
-def config(tmp_path):
-    def write(text):
-        path = tmp_path / "zotplus.yaml"
-        path.write_text(text)
-        return path
-
-    return write
-
-
 def issuer(**changes) -> IssuerSettings:
     return msgspec.convert({"name": "a", "url": URL, "audiences": ["zotplus"]} | changes, IssuerSettings)
 
