@@ -98,6 +98,7 @@ def _settle(child: Child, parent: int) -> None:
     for number in _HANDLED:
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the same; the parent sends SIGTERM
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until its own handler stands: it is about to read what HUP reloads
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
 
 

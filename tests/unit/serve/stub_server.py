@@ -34,25 +34,22 @@ class Stub:
         name = f"worker-{index}"
         if (self.folder / "broken").exists():
             return 9
-        self.note(name, managed_url=managed_url)
         signal.signal(signal.SIGHUP, lambda *_: self.note(f"{name}-reloaded"))
         if (self.folder / "stubborn").exists():
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         else:
-            signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+            signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+        self.note(name, managed_url=managed_url)  # last: whoever reads it sends signals
         listening = sockets[Listener.MAIN]
         listening.settimeout(None)
-        try:
-            while True:
-                connection, _ = listening.accept()
-                with connection:
-                    connection.sendall(f"{name} {os.getpid()}\n".encode())
-        except SystemExit:
-            return 0
+        while True:
+            connection, _ = listening.accept()
+            with connection:
+                connection.sendall(f"{name} {os.getpid()}\n".encode())
 
     def run_janitor(self, settings):
-        self.note("janitor")
         signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+        self.note("janitor")
         while True:
             time.sleep(60)
 

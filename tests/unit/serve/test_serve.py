@@ -185,8 +185,6 @@ def test_a_crash_while_preparing_ends_the_start(start, tmp_path):
 FAKE_ZOT = """#!{python}
 import json, os, pathlib, signal, socket, sys
 folder = pathlib.Path({folder!r})
-(folder / "zot.json").write_text(json.dumps({{"process": os.getpid(), "arguments": sys.argv[1:]}}))
-print("zot says hello", flush=True)
 def end(*_):
     if (folder / "zot.stubborn").exists():
         return (folder / "zot.asked").touch()
@@ -195,6 +193,9 @@ def end(*_):
     (folder / "zot.ended").touch()
     os._exit(0)
 signal.signal(signal.SIGTERM, end)
+print("zot says hello", flush=True)
+(folder / "zot.part").write_text(json.dumps({{"process": os.getpid(), "arguments": sys.argv[1:]}}))
+(folder / "zot.part").replace(folder / "zot.json")
 while True:
     signal.pause()
 """
