@@ -6,10 +6,10 @@ that ``oci:team/*`` and ``oci:team/**`` mean the same; ``?`` matches one charact
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import msgspec
 
@@ -52,17 +52,39 @@ class Need(msgspec.Struct, frozen=True):
     keys: dict[str, str] = {}
 
 
+class Attributes(Protocol):
+    """Condition keys that are known of the caller and the request, beside those of the need itself."""
+
+    def values(self, key: str, /) -> tuple[str, ...] | None:
+        """All values of ``key``, which is in lower case; None where it is absent."""
+        ...
+
+
+class NoAttributes:
+    """Nothing is known."""
+
+    def values(self, _key: str, /) -> tuple[str, ...] | None:
+        """None."""
+        return None
+
+
+NO_ATTRIBUTES = NoAttributes()
+
+
 class Allowed(msgspec.Struct, frozen=True):
-    """Granted, by the policy of this id."""
+    """Granted, by the policy of this id; ``statement`` is its ``Sid``, or its place from 1 (``#2``)."""
 
     policy: str
+    statement: str = ""
 
 
 class Denied(msgspec.Struct, frozen=True):
-    """Refused, for this reason; ``explicit`` when a Deny statement matched."""
+    """Refused, for this reason; ``explicit`` when a Deny statement matched: that of ``policy`` and ``statement``."""
 
     reason: str
     explicit: bool = False
+    policy: str = ""
+    statement: str = ""
 
 
 Decision: TypeAlias = Allowed | Denied
@@ -86,17 +108,31 @@ def validate(policy: Policy) -> None:
 class PolicySet:
     """Policies that apply together, prepared for asking: an explicit deny wins, and without an allow the answer is no.
 
+    ``policies`` are those of an identity and of all that it belongs to, ``resource`` those of resources that name it.
+    ``boundaries`` and ``session`` only narrow: where one is given, it must allow as well.
+
     For every action that was asked about the statements that name it are kept, denials first.
     """
 
-    __slots__ = ("_by_action", "_policies")
+    __slots__ = ("_by_action", "_limits", "_policies")
 
-    def __init__(self, *policies: Policy) -> None:
-        self._policies = policies
+    def __init__(
+        self,
+        *policies: Policy,
+        resource: Sequence[Policy] = (),
+        boundaries: Sequence[Policy] | None = None,
+        session: Sequence[Policy] | None = None,
+    ) -> None:
+        self._policies = (*policies, *resource)
+        self._limits = tuple(PolicySet(*limit) for limit in (boundaries, session) if limit is not None)
         self._by_action: dict[str, tuple[tuple[Statement, Decision], ...]] = {}
 
-    def decide(self, need: Need) -> Decision:
-        """Whether ``need`` is allowed."""
+    def decide(self, need: Need, attributes: Attributes = NO_ATTRIBUTES) -> Decision:
+        """Whether ``need`` is allowed to a caller with these ``attributes``."""
+        for limit in self._limits:
+            decision = limit.decide(need, attributes)
+            if isinstance(decision, Denied):
+                return decision
         rules = self._by_action.get(need.action)
         if rules is None:
             if need.action not in ACTIONS:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from zotplus.domain.errors import Fault
 from zotplus.domain.iam import Need
 from zotplus.domain.principals import Principal, PrincipalKind
+from zotplus.gateway.attributes import request_values
 from zotplus.gateway.bodies import RequestBody
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.route import Face, Route
@@ -61,4 +62,9 @@ class Context:
 
     def may(self, need: Need) -> bool:
         """Whether the caller may do ``need``; for handlers that decide per item."""
-        return self.principal.may(need)
+        return self.principal.may(need, self)
+
+    def values(self, key: str) -> tuple[str, ...] | None:
+        """Condition keys of caller and request, as ``domain.iam.Attributes``."""
+        known = self.principal.attributes.get(key)
+        return known if known is not None else request_values(self.head, key)

@@ -116,7 +116,7 @@ def authorise(context: Context, route: Route, needs: Sequence[Need]) -> None:
     if route.action is None or needs[0].action != route.action.name:
         raise Problem(errors.ACCESS_DENIED, f"{route.name} asks for another action than it declares.")
     for need in needs:
-        decision = context.principal.decide(need)
+        decision = context.principal.decide(need, context)
         if isinstance(decision, Allowed):
             continue
         context.log["denied"] = decision.reason

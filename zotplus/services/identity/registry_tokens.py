@@ -15,7 +15,7 @@ import msgspec
 from zotplus.domain import errors
 from zotplus.domain.actions import OCI_CATALOG, OCI_DELETE, OCI_PULL, OCI_PUSH
 from zotplus.domain.errors import Problem
-from zotplus.domain.iam import Decision, Denied, Need
+from zotplus.domain.iam import NO_ATTRIBUTES, Attributes, Decision, Denied, Need
 from zotplus.domain.principals import Principal, PrincipalKind
 from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
 from zotplus.ports.sealing import Sealing
@@ -74,11 +74,11 @@ class TokenPrincipal(Principal, frozen=True, kw_only=True):
     whole: Principal
     scopes: tuple[Scope, ...]
 
-    def decide(self, need: Need) -> Decision:
+    def decide(self, need: Need, attributes: Attributes = NO_ATTRIBUTES) -> Decision:
         """The identity's own answer, where a scope of the token covers ``need``; a denial otherwise."""
         if not self.covers(need):
             return Denied(f"the registry token was not issued for {need.action} on {need.resource}")
-        return self.whole.decide(need)
+        return self.whole.decide(need, attributes)
 
     def covers(self, need: Need) -> bool:
         """Whether the token was issued for ``need``."""
