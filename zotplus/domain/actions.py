@@ -1,6 +1,8 @@
 """Every action that a policy can name. An action that is not in this table grants nothing and is refused in policies.
 
-Names of S3 actions are AWS's; resources are ``s3:bucket`` and ``s3:bucket/key``, ``oci:repository``, ``admin:name``.
+Names of S3 and STS actions are AWS's. Resources are ``s3:bucket`` and ``s3:bucket/key``, ``oci:repository``,
+``rpm:repository``, ``terraform:namespace/name/provider``, ``helm:namespace/chart`` and ``admin:name``; what an action on
+artifacts is about is named by the door that holds the artifact.
 """
 
 import msgspec
@@ -15,7 +17,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def family(self) -> str:
-        """What stands before the colon: ``s3``, ``oci`` or ``admin``."""
+        """What stands before the colon: ``s3``, ``oci``, ``rpm``, ``terraform``, ``helm``, ``admin`` and so on."""
         return self.name.partition(":")[0]
 
 
@@ -45,6 +47,27 @@ OCI_PUSH = _action("oci:Push", "Push blobs and manifests, and move tags.", write
 OCI_DELETE = _action("oci:Delete", "Delete manifests, tags and blobs.", writes=True)
 OCI_CATALOG = _action("oci:ListCatalog", "List the repositories that the caller may pull.")
 
+RPM_READ_PACKAGE = _action("rpm:ReadPackage", "Read the packages and the metadata of a package repository.")
+RPM_PUBLISH_PACKAGE = _action("rpm:PublishPackage", "Publish a package to a package repository.", writes=True)
+RPM_DELETE_PACKAGE = _action("rpm:DeletePackage", "Delete a package from a package repository.", writes=True)
+
+TERRAFORM_READ_MODULE = _action("terraform:ReadModule", "List the versions of a module, and read them.")
+TERRAFORM_PUBLISH_MODULE = _action("terraform:PublishModule", "Publish a version of a module.", writes=True)
+TERRAFORM_DELETE_MODULE = _action("terraform:DeleteModule", "Delete a version of a module.", writes=True)
+
+HELM_READ_CHART = _action("helm:ReadChart", "Read a chart and the index that it stands in.")
+HELM_PUBLISH_CHART = _action("helm:PublishChart", "Publish a version of a chart.", writes=True)
+HELM_DELETE_CHART = _action("helm:DeleteChart", "Delete a version of a chart.", writes=True)
+
+SUPPLYCHAIN_SIGN = _action("supplychain:Sign", "Attach a signature or attestation to an artifact.", writes=True)
+SUPPLYCHAIN_VERIFY = _action("supplychain:Verify", "Have the signatures of an artifact verified.")
+SUPPLYCHAIN_READ_ATTESTATION = _action("supplychain:ReadAttestation", "Read what is attested about an artifact.")
+
+STS_ASSUME_ROLE_WITH_WEB_IDENTITY = _action(
+    "sts:AssumeRoleWithWebIdentity", "Exchange a token of a trusted issuer for a session's credentials.", writes=True
+)
+STS_GET_CALLER_IDENTITY = _action("sts:GetCallerIdentity", "Ask who the credentials belong to.")
+
 ADMIN_LIST_KEYS = _action("admin:ListKeys", "List access keys and robot tokens, without their secrets.")
 ADMIN_CREATE_KEY = _action("admin:CreateKey", "Create an access key or robot token.", writes=True)
 ADMIN_REVOKE_KEY = _action("admin:RevokeKey", "Revoke an access key or robot token.", writes=True)
@@ -56,3 +79,21 @@ ADMIN_READ_STATUS = _action("admin:ReadStatus", "Read the server's status.")
 ADMIN_READ_METRICS = _action("admin:ReadMetrics", "Read the server's metrics.")
 ADMIN_SCRUB = _action("admin:Scrub", "Re-hash stored content and set damaged content aside.", writes=True)
 ADMIN_BACKUP = _action("admin:Backup", "Write a consistent backup on the server's disk.", writes=True)
+
+ADMIN_LIST_POLICIES = _action("admin:ListPolicies", "List policies and what they are attached to.")
+ADMIN_READ_POLICY = _action("admin:ReadPolicy", "Read a policy and its earlier versions.")
+ADMIN_PUT_POLICY = _action("admin:PutPolicy", "Create or change a policy.", writes=True)
+ADMIN_DELETE_POLICY = _action("admin:DeletePolicy", "Delete a policy.", writes=True)
+ADMIN_ATTACH_POLICY = _action("admin:AttachPolicy", "Attach a policy to a principal, group or role.", writes=True)
+ADMIN_DETACH_POLICY = _action("admin:DetachPolicy", "Detach a policy.", writes=True)
+ADMIN_EXPLAIN = _action("admin:Explain", "Ask what somebody may do, and why a decision was taken.")
+
+ADMIN_LIST_TRUSTS = _action("admin:ListTrusts", "List the trusts in other issuers' tokens.")
+ADMIN_PUT_TRUST = _action("admin:PutTrust", "Create or change a trust.", writes=True)
+ADMIN_DELETE_TRUST = _action("admin:DeleteTrust", "Delete a trust.", writes=True)
+ADMIN_REVOKE_TOKENS = _action("admin:RevokeTokens", "Revoke issued tokens and sessions.", writes=True)
+ADMIN_ROTATE_KEYS = _action("admin:RotateKeys", "Rotate signing keys and the master key.", writes=True)
+
+ADMIN_READ_AUDIT = _action("admin:ReadAudit", "Read, search and export the audit log.")
+ADMIN_VERIFY_AUDIT = _action("admin:VerifyAudit", "Have the chain of the audit log verified.")
+ADMIN_READ_CONFIGURATION = _action("admin:ReadConfiguration", "Read the server's configuration, without secrets.")
