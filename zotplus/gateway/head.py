@@ -18,7 +18,9 @@ class RequestHead(msgspec.Struct, frozen=True, kw_only=True):
 
     ``raw_path`` and ``raw_query`` are as received: percent-encoded, undecoded and unnormalised (``raw_query`` without
     the ``?``). ``peer`` is the client's address after trusted proxies are taken into account, ``scheme`` ``http`` or
-    ``https`` likewise, ``host`` the Host header or the trusted forwarded host.
+    ``https`` likewise, ``host`` the Host header or the trusted forwarded host. ``certificate`` is the name of the
+    operator whose client certificate the connection was made with (``identity.operators``), empty without one; no
+    header can set it.
     """
 
     method: str
@@ -29,3 +31,4 @@ class RequestHead(msgspec.Struct, frozen=True, kw_only=True):
     scheme: str
     host: str
     listener: Listener = Listener.MAIN
+    certificate: str = ""
