@@ -16,7 +16,11 @@ of any length from what follows, and no text in a key may hold it, so that order
     C <credential id>                                credential, its secret sealed
     G <grant id>                                     grant
     g <grantee> \0 <grant id>                        the grants of one grantee
-    N                                                generation of credentials and grants
+    V <policy name> \0 <version: 4>                  version of a policy
+    v <policy name>                                  which version of a policy is current
+    a <grantee> \0 <policy name>                     policy attached to a grantee
+    b <policy name> \0 <grantee>                     to whom a policy is attached
+    N                                                generation of credentials, grants and policies
     T <key id>                                       signing key of registry tokens, sealed (services/identity)
 
 Numbers are big-endian. An object key has at most 1,024 bytes (Amazon S3 User Guide, "Naming Amazon S3 objects"), so the
@@ -38,6 +42,10 @@ HOLDS: Final = b"H"
 CREDENTIALS: Final = b"C"
 GRANTS: Final = b"G"
 GRANTS_BY_GRANTEE: Final = b"g"
+POLICY_VERSIONS: Final = b"V"
+POLICIES: Final = b"v"
+ATTACHMENTS: Final = b"a"
+ATTACHMENTS_BY_POLICY: Final = b"b"
 GENERATION: Final = b"N"
 
 BUCKET_ID_BYTES: Final = 8
@@ -163,3 +171,49 @@ def grants_of(grantee: str) -> bytes:
 def grant_of(grantee: str, grant_id: str) -> bytes:
     """One grant of a grantee; the value is empty."""
     return grants_of(grantee) + grant_id.encode()
+
+
+def policy(name: str) -> bytes:
+    """A policy's head."""
+    return POLICIES + name.encode()
+
+
+def policy_versions(name: str) -> bytes:
+    """What the versions of a policy begin with."""
+    return POLICY_VERSIONS + name.encode() + _SEPARATOR
+
+
+def policy_version(name: str, number: int) -> bytes:
+    """A version of a policy, from 1."""
+    return policy_versions(name) + number.to_bytes(4, "big")
+
+
+def policy_version_number(key: bytes) -> int:
+    """The number from a key of ``V``."""
+    return int.from_bytes(key[-4:], "big")
+
+
+def attachments(grantee: str) -> bytes:
+    """What the attachments of one grantee begin with."""
+    return ATTACHMENTS + grantee.encode() + _SEPARATOR
+
+
+def attachment(grantee: str, policy_name: str) -> bytes:
+    """A policy attached to a grantee."""
+    return attachments(grantee) + policy_name.encode()
+
+
+def split_attachment(key: bytes) -> tuple[str, str]:
+    """Grantee and policy name from a key of ``a``."""
+    grantee, _, name = key[1:].partition(_SEPARATOR)
+    return grantee.decode(), name.decode()
+
+
+def attachments_of(policy_name: str) -> bytes:
+    """What the attachments of one policy begin with."""
+    return ATTACHMENTS_BY_POLICY + policy_name.encode() + _SEPARATOR
+
+
+def attachment_of(policy_name: str, grantee: str) -> bytes:
+    """One grantee of a policy; the value is empty."""
+    return attachments_of(policy_name) + grantee.encode()
