@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from zotplus.records import access, blobs, buckets, objects, uploads
+from zotplus.records import access, blobs, buckets, objects, policies, uploads
 
 SAMPLES = json.loads(Path(__file__).with_name("samples.json").read_text())
 SHAPES = {
@@ -19,6 +19,9 @@ SHAPES = {
     "completed": uploads.COMPLETED,
     "credential": access.CREDENTIAL,
     "grant": access.GRANT,
+    "policy": policies.POLICY,
+    "policy version": policies.POLICY_VERSION,
+    "attachment": policies.ATTACHMENT,
 }
 
 
