@@ -14,6 +14,7 @@ import msgspec
 from zotplus.adapters.blobs_fs import BlobsFilesystem, FilesystemBlobsSettings
 from zotplus.adapters.jose.tokens import JoseSigner
 from zotplus.adapters.keyvalue_lmdb import KeyValueLmdb
+from zotplus.adapters.oidc.settings import login_offers
 from zotplus.adapters.sealing_aead.sealing import open_sealing
 from zotplus.adapters.zot.discovery import connect
 from zotplus.app import omissions
@@ -105,6 +106,7 @@ def services(settings: Settings, parts: Engines) -> Services:
         ),
         scrub=Scrub(store, blobs),
         backup=partial(_backup, parts, settings),
+        logins=login_offers(settings.identity),
     )
 
 

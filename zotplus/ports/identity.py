@@ -25,6 +25,19 @@ class VerifiedToken(msgspec.Struct, frozen=True, kw_only=True):
     identity: Identity
 
 
+class LoginOffer(msgspec.Struct, frozen=True, kw_only=True):
+    """An issuer at which people log in, and as which client: public facts, for whoever wants to.
+
+    ``url`` is the issuer as its tokens name it; ``scopes`` are complete; ``device`` allows the device flow (RFC 8628).
+    """
+
+    name: str
+    url: str
+    client_id: str
+    scopes: tuple[str, ...]
+    device: bool
+
+
 class TokenFault(StrEnum):
     """Why a token is refused; for logs and audit, never for the client."""
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from zotplus.ports.identity import LoginOffer
 from zotplus.services.buckets import Buckets
 from zotplus.services.identity.access import Access
 from zotplus.services.multipart import Multipart
@@ -17,7 +18,8 @@ from zotplus.services.upkeep.scrub import Scrub
 class Services:
     """The use cases that a handler may call.
 
-    ``backup`` writes a backup into an empty folder on this machine (``Backups.create``).
+    ``backup`` writes a backup into an empty folder on this machine (``Backups.create``); ``logins`` are the issuers at
+    which people log in.
     """
 
     access: Access
@@ -27,3 +29,4 @@ class Services:
     collector: Collector
     scrub: Scrub
     backup: Callable[[Path], Awaitable[BackupReport]]
+    logins: tuple[LoginOffer, ...] = ()

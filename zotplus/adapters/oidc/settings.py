@@ -7,11 +7,39 @@ from urllib.parse import urlsplit
 import msgspec
 
 from zotplus.domain.claims import ClaimsMapping
+from zotplus.ports.identity import LoginOffer
 
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=1_024)]
 Url = Annotated[str, msgspec.Meta(min_length=8, max_length=1_024)]
+
+
+ScopeName = Annotated[str, msgspec.Meta(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]{1,128}$")]
+"""A scope as RFC 6749, 3.3 spells it."""
+
+
+class LoginSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How people log in at an issuer with ``zotplus login --oidc``. All of it is public: anybody may read it."""
+
+    client_id: Text
+    """The client that is made for people at the issuer: public (without a secret), with the code flow and PKCE, and
+    ``http://127.0.0.1/*`` among its redirect addresses. No default."""
+
+    scopes: Annotated[tuple[ScopeName, ...], msgspec.Meta(min_length=1, max_length=32)] = ("openid",)
+    """Scopes to ask for. ``openid`` must be among them: without it no ID token says who logged in."""
+
+    offline: bool = False
+    """Whether to ask for a login that outlives the browser's session (scope ``offline_access``). Off by default: the
+    login then ends with the session at the issuer, as an administrator there expects."""
+
+    device: bool = True
+    """Whether the device flow is offered, for machines without a browser. On by default; the issuer must offer it
+    too. Turn it off where people may be talked into approving somebody else's login."""
+
+    def __post_init__(self) -> None:
+        if "openid" not in self.scopes:
+            raise ValueError("the scope openid must be among the scopes")
 
 
 class IssuerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,6 +96,9 @@ class IssuerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     claims: ClaimsMapping = ClaimsMapping()
     """Which claims give user name, groups and roles. The default is Keycloak's form."""
 
+    login: LoginSettings | None = None
+    """How people log in here. None by default: the issuer is for machines, and ``zotplus login`` does not offer it."""
+
     def __post_init__(self) -> None:
         for url in (self.url, *([] if self.jwks_url is None else [self.jwks_url])):
             _require_address(url, allow_http=self.allow_http or self.jwks_file is not None)
@@ -86,6 +117,26 @@ class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True):
         for values in ([one.name for one in self.issuers], [one.url for one in self.issuers]):
             if len(set(values)) != len(values):
                 raise ValueError("every issuer has a name and a url of its own")
+
+
+def login_offers(identity: IdentitySettings) -> tuple[LoginOffer, ...]:
+    """The issuers at which people log in, as everybody may know them."""
+    return tuple(
+        LoginOffer(
+            name=issuer.name,
+            url=issuer.url,
+            client_id=issuer.login.client_id,
+            scopes=_scopes(issuer.login),
+            device=issuer.login.device,
+        )
+        for issuer in identity.issuers
+        if issuer.login is not None
+    )
+
+
+def _scopes(login: LoginSettings) -> tuple[str, ...]:
+    added = ("offline_access",) if login.offline and "offline_access" not in login.scopes else ()
+    return login.scopes + added
 
 
 def _require_address(url: str, *, allow_http: bool) -> None:

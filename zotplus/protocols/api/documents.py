@@ -158,6 +158,22 @@ class Identity(_Document, frozen=True):
     name: str
 
 
+class LoginIssuer(_Document, frozen=True):
+    """An OpenID Connect issuer for people; ``device`` says whether the device flow is offered."""
+
+    name: str
+    url: str
+    client_id: str
+    scopes: tuple[str, ...]
+    device: bool
+
+
+class Logins(_Document, frozen=True):
+    """Where people log in."""
+
+    issuers: tuple[LoginIssuer, ...]
+
+
 class Status(_Document, frozen=True):
     """The server at a glance; ``now`` is its clock, which signatures are judged by."""
 

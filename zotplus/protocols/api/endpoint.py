@@ -51,8 +51,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     ``address`` is method and template (``DELETE /keys/{id}``) under the face's prefix. ``action`` is asked on
     ``resource``, in which ``{id}`` stands for the path's parameter; an endpoint without an action asks the evaluator
-    itself, per item. ``takes`` and ``gives`` are the types of the two bodies, ``status`` that of success, and
-    ``faults`` what it can answer beside the faults that every endpoint can.
+    itself, per item, or is ``public``: nobody need be known. ``takes`` and ``gives`` are the types of the two bodies,
+    ``status`` that of success, and ``faults`` what it can answer beside the faults that every endpoint can.
     """
 
     address: str
@@ -61,6 +61,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     work: Work
     action: Action | None = None
     resource: str = ""
+    public: bool = False
     takes: Any = None
     gives: Any = None
     status: int = 200
@@ -85,7 +86,8 @@ def route_of(row: Endpoint, prefix: str) -> Route:
         summary=row.summary,
         handle=handle,
         action=row.action,
-        decides=row.action is None,
+        public=row.public,
+        decides=row.action is None and not row.public,
         takes_body=row.takes is not None,
     )
 

@@ -14,13 +14,14 @@ from zotplus.gateway.openapi import openapi
 from zotplus.gateway.problems import render_problem
 from zotplus.gateway.reply import Reply
 from zotplus.gateway.route import Operation, Route
-from zotplus.protocols.api import buckets, grants, keys, maintenance, server
+from zotplus.protocols.api import buckets, grants, keys, login, maintenance, server
 from zotplus.protocols.api.endpoint import Call, Endpoint, describe, route_of
 from zotplus.protocols.api.matching import Matcher, Row, fill
 
 PREFIX = "/api/v1"
 ENDPOINTS: tuple[Endpoint, ...] = (
     *server.ENDPOINTS,
+    *login.ENDPOINTS,
     *keys.ENDPOINTS,
     *grants.ENDPOINTS,
     *buckets.ENDPOINTS,
