@@ -20,7 +20,12 @@ of any length from what follows, and no text in a key may hold it, so that order
     v <policy name>                                  which version of a policy is current
     a <grantee> \0 <policy name>                     policy attached to a grantee
     b <policy name> \0 <grantee>                     to whom a policy is attached
-    N                                                generation of credentials, grants and policies
+    t <name>                                         trust in workloads that another issuer vouches for
+    j <digest: 32>                                   token that was exchanged, by its issuer and id
+    J <milliseconds: 8> <digest: 32>                 the same, ordered by when it may be forgotten
+    n <principal id>                                 what was issued to it before then is void; * is everybody
+    N                                                generation of credentials, grants, policies and trusts
+    r <token id>                                     revoked token of our own; the value is when it ends (seconds: 8)
     T <key id>                                       signing key of registry tokens, sealed (services/identity)
 
 Numbers are big-endian. An object key has at most 1,024 bytes (Amazon S3 User Guide, "Naming Amazon S3 objects"), so the
@@ -46,7 +51,12 @@ POLICY_VERSIONS: Final = b"V"
 POLICIES: Final = b"v"
 ATTACHMENTS: Final = b"a"
 ATTACHMENTS_BY_POLICY: Final = b"b"
+TRUSTS: Final = b"t"
+EXCHANGED: Final = b"j"
+EXCHANGED_BY_TIME: Final = b"J"
+NOT_BEFORE: Final = b"n"
 GENERATION: Final = b"N"
+REVOKED_TOKENS: Final = b"r"
 
 BUCKET_ID_BYTES: Final = 8
 UPLOAD_ID_BYTES: Final = 32
@@ -217,3 +227,33 @@ def attachments_of(policy_name: str) -> bytes:
 def attachment_of(policy_name: str, grantee: str) -> bytes:
     """One grantee of a policy; the value is empty."""
     return attachments_of(policy_name) + grantee.encode()
+
+
+def revoked_token(token_id: str) -> bytes:
+    """A revoked token by its id (``jti``)."""
+    return REVOKED_TOKENS + token_id.encode()
+
+
+def trust(name: str) -> bytes:
+    """A trust by its name."""
+    return TRUSTS + name.encode()
+
+
+def exchanged(digest: bytes) -> bytes:
+    """A token that was exchanged."""
+    return EXCHANGED + digest
+
+
+def exchanged_until(until_ms: int, digest: bytes) -> bytes:
+    """The same token by the time when it may be forgotten; the value is empty."""
+    return EXCHANGED_BY_TIME + until_ms.to_bytes(8, "big") + digest
+
+
+def split_exchanged(key: bytes) -> tuple[int, bytes]:
+    """Milliseconds and digest from a key of ``J``."""
+    return int.from_bytes(key[1:9], "big"), key[9:]
+
+
+def not_before(principal_id: str) -> bytes:
+    """Since when what was issued to a principal counts; ``*`` for everybody."""
+    return NOT_BEFORE + principal_id.encode()

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from zotplus.records import access, blobs, buckets, objects, policies, uploads
+from zotplus.records import access, blobs, buckets, objects, policies, trusts, uploads
 
 SAMPLES = json.loads(Path(__file__).with_name("samples.json").read_text())
 SHAPES = {
@@ -20,6 +20,7 @@ SHAPES = {
     "credential": access.CREDENTIAL,
     "grant": access.GRANT,
     "policy": policies.POLICY,
+    "trust": trusts.TRUST,
     "policy version": policies.POLICY_VERSION,
     "attachment": policies.ATTACHMENT,
 }
