@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from zotplus.cli.commands import Group
+from zotplus.cli.master_key import rotate_master
 from zotplus.cli.options import DURATION, Remote, json_option, remote_options
 from zotplus.cli.output import emit_fields, emit_json, emit_table, human_time
 from zotplus.cli.remote.api import segment
@@ -97,6 +98,9 @@ def admin_key(*, config_file: Path | None, data_dir: str | None, as_json: bool) 
         emit_json({"access_key": access_key, "secret_key": secret_key})
         return
     emit_fields([("access key", access_key), ("secret", secret_key)])
+
+
+keys.add_command(rotate_master)
 
 
 @click.group(cls=Group)

@@ -31,6 +31,9 @@ FAILPOINTS: Final[dict[str, str]] = {
     "multipart.part.before_metadata": "the part's content is durable, nothing refers to it",
     "multipart.part.after_metadata": "the part is durable, its client does not know yet",
     "multipart.complete.before_metadata": "the parts are there and no object",
+    "master_key.after_keyring": "the new key is in the file before the old one, nothing is sealed under it",
+    "master_key.after_reseal": "everything is sealed under the new key, the old one is still in the file",
+    "master_key.after_removal": "the old key is gone",
     "multipart.complete.after_metadata": "the object is durable and the parts are gone, its client does not know yet",
 }
 """Name of every place -> what the disk holds there. Tests walk all of them."""

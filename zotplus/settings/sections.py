@@ -174,6 +174,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Key that seals stored secrets: 32 random bytes in base64 or hexadecimal. By default the file ``master.key`` in
     the data folder, made at the first start; a backup is worth nothing without it."""
 
+    previous_master_key: SecretText | None = None
+    """The master key before this one, in the same form: opens what was sealed under it and seals nothing. None by
+    default; set it while `zotplus keys rotate-master` has not run since ``master_key`` was changed."""
+
     http: HttpSettings = HttpSettings()
     s3: S3Settings = S3Settings()
     upstream: UpstreamSettings = UpstreamSettings()

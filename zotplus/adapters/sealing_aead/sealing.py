@@ -17,7 +17,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from zotplus.adapters.sealing_aead.secret_files import create_secret_file, read_secret_file
+from zotplus.adapters.sealing_aead.secret_files import create_secret_file, read_secret_file, replace_secret_file
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 
@@ -58,17 +58,48 @@ class AeadSealing:
         except InvalidTag as error:
             raise Problem(errors.STORAGE_FAILED, "A sealed value is damaged, or belongs to another record.") from error
 
+    def is_current(self, sealed: bytes) -> bool:
+        """See ``SupportsRotation.is_current``."""
+        return sealed.startswith(_VERSION + self._current)
 
-def open_sealing(master_key: str | None, data_dir: Path) -> AeadSealing:
+    def may_open(self, sealed: bytes) -> bool:
+        """See ``SupportsRotation.may_open``."""
+        return sealed[:1] == _VERSION and sealed[1 : 1 + _KEY_ID_BYTES] in self._ciphers
+
+    def stale_marks(self) -> tuple[bytes, ...]:
+        """See ``SupportsRotation.stale_marks``."""
+        return tuple([_VERSION + key_id for key_id in self._ciphers if key_id != self._current])
+
+
+def open_sealing(master_key: str | None, data_dir: Path, previous: str | None = None) -> AeadSealing:
     """Sealing under ``master_key`` (base64 or hexadecimal of 32 bytes), else under the key file in ``data_dir``.
 
-    The file is made at the first start. Raises ``SETTING_INVALID`` for a key or file of the wrong form.
+    The file is made at the first start. What was sealed under ``previous``, or under a further key of the file, opens
+    too. Raises ``SETTING_INVALID`` for a key or file of the wrong form.
     """
-    if master_key is not None:
-        return AeadSealing([decode_master_key(master_key)])
-    path = data_dir / MASTER_KEY_FILE
+    keys = [decode_master_key(master_key)] if master_key is not None else _keys_of_file(data_dir / MASTER_KEY_FILE)
+    return AeadSealing([*keys, *([] if previous is None else [decode_master_key(previous)])])
+
+
+def _keys_of_file(path: Path) -> list[bytes]:
     text = read_secret_file(path) if path.exists() else create_secret_file(path, generate_master_key())
-    return AeadSealing([decode_master_key(text)])
+    return [decode_master_key(line) for line in text.split("\n")]
+
+
+def read_keyring(data_dir: Path) -> list[str]:
+    """The master keys in the file of ``data_dir``: the one that seals first, then those of an unfinished rotation.
+
+    Raises ``SETTING_INVALID``.
+    """
+    lines = read_secret_file(data_dir / MASTER_KEY_FILE).split("\n")
+    for line in lines:
+        decode_master_key(line)
+    return lines
+
+
+def write_keyring(data_dir: Path, keys: Sequence[str]) -> None:
+    """Make ``keys`` those of the file of ``data_dir``: all at once, and durable before it returns."""
+    replace_secret_file(data_dir / MASTER_KEY_FILE, "\n".join(keys))
 
 
 def generate_master_key() -> str:

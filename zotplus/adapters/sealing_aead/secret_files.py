@@ -44,6 +44,37 @@ def create_secret_file(path: Path, text: str) -> str:
     Durable before it returns, never seen half-written, and safe when several processes do it at once: the first wins.
     Raises ``SETTING_INVALID`` where the folder cannot be written.
     """
+    temporary = _written(path, text)
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return read_secret_file(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+    return text
+
+
+def replace_secret_file(path: Path, text: str) -> None:
+    """Make ``path`` hold ``text`` with mode 0600, whatever it held. Durable before it returns, never half-written.
+
+    The owner stays, for a server that runs as somebody else than whoever does this. Raises ``SETTING_INVALID`` where
+    the folder cannot be written.
+    """
+    temporary = _written(path, text)
+    try:
+        if path.exists():
+            there = path.stat()
+            os.chown(temporary, there.st_uid, there.st_gid)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise _unusable(path, error.strerror or "it cannot be replaced") from error
+    _sync_folder(path.parent)
+
+
+def _written(path: Path, text: str) -> Path:
+    """A durable file beside ``path`` that holds ``text``."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -54,14 +85,10 @@ def create_secret_file(path: Path, text: str) -> str:
             file.write(text.encode() + b"\n")
             file.flush()
             os.fsync(descriptor)
-        try:
-            os.link(temporary, path)
-        except FileExistsError:
-            return read_secret_file(path)
-    finally:
+    except BaseException:
         temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-    return text
+        raise
+    return temporary
 
 
 def _require_private(path: Path, status: os.stat_result) -> None:
