@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.stores import assert_collectable, scrubbed
+from tests.crash.test_master_key import STEPS
 from tests.crash.victim import INLINE, KEY, NEW, OLD, OTHER, PART, Work, content
 from zotplus.domain import errors, failpoints
 from zotplus.domain.errors import Problem
@@ -70,7 +71,7 @@ def killed(data, task, failpoint):
 
 
 def test_every_failpoint_is_walked_and_there_is_no_other():
-    assert set(PASSED_BY) == set(failpoints.FAILPOINTS)
+    assert {*PASSED_BY, *STEPS} == set(failpoints.FAILPOINTS)
     sources = (Path(failpoints.__file__).parents[1]).rglob("*.py")
     placed = {name for path in sources for name in re.findall(r'failpoints\.hit\("([^"]+)"\)', path.read_text())}
     assert placed == set(failpoints.FAILPOINTS)

@@ -7,7 +7,7 @@ import click
 import msgspec
 
 from zotplus.cli.options import json_option
-from zotplus.cli.output import emit_fields, emit_json
+from zotplus.cli.output import emit_fields, emit_json, remark
 from zotplus.cli.server import config_option, load_settings
 
 
@@ -41,8 +41,8 @@ def rotate_master(
             os.close(lock)
     if as_json:
         emit_json(msgspec.to_builtins(done))
-        return
-    emit_fields([(f"{name} sealed anew", str(count)) for name, count in done.resealed.items()])
+    else:
+        emit_fields([(f"{name} sealed anew", str(count)) for name, count in done.resealed.items()])
     if done.resumed:
-        click.echo("A rotation that was interrupted is finished; no new key was drawn.", err=True)
-    click.echo("Backups made before today need the old key, those made from now on the new one.", err=True)
+        remark("A rotation that was interrupted is finished; no new key was drawn.")
+    remark("Backups made until now need the old key, those made from now on the new one.")

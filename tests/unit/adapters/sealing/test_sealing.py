@@ -9,8 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zotplus.adapters.sealing_aead.sealing import AeadSealing, decode_master_key, generate_master_key, open_sealing
-from zotplus.adapters.sealing_aead.secret_files import SECRET_FILE_MAX_BYTES, create_secret_file, read_secret_file
+from zotplus.adapters.sealing_aead.sealing import (
+    AeadSealing,
+    decode_master_key,
+    generate_master_key,
+    open_sealing,
+    read_keyring,
+    write_keyring,
+)
+from zotplus.adapters.sealing_aead.secret_files import (
+    SECRET_FILE_MAX_BYTES,
+    create_secret_file,
+    read_secret_file,
+    replace_secret_file,
+)
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 
@@ -155,3 +167,62 @@ def test_only_one_of_many_creators_wins(tmp_path):
 def test_a_key_file_that_cannot_be_made_is_a_clear_refusal(tmp_path):
     with pytest.raises(Problem, match=r"master\.key.*No such file"):
         create_secret_file(tmp_path / "missing" / "master.key", "key")
+
+
+def test_the_first_of_several_keys_seals_and_all_open():
+    old, both = AeadSealing([KEY]), AeadSealing([OTHER, KEY])
+    before, after = old.seal(b"secret", b"record"), both.seal(b"secret", b"record")
+    assert both.open(before, b"record") == both.open(after, b"record") == b"secret"
+    assert (both.is_current(before), both.is_current(after)) == (False, True)
+    with pytest.raises(Problem, match="another master key"):
+        old.open(after, b"record")
+
+
+def test_what_an_old_key_sealed_is_recognised_by_its_beginning():
+    both = AeadSealing([OTHER, KEY])
+    [mark] = both.stale_marks()
+    assert AeadSealing([KEY]).seal(b"secret", b"record").startswith(mark)
+    assert not both.seal(b"secret", b"record").startswith(mark)
+    assert AeadSealing([KEY]).stale_marks() == ()
+
+
+def test_whether_a_key_is_here_is_seen_without_opening():
+    assert AeadSealing([OTHER, KEY]).may_open(AeadSealing([KEY]).seal(b"", b""))
+    assert not AeadSealing([OTHER]).may_open(AeadSealing([KEY]).seal(b"", b""))
+    assert not AeadSealing([OTHER]).may_open(b"")
+
+
+def test_a_keyring_file_opens_what_each_of_its_keys_sealed(tmp_path):
+    before = open_sealing(None, tmp_path).seal(b"secret", b"record")
+    old = read_keyring(tmp_path)
+    write_keyring(tmp_path, [generate_master_key(), *old])
+    rotated = open_sealing(None, tmp_path)
+    assert rotated.open(before, b"record") == b"secret"
+    assert not rotated.is_current(before)
+    assert stat.S_IMODE((tmp_path / "master.key").stat().st_mode) == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["master.key"]
+
+
+def test_a_keyring_with_a_line_that_is_no_key_is_refused(tmp_path):
+    write_keyring(tmp_path, [generate_master_key(), "no key"])
+    for reading in (read_keyring, lambda folder: open_sealing(None, folder)):
+        with pytest.raises(Problem) as caught:
+            reading(tmp_path)
+        assert caught.value.fault is errors.SETTING_INVALID
+
+
+def test_the_previous_key_given_as_a_setting_opens_too(tmp_path):
+    new, old = generate_master_key(), generate_master_key()
+    before = open_sealing(old, tmp_path).seal(b"secret", b"record")
+    assert open_sealing(new, tmp_path, old).open(before, b"record") == b"secret"
+
+
+def test_a_secret_file_is_replaced_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "master.key"
+    replace_secret_file(path, "first")
+    replace_secret_file(path, "second")
+    assert read_secret_file(path) == "second"
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(Problem, match="taken"):
+        replace_secret_file(tmp_path / "taken", "text")
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["master.key", "taken"]
