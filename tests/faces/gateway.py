@@ -69,7 +69,7 @@ class Gateway:
         """A new access key with ``grants`` of (role, pattern): (id, secret)."""
         made = self.run(self.services.access.create(kind=PrincipalKind.KEY, name=name))
         for role, pattern in grants:
-            self.run(self.services.access.grant(made.credential.id, role, pattern))
+            self.run(self.services.grants.give(made.credential.id, role, pattern))
         return made.credential.id, made.secret
 
     def stop(self):

@@ -5,19 +5,20 @@ so what is composed before a fork is opened after it.
 """
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from zotplus.adapters.blobs_fs import BlobsFilesystem, FilesystemBlobsSettings
-from zotplus.adapters.jose.tokens import JoseSigner
 from zotplus.adapters.keyvalue_lmdb import KeyValueLmdb
 from zotplus.adapters.oidc.settings import login_offers
+from zotplus.adapters.oidc.verifier import OidcVerifier
 from zotplus.adapters.sealing_aead.sealing import open_sealing
 from zotplus.adapters.zot.discovery import connect
 from zotplus.app import omissions
+from zotplus.app.identities import identities
 from zotplus.app.observers import UNOBSERVED, Observers
 from zotplus.app.reporting import Reporting
 from zotplus.gateway.head import Listener, RequestHead
@@ -26,6 +27,7 @@ from zotplus.gateway.route import Face
 from zotplus.gateway.transport.server import Server, ServerLimits
 from zotplus.gateway.transport.wire import Wire
 from zotplus.ports.blobs import Blobs
+from zotplus.ports.identity import TokenVerifier
 from zotplus.ports.keyvalue import KeyValue
 from zotplus.ports.sealing import Sealing
 from zotplus.ports.telemetry import Telemetry
@@ -36,8 +38,6 @@ from zotplus.protocols.operations.face import Exposition, OperationsFace
 from zotplus.protocols.s3.face import S3Face
 from zotplus.services.buckets import Buckets
 from zotplus.services.directory import Services
-from zotplus.services.identity.access import Access
-from zotplus.services.identity.registry_tokens import RegistryTokens
 from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
 from zotplus.services.upkeep.backups import BackupReport, Backups
@@ -60,10 +60,12 @@ class Engines:
     upstream: Upstream
     telemetry: Telemetry
     exposition: Exposition
+    verifier: TokenVerifier = field(default_factory=lambda: OidcVerifier(()))
     observers: Observers = UNOBSERVED
 
     async def close(self) -> None:
         """Release all of them."""
+        await self.verifier.close()
         await self.upstream.close()
         await self.store.close()
         await self.blobs.close()
@@ -85,10 +87,11 @@ def engines(settings: Settings, reporting: Reporting, managed_url: str | None = 
     return Engines(
         store=local_store(settings, told),
         blobs=local_blobs(settings, told),
-        sealing=open_sealing(settings.master_key, settings.data),
+        sealing=open_sealing(settings.master_key, settings.data, settings.previous_master_key),
         upstream=connect(settings.upstream, managed_url=managed_url, trace=told.trace),
         telemetry=reporting.telemetry,
         exposition=reporting.exposition,
+        verifier=OidcVerifier(settings.identity.issuers),
         observers=told,
     )
 
@@ -96,8 +99,12 @@ def engines(settings: Settings, reporting: Reporting, managed_url: str | None = 
 def services(settings: Settings, parts: Engines) -> Services:
     """The use cases over ``parts``."""
     store, blobs = parts.store, parts.blobs
+    known = identities(settings, store, parts.sealing, parts.verifier)
     return Services(
-        access=Access(store, parts.sealing),
+        access=known.access,
+        callers=known.callers,
+        grants=known.grants,
+        tokens=known.tokens,
         buckets=Buckets(store, settings.s3.region),
         objects=Objects(store, blobs, inline_limit=settings.s3.inline_limit),
         multipart=Multipart(store, blobs),
@@ -128,10 +135,9 @@ def pipeline(settings: Settings, parts: Engines) -> Pipeline:
 def faces(settings: Settings, parts: Engines, directory: Services) -> FaceOf:
     """The rule that gives each address its face: by listener, then path, then host; the rest is administration."""
     s3 = settings.s3
-    tokens = RegistryTokens(parts.store, parts.sealing, JoseSigner(), directory.access, settings.registry_tokens)
     main_s3 = S3Face(S3_PREFIX, None, s3.region, s3.allow_signature_v2)
     root_s3 = S3Face("", s3.domain, s3.region, s3.allow_signature_v2)
-    oci = OciFace(parts.upstream, tokens, directory.access, settings.http.external_url)
+    oci = OciFace(parts.upstream, directory.tokens, settings.http.external_url)
     operations = OperationsFace(parts.store, parts.blobs, parts.upstream, parts.exposition, settings.metrics)
     api = ApiFace()
     by_prefix: tuple[tuple[str, Face], ...] = (

@@ -14,8 +14,12 @@ from zotplus.app import omissions
 from zotplus.app.composition import local_blobs, local_store
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
-from zotplus.services.identity.access import PUBLIC, Access, Role
+from zotplus.services.identity.access import Access
+from zotplus.services.identity.grantees import is_credential
+from zotplus.services.identity.grants import Grants
+from zotplus.services.identity.roles import Role
 from zotplus.services.upkeep.backups import MANIFEST, METADATA_FOLDER, BackupReport, restore_blobs
+from zotplus.services.upkeep.resealing import require_openable
 from zotplus.settings import Settings
 
 KeyPair = tuple[str, str]
@@ -49,7 +53,9 @@ def _require_master_key(settings: Settings) -> None:
 async def _administrator(settings: Settings) -> KeyPair | None:
     store = local_store(settings)
     try:
-        access = Access(store, open_sealing(settings.master_key, settings.data))
+        sealing = open_sealing(settings.master_key, settings.data, settings.previous_master_key)
+        await require_openable(store, sealing)
+        access = Access(store, sealing)
         made = await access.ensure_administrator(settings.admin.access_key, settings.admin.secret_key)
     finally:
         await store.close()
@@ -71,9 +77,9 @@ async def _read_administrator(settings: Settings) -> KeyPair:
         )
     store = local_store(settings)
     try:
-        access = Access(store, open_sealing(settings.master_key, settings.data))
-        for grant in await access.grants():
-            if grant.role is Role.ADMINISTRATOR and grant.grantee != PUBLIC:
+        access = Access(store, open_sealing(settings.master_key, settings.data, settings.previous_master_key))
+        for grant in await Grants(store).list():
+            if grant.role is Role.ADMINISTRATOR and is_credential(grant.grantee):
                 _, secret = await access.signer(grant.grantee)
                 return grant.grantee, secret
     finally:

@@ -1,4 +1,4 @@
-"""The Authorization header, and the Basic scheme that three faces share. Spec: RFC 9110 11.6.2, RFC 7617."""
+"""The Authorization header, and the schemes that faces share. Spec: RFC 9110 11.6.2, RFC 7617, RFC 6750."""
 
 import base64
 import binascii
@@ -9,8 +9,8 @@ from zotplus.domain.headers import Headers
 from zotplus.domain.principals import Principal
 from zotplus.gateway.context import Context
 
-BASIC_MAX_CHARACTERS = 4_096
-"""Access keys, robot names and secrets take less than 1 KiB together; a longer credential is not worth decoding."""
+BASIC_MAX_CHARACTERS = 24_576
+"""A token as the password has up to 16 KiB, and base64 makes a third more of it."""
 
 
 def authorization(headers: Headers) -> tuple[str, str]:
@@ -43,15 +43,17 @@ def basic(value: str) -> tuple[str, str]:
     return user, password
 
 
-async def basic_caller(context: Context) -> Principal:
-    """The holder of an access key or robot token; anonymous without a header.
+async def caller(context: Context) -> Principal:
+    """Who calls: by Bearer, by Basic, by a client certificate where no header says otherwise, or nobody.
 
     Raises the credentials' problems; ``CREDENTIALS_MALFORMED`` for another scheme.
     """
-    headers, access = context.head.headers, context.services.access
-    if "Authorization" not in headers:
-        return await access.anonymous()
-    scheme, value = authorization(headers)
-    if scheme != "basic":
-        raise Problem(errors.CREDENTIALS_MALFORMED, "This address takes the Basic scheme.")
-    return await access.by_password(*basic(value))
+    head, callers = context.head, context.services.callers
+    if "Authorization" not in head.headers:
+        return await (callers.by_certificate(head.certificate) if head.certificate else callers.anonymous())
+    scheme, value = authorization(head.headers)
+    if scheme == "bearer":
+        return await callers.by_token(value)
+    if scheme == "basic":
+        return await callers.by_password(*basic(value))
+    raise Problem(errors.CREDENTIALS_MALFORMED, "This address takes the schemes Bearer and Basic.")

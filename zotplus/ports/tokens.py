@@ -29,3 +29,11 @@ class TokenSigner(Protocol):
         Raises ``TOKEN_INVALID``.
         """
         ...
+
+    def public(self, key_id: str, key: bytes) -> dict[str, str]:
+        """The public part of ``key`` as a JSON Web Key with ``kid``, ``alg`` and ``use``. Spec: RFC 7517, 4."""
+        ...
+
+    def recognises(self, token: str) -> bool:
+        """Whether ``token`` has a header that ``sign`` could have made. Raises nothing."""
+        ...

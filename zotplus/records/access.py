@@ -4,7 +4,7 @@ import msgspec
 
 from zotplus.ports.keyvalue import Snapshot, Transaction
 from zotplus.records import layout
-from zotplus.records.shape import Shape
+from zotplus.records.shape import Previous, Shape
 
 
 class CredentialRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -17,8 +17,8 @@ class CredentialRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=Tru
     sealed: bytes
 
 
-class GrantRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """``grantee`` (a credential's id or ``public``) has ``role`` on ``pattern``."""
+class FirstGrantRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A grant of the first shape: it holds from everywhere."""
 
     grantee: str
     role: str
@@ -26,8 +26,22 @@ class GrantRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     created_ms: int
 
 
+class GrantRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """``grantee`` has ``role`` on ``pattern``, for requests from ``networks`` (CIDR; none: from everywhere)."""
+
+    grantee: str
+    role: str
+    pattern: str
+    created_ms: int
+    networks: tuple[str, ...] = ()
+
+
+def _with_networks(first: FirstGrantRecord) -> GrantRecord:
+    return GrantRecord(**msgspec.structs.asdict(first))
+
+
 CREDENTIAL = Shape(b"C\x01", CredentialRecord)
-GRANT = Shape(b"G\x01", GrantRecord)
+GRANT = Shape(b"G\x02", GrantRecord, Previous(Shape(b"G\x01", FirstGrantRecord), _with_networks))
 
 
 def generation(snapshot: Snapshot) -> int:

@@ -7,6 +7,9 @@ from pathlib import Path
 from zotplus.ports.identity import LoginOffer
 from zotplus.services.buckets import Buckets
 from zotplus.services.identity.access import Access
+from zotplus.services.identity.callers import Callers
+from zotplus.services.identity.grants import Grants
+from zotplus.services.identity.registry_tokens import RegistryTokens
 from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
 from zotplus.services.upkeep.backups import BackupReport
@@ -23,6 +26,9 @@ class Services:
     """
 
     access: Access
+    callers: Callers
+    grants: Grants
+    tokens: RegistryTokens
     buckets: Buckets
     objects: Objects
     multipart: Multipart

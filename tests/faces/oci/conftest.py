@@ -2,15 +2,19 @@
 
 import base64
 import json
+import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from tests.faces.gateway import settings_for
 from tests.faces.oci.memory_registry import MemoryRegistry
-from zotplus.adapters.jose.tokens import JoseSigner
 from zotplus.adapters.keyvalue_memory.store import KeyValueMemory
+from zotplus.adapters.oidc.verifier import OidcVerifier
 from zotplus.adapters.sealing_aead.sealing import AeadSealing
+from zotplus.app.identities import Identities, identities
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.principals import PrincipalKind
@@ -18,8 +22,7 @@ from zotplus.gateway.head import RequestHead
 from zotplus.gateway.pipeline import Pipeline
 from zotplus.gateway.reply import Streamed
 from zotplus.protocols.oci.face import OciFace
-from zotplus.services.identity.access import PUBLIC, Access
-from zotplus.services.identity.registry_tokens import RegistryTokens, RegistryTokenSettings
+from zotplus.services.identity.grantees import PUBLIC
 from zotplus.services.identity.roles import Role
 
 
@@ -38,6 +41,16 @@ class Body:
         if len(self._content) > limit:
             raise Problem(errors.BODY_TOO_LARGE)
         return self._content
+
+
+class Clock:
+    """The real time, and ``ahead`` seconds more."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
 
 
 @dataclass
@@ -60,11 +73,14 @@ class Gateway:
     """What a test talks to. ``users`` are passwords by name."""
 
     registry: MemoryRegistry
-    access: Access
-    tokens: RegistryTokens
+    known: Identities
     face: OciFace
     store: KeyValueMemory
+    clock: Clock
     users: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self):
+        self.access, self.grants, self.tokens = self.known.access, self.known.grants, self.known.tokens
 
     async def ask(self, method, target, *, headers=(), body=b"", chunked=False, host="gw.test:8080") -> Answer:
         path, _, query = target.partition("?")
@@ -72,7 +88,7 @@ class Gateway:
         head = RequestHead(
             method=method, raw_path=path, raw_query=query, headers=fields, peer="::1", scheme="http", host=host
         )
-        pipeline = Pipeline(lambda _: self.face, None)
+        pipeline = Pipeline(lambda _: self.face, self.known)
         reply = await pipeline.respond(pipeline.open(head, Body(body, chunked=chunked)))
         content = reply.body
         if isinstance(content, Streamed):
@@ -99,19 +115,19 @@ class Gateway:
         made = await self.access.create(kind=PrincipalKind.KEY, name=name, id_=name)
         self.users[name] = made.secret
         for role, pattern in grants:
-            await self.access.grant(name, role, pattern)
+            await self.grants.give(name, role, pattern)
 
 
 @pytest.fixture
 async def gateway() -> Gateway:
     """``writer`` publishes team/**, ``reader`` reads it, ``stranger`` may nothing; ``public/**`` is public."""
     store, sealing = KeyValueMemory(), AeadSealing([bytes(32)])
-    access = Access(store, sealing)
-    tokens = RegistryTokens(store, sealing, JoseSigner(), access, RegistryTokenSettings())
+    clock = Clock()
+    known = identities(settings_for(Path("unused")), store, sealing, OidcVerifier(()), clock)
     registry = MemoryRegistry()
-    made = Gateway(registry, access, tokens, OciFace(registry, tokens, access), store)
+    made = Gateway(registry, known, OciFace(registry, known.tokens), store, clock)
     await made.add_user("writer", (Role.PUBLISHER, "oci:team/**"))
     await made.add_user("reader", (Role.READER, "oci:team/**"))
     await made.add_user("stranger")
-    await access.grant(PUBLIC, Role.READER, "oci:public/**")
+    await known.grants.give(PUBLIC, Role.READER, "oci:public/**")
     return made

@@ -7,7 +7,7 @@ import pytest
 from tests.faces.oci.memory_registry import digest_of
 from zotplus.ports.upstream import OpenBody, UpstreamReply
 from zotplus.protocols.oci.forwarding import to_reply
-from zotplus.services.identity.access import PUBLIC
+from zotplus.services.identity.grantees import PUBLIC
 from zotplus.services.identity.roles import Role
 
 SHA = f"sha256:{'a' * 64}"
@@ -207,7 +207,7 @@ async def test_a_public_repository_is_also_everybodys_who_is_known(gateway):
     digest = gateway.registry.push("public/x", b"content")
     answer = await gateway.ask("GET", f"/v2/public/x/blobs/{digest}", headers=[gateway.basic("stranger")])
     assert (answer.status, digest_of(answer.body)) == (200, digest)
-    await gateway.access.grant(PUBLIC, Role.READER, "oci:more")
+    await gateway.grants.give(PUBLIC, Role.READER, "oci:more")
     token = await gateway.bearer("repository:more:pull,push")
     assert (await gateway.ask("GET", "/v2/more/tags/list", headers=[token])).status == 200
 

@@ -5,14 +5,18 @@ import hashlib
 import hmac
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 from joserfc import jwt
 
+from tests.faces.gateway import settings_for
 from zotplus.adapters.jose.tokens import JoseSigner
+from zotplus.adapters.oidc.verifier import OidcVerifier
 from zotplus.adapters.sealing_aead.sealing import AeadSealing
-from zotplus.services.identity.registry_tokens import KEY_PREFIX, RegistryTokens, RegistryTokenSettings
+from zotplus.app.identities import identities
+from zotplus.services.identity.signing_keys import KEY_PREFIX
 
 FORM = ("Content-Type", "application/x-www-form-urlencoded")
 
@@ -170,7 +174,7 @@ async def test_the_form_is_a_form(gateway):
 
 
 async def test_a_get_with_another_scheme_is_refused(gateway):
-    answer = await gateway.ask("GET", "/auth/token", headers=[("Authorization", "Bearer x")])
+    answer = await gateway.ask("GET", "/auth/token", headers=[("Authorization", "Digest x")])
     assert answer.status == 400
 
 
@@ -183,25 +187,21 @@ async def test_the_token_server_has_one_address(gateway, target):
 async def test_an_expired_token_is_refused_even_when_it_was_seen_before(gateway):
     token = await gateway.token()
     assert await works(gateway, token)
-    now = gateway.tokens.clock()
-    gateway.tokens.clock = lambda: now + 301
+    gateway.clock.ahead = 301
     assert not await works(gateway, token)
     assert not await works(gateway, token)
 
 
 async def test_a_token_from_the_future_is_refused(gateway):
-    now = gateway.tokens.clock()
-    gateway.tokens.clock = lambda: now + 600
+    gateway.clock.ahead = 600
     token = await gateway.token()
-    gateway.tokens.clock = lambda: now
+    gateway.clock.ahead = 0
     assert not await works(gateway, token)
 
 
 async def test_all_workers_share_the_key(gateway):
     token = await gateway.token()
-    other = RegistryTokens(
-        gateway.store, AeadSealing([bytes(32)]), JoseSigner(), gateway.access, RegistryTokenSettings()
-    )
+    other = identities(settings_for(Path("unused")), gateway.store, AeadSealing([bytes(32)]), OidcVerifier(())).tokens
     assert (await other.holder(token)).is_anonymous
     assert len(dict(gateway.store.read_now(lambda snapshot: list(snapshot.scan(KEY_PREFIX, b"U"))))) == 1
 
@@ -214,7 +214,7 @@ async def test_the_key_is_sealed_at_rest(gateway):
 
 async def test_old_tokens_hold_over_a_rotation(gateway):
     old = await gateway.token()
-    await gateway.tokens.rotate()
+    await gateway.tokens.keys.rotate()
     new = await gateway.token()
     assert old.split(".")[0] != new.split(".")[0]
     assert await works(gateway, old)
@@ -223,17 +223,16 @@ async def test_old_tokens_hold_over_a_rotation(gateway):
 
 async def test_a_key_is_dropped_when_no_token_of_it_can_be_valid(gateway):
     old = await gateway.token()
-    await gateway.tokens.rotate()
-    now = gateway.tokens.clock()
-    gateway.tokens.clock = lambda: now + gateway.tokens.settings.refresh_lifetime + 60
-    await gateway.tokens.rotate()
+    await gateway.tokens.keys.rotate()
+    gateway.clock.ahead = gateway.tokens.settings.refresh_lifetime + 60
+    await gateway.tokens.keys.rotate()
     assert not await works(gateway, old)
-    assert len(gateway.tokens._keys) == 2
+    assert len(gateway.tokens.keys._keys) == 2
 
 
 async def test_a_token_of_another_service_or_issuer_is_refused(gateway):
     await gateway.token()
-    (key_id,) = gateway.tokens._keys
+    (key_id,) = gateway.tokens.keys._keys
     good = claims_of(await gateway.token())
     signer = JoseSigner()
     for change in (
@@ -244,19 +243,19 @@ async def test_a_token_of_another_service_or_issuer_is_refused(gateway):
         {"sub": 1},
         {"access": "x"},
     ):
-        token = signer.sign(key_id, gateway.tokens._keys[key_id], {**good, **change})
+        token = signer.sign(key_id, gateway.tokens.keys._keys[key_id], {**good, **change})
         assert not await works(gateway, token), change
-    assert await works(gateway, signer.sign(key_id, gateway.tokens._keys[key_id], good))
+    assert await works(gateway, signer.sign(key_id, gateway.tokens.keys._keys[key_id], good))
 
 
 async def forged(gateway, header: dict) -> str:
     """A token with our own claims, a header of the attacker's, and a signature that such a header would ask for."""
     own = await gateway.token("repository:team/app:pull", "writer")
-    (key_id,) = gateway.tokens._keys
+    (key_id,) = gateway.tokens.keys._keys
     signed = f"{encoded({'typ': 'JWT', 'kid': key_id, **header})}.{own.split('.')[1]}"
     if header["alg"] == "none":
         return f"{signed}."
-    public = JoseSigner()._key(gateway.tokens._keys[key_id]).as_pem(private=False)
+    public = JoseSigner()._key(gateway.tokens.keys._keys[key_id]).as_pem(private=False)
     return f"{signed}.{encoded(hmac.digest(public, signed.encode(), hashlib.sha256))}"
 
 
@@ -280,7 +279,7 @@ async def test_cve_2025_24976_a_token_cannot_bring_its_own_key(gateway, name):
     pem = own.generate()
     header = {
         "alg": "ES256",
-        "kid": next(iter(gateway.tokens._keys), "x"),
+        "kid": next(iter(gateway.tokens.keys._keys), "x"),
         "typ": "JWT",
         name: own._key(pem).as_dict(private=False),
     }
@@ -322,7 +321,7 @@ async def test_a_changed_signature_or_payload_is_refused(gateway):
     assert not await works(gateway, f"{head}.{payload}.{encoded(bytes(64))}")
     assert not await works(gateway, f"{head}.{payload}.")
     other = JoseSigner()
-    (key_id,) = gateway.tokens._keys
+    (key_id,) = gateway.tokens.keys._keys
     assert not await works(gateway, other.sign(key_id, other.generate(), claims))
     assert await works(gateway, token)
 
@@ -346,7 +345,7 @@ async def test_a_robot_logs_in_with_its_name(gateway):
 @pytest.mark.parametrize("name", ["jku", "x5u", "cty"])
 async def test_cve_2025_24976_even_a_good_signature_does_not_excuse_a_key_in_the_header(gateway, name):
     claims = claims_of(await gateway.token())
-    ((key_id, pem),) = gateway.tokens._keys.items()
+    ((key_id, pem),) = gateway.tokens.keys._keys.items()
     header = {"alg": "ES256", "kid": key_id, name: "https://evil.test/keys"}
     token = jwt.encode(header, claims, JoseSigner()._key(pem), algorithms=["ES256"])
     assert not await works(gateway, token)

@@ -135,9 +135,9 @@ async def test_a_revoked_credential_ends_its_tokens_at_once(gateway):
 async def test_a_withdrawn_grant_holds_at_once(gateway):
     gateway.registry.push("team/app", b"content")
     token = await gateway.bearer("repository:team/app:pull", "reader")
-    for grant in await gateway.access.grants():
+    for grant in await gateway.grants.list():
         if grant.grantee == "reader":
-            await gateway.access.withdraw(grant.id)
+            await gateway.grants.withdraw(grant.id)
     assert (await gateway.ask("GET", "/v2/team/app/manifests/latest", headers=[token])).status == 403
 
 
@@ -216,13 +216,13 @@ async def test_a_host_that_would_break_out_of_the_challenge_is_not_repeated(gate
 
 
 async def test_the_external_address_makes_the_realm(gateway):
-    gateway.face = OciFace(MemoryRegistry(), gateway.tokens, gateway.access, "https://registry.example.com/")
+    gateway.face = OciFace(MemoryRegistry(), gateway.tokens, "https://registry.example.com/")
     answer = await gateway.ask("GET", "/v2/")
     assert 'realm="https://registry.example.com/auth/token"' in answer.headers["WWW-Authenticate"]
 
 
 async def test_without_an_upstream_the_api_says_why(gateway):
-    gateway.face = OciFace(MissingUpstream(), gateway.tokens, gateway.access)
+    gateway.face = OciFace(MissingUpstream(), gateway.tokens)
     digest = f"sha256:{'a' * 64}"
     me = gateway.basic("writer")
     for method, target in [

@@ -13,6 +13,7 @@ from tests.faces.gateway import memory_engines, settings_for
 from zotplus.adapters.blobs_memory import BlobsMemory
 from zotplus.adapters.keyvalue_memory import KeyValueMemory
 from zotplus.app.composition import services
+from zotplus.app.identities import identities
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.headers import PlainHeaders
@@ -23,7 +24,7 @@ from zotplus.gateway.head import Listener, RequestHead
 from zotplus.gateway.pipeline import Pipeline
 from zotplus.gateway.reply import Reply, Stored
 from zotplus.protocols.s3.face import S3Face
-from zotplus.services.identity.access import Access, Role
+from zotplus.services.identity.roles import Role
 
 REGION = "us-east-1"
 NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
@@ -124,10 +125,11 @@ class Stage:
         self.store, self.blobs = KeyValueMemory(), BlobsMemory()
         self.ahead = 0.0  # seconds by which the clock of credentials runs ahead
         parts = memory_engines(store=self.store, blobs=self.blobs)
+        settings = settings_for(Path("unused"))
         # Nothing is written below the folder: all stores are in memory.
-        everything = services(settings_for(Path("unused")), parts)
-        access = Access(self.store, parts.sealing, clock=lambda: time.time() + self.ahead)
-        self.services = replace(everything, access=access)
+        everything = services(settings, parts)
+        known = identities(settings, self.store, parts.sealing, parts.verifier, lambda: time.time() + self.ahead)
+        self.services = replace(everything, access=known.access, callers=known.callers, grants=known.grants)
         self.faces = {
             Listener.MAIN: S3Face("/s3", domain, REGION, allow_signature_v2),
             Listener.S3: S3Face("", domain, REGION, allow_signature_v2),
@@ -141,7 +143,7 @@ class Stage:
             await access.create(
                 kind=PrincipalKind.KEY, name=user.access_key, id_=user.access_key, secret=user.secret_key
             )
-        await access.grant(ADMIN.access_key, Role.ADMINISTRATOR, "*")
+        await self.services.grants.give(ADMIN.access_key, Role.ADMINISTRATOR, "*")
         return self
 
     def head(self, call: Call) -> RequestHead:

@@ -14,7 +14,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.faces.gateway import settings_for, start
-from zotplus.services.identity.access import PUBLIC, Role
+from zotplus.services.identity.grantees import PUBLIC
+from zotplus.services.identity.roles import Role
 
 MIB = 1024 * 1024
 KEYS = ["a", "a/b", "a//b", "plus+ per% cent", "naïve/日本語", "..", "semi;colon?#&=", "\x07", "k" * 1024]
@@ -238,7 +239,7 @@ def test_wrong_credentials_get_the_codes_that_sdks_know(gateway, endpoint, bucke
 def test_rights_hold_for_keys_and_for_the_public(gateway, endpoint, s3, bucket):
     s3.put_object(Bucket=bucket, Key="public/a", Body=b"open")
     s3.put_object(Bucket=bucket, Key="private/a", Body=b"closed")
-    gateway.run(gateway.services.access.grant(PUBLIC, Role.READER, f"s3:{bucket}/public/*"))
+    gateway.run(gateway.services.grants.give(PUBLIC, Role.READER, f"s3:{bucket}/public/*"))
     nobody = client(gateway, endpoint, signature_version=UNSIGNED)
     assert nobody.get_object(Bucket=bucket, Key="public/a")["Body"].read() == b"open"
     assert code(nobody.get_object, Bucket=bucket, Key="private/a") == "AccessDenied"

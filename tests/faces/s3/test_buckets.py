@@ -6,7 +6,8 @@ import pytest
 
 from tests.faces.s3.stage import ADMIN, NAMESPACE, NOBODY, READER, UNSIGNED
 from zotplus.gateway.head import Listener
-from zotplus.services.identity.access import PUBLIC, Role
+from zotplus.services.identity.grantees import PUBLIC
+from zotplus.services.identity.roles import Role
 
 
 def create_body(location: str) -> bytes:
@@ -109,13 +110,13 @@ async def test_buckets_are_listed_with_and_without_a_slash_after_the_prefix(stag
 async def test_a_caller_sees_only_the_buckets_that_it_may_list(stage):
     for name in ("bucket-a", "bucket-b"):
         await stage.ask("PUT", f"/{name}")
-    await stage.services.access.grant(READER.access_key, Role.READER, "s3:bucket-a")
+    await stage.services.grants.give(READER.access_key, Role.READER, "s3:bucket-a")
     assert (await stage.ask("GET", "/", signed=READER)).texts("Buckets/Bucket/Name") == ["bucket-a"]
     assert (await stage.ask("GET", "/", signed=NOBODY)).texts("Buckets/Bucket/Name") == []
 
 
 async def test_who_may_list_a_prefix_sees_the_bucket(stage):
-    await stage.services.access.grant(READER.access_key, Role.READER, "s3:bucket/team/*")
+    await stage.services.grants.give(READER.access_key, Role.READER, "s3:bucket/team/*")
     assert (await stage.ask("GET", "/", signed=READER)).texts("Buckets/Bucket/Name") == ["bucket"]
     assert (await stage.ask("GET", "/bucket", query="prefix=team/", signed=READER)).status == 200
     assert (await stage.ask("GET", "/bucket", query="prefix=other/", signed=READER)).status == 403
@@ -123,7 +124,7 @@ async def test_who_may_list_a_prefix_sees_the_bucket(stage):
 
 
 async def test_the_list_of_buckets_is_for_nobody_without_a_credential(stage):
-    await stage.services.access.grant(PUBLIC, Role.READER, "s3:bucket")
+    await stage.services.grants.give(PUBLIC, Role.READER, "s3:bucket")
     answer = await stage.ask("GET", "/", signed=UNSIGNED)
     assert (answer.status, answer.code) == (403, "AccessDenied")
 

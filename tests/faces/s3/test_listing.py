@@ -6,7 +6,8 @@ from urllib.parse import quote
 import pytest
 
 from tests.faces.s3.stage import NAMESPACE, UNSIGNED
-from zotplus.services.identity.access import PUBLIC, Role
+from zotplus.services.identity.grantees import PUBLIC
+from zotplus.services.identity.roles import Role
 
 KEYS = ["a", "a/b", "a/c", "b", "dir/one", "dir/two/x", "ü"]
 
@@ -129,7 +130,7 @@ async def test_the_owner_is_told_by_version_1_and_on_demand_by_version_2(listed)
 async def test_no_list_tells_an_access_key(listed):
     await listed.ask("POST", "/bucket/begun", query="uploads")
     upload = (await listed.ask("GET", "/bucket", query="uploads")).text("Upload/UploadId")
-    await listed.services.access.grant(PUBLIC, Role.READER, "s3:bucket")
+    await listed.services.grants.give(PUBLIC, Role.READER, "s3:bucket")
     lists = [
         await listed.ask("GET", "/bucket", signed=UNSIGNED),
         await listed.ask("GET", "/bucket", query="list-type=2&fetch-owner=true", signed=UNSIGNED),

@@ -10,7 +10,8 @@ import pytest
 from tests.faces.s3.chunked_bodies import crc32
 from tests.faces.s3.stage import READER, UNSIGNED, Call
 from zotplus.gateway.head import Listener
-from zotplus.services.identity.access import PUBLIC, Role
+from zotplus.services.identity.grantees import PUBLIC
+from zotplus.services.identity.roles import Role
 
 LARGE = bytes(range(256)) * 200  # above the inline limit, so that it lies in a blob
 SMALL = b"0123456789"
@@ -306,7 +307,7 @@ async def test_overrides_replace_headers_for_a_signed_reader(stage):
 
 async def test_overrides_are_refused_without_a_signature(stage):
     await stage.put("key")
-    await stage.services.access.grant(PUBLIC, Role.READER, "s3:bucket")
+    await stage.services.grants.give(PUBLIC, Role.READER, "s3:bucket")
     assert (await stage.ask("GET", "/bucket/key", signed=UNSIGNED)).status == 200
     answer = await stage.ask("GET", "/bucket/key", query="response-content-type=text%2Fhtml", signed=UNSIGNED)
     assert (answer.status, answer.code) == (400, "InvalidRequest")
@@ -389,7 +390,7 @@ async def test_only_the_null_version_exists(stage):
 
 
 async def test_who_may_not_list_does_not_learn_what_is_missing(stage):
-    await stage.services.access.grant(READER.access_key, Role.READER, "s3:bucket/team/*")
+    await stage.services.grants.give(READER.access_key, Role.READER, "s3:bucket/team/*")
     assert (await stage.ask("GET", "/bucket/team/missing", signed=READER)).code == "NoSuchKey"
     other = await stage.ask("GET", "/bucket/missing", signed=READER)
     assert (other.status, other.code) == (403, "AccessDenied")
@@ -496,7 +497,7 @@ async def test_a_quiet_delete_tells_only_errors(stage):
 async def test_each_key_of_a_delete_is_decided_on_its_own(stage):
     for key in ("team/a", "other/b"):
         await stage.put(key)
-    await stage.services.access.grant(READER.access_key, Role.PUBLISHER, "s3:bucket/team/*")
+    await stage.services.grants.give(READER.access_key, Role.PUBLISHER, "s3:bucket/team/*")
     answer = await stage.ask("POST", "/bucket", query="delete", body=delete_body("team/a", "other/b"), signed=READER)
     assert answer.texts("Deleted/Key") == ["team/a"]
     assert answer.texts("Error/Key") == ["other/b"]

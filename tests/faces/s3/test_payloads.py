@@ -15,7 +15,8 @@ from zotplus.domain.dates import format_basic_date
 from zotplus.domain.signatures.signing_key import signing_key
 from zotplus.domain.signatures.sigv4_canonical import SignedRequest, canonical_request, string_to_sign
 from zotplus.domain.signatures.sigv4_sign import SigningCredentials
-from zotplus.services.identity.access import PUBLIC, Role
+from zotplus.services.identity.grantees import PUBLIC
+from zotplus.services.identity.roles import Role
 
 CONTENT = b"some content" * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -160,7 +161,7 @@ async def test_a_link_ends_with_its_time(stage):
 
 
 async def test_an_anonymous_body_is_still_held_against_its_hash(stage):
-    await stage.services.access.grant(PUBLIC, Role.READER, "s3:bucket")
+    await stage.services.grants.give(PUBLIC, Role.READER, "s3:bucket")
     answer = await stage.put("key", CONTENT, payload=SHA256, signed=UNSIGNED)
     assert (answer.status, answer.code, answer.body_was_read) == (403, "AccessDenied", False)
 

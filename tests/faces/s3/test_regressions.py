@@ -17,7 +17,8 @@ from tests.faces.s3.stage import ADMIN, NOBODY, READER, UNSIGNED, Body, Call
 from zotplus.domain.signatures.sigv4_sign import SigningCredentials
 from zotplus.gateway.head import Listener
 from zotplus.protocols.s3.objects import PutObject
-from zotplus.services.identity.access import PUBLIC, Role
+from zotplus.services.identity.grantees import PUBLIC
+from zotplus.services.identity.roles import Role
 
 TRAVERSALS = [
     "..",
@@ -60,7 +61,7 @@ async def test_cve_2025_68671_the_time_of_a_request_is_checked(stage):
 @pytest.mark.parametrize("listener", list(Listener))
 async def test_cve_2026_42882_what_is_authorised_is_what_is_stored(stage, raw, listener):
     """Authorisation saw the encoded path and storage the decoded one. Also CVE-2026-54917: traversal by key."""
-    await stage.services.access.grant(READER.access_key, Role.PUBLISHER, "s3:bucket/open/*")
+    await stage.services.grants.give(READER.access_key, Role.PUBLISHER, "s3:bucket/open/*")
     path = f"/bucket/open/{raw}"
     assert (await stage.ask("PUT", path, body=b"x", signed=READER, listener=listener)).status == 200
     keys = (await stage.ask("GET", "/bucket")).texts("Contents/Key")
@@ -121,7 +122,7 @@ async def test_ghsa_mx42_a_copy_needs_the_right_to_read_its_source(stage):
     """Also GHSA-wfxj, GHSA-3ppv: CopyObject and UploadPartCopy across tenants."""
     await stage.put("secret", b"secret")
     await stage.ask("PUT", "/other-bucket")
-    await stage.services.access.grant(READER.access_key, Role.PUBLISHER, "s3:other-bucket")
+    await stage.services.grants.give(READER.access_key, Role.PUBLISHER, "s3:other-bucket")
     upload = (await stage.ask("POST", "/other-bucket/key", query="uploads", signed=READER)).text("UploadId")
     for source in (
         "/bucket/secret",
@@ -143,13 +144,13 @@ async def test_cve_2024_47866_an_empty_copy_source_is_refused_and_crashes_nothin
 
 
 async def test_ghsa_x298_an_anonymous_list_of_versions_does_not_become_a_list(stage):
-    await stage.services.access.grant(PUBLIC, Role.READER, "s3:bucket")
+    await stage.services.grants.give(PUBLIC, Role.READER, "s3:bucket")
     assert (await stage.ask("GET", "/bucket", query="versions", signed=UNSIGNED)).status == 501
 
 
 async def test_ghsa_6r96_headers_of_the_client_do_not_override_what_conditions_are_made_on(stage):
     await stage.put("private/a")
-    await stage.services.access.grant(READER.access_key, Role.READER, "s3:bucket/open/*")
+    await stage.services.grants.give(READER.access_key, Role.READER, "s3:bucket/open/*")
     for headers in ({"s3-prefix": "open/"}, {"prefix": "open/"}, {"x-amz-prefix": "open/"}):
         answer = await stage.ask("GET", "/bucket", query="prefix=private/", headers=headers, signed=READER)
         assert answer.status == 403

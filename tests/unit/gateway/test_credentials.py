@@ -9,15 +9,21 @@ from hypothesis import strategies as st
 
 from zotplus.domain.errors import Problem
 from zotplus.domain.headers import PlainHeaders
-from zotplus.gateway.credentials import BASIC_MAX_CHARACTERS, authorization, basic, basic_caller
+from zotplus.gateway.credentials import BASIC_MAX_CHARACTERS, authorization, basic, caller
 
 
-class Access:
+class Callers:
     async def anonymous(self):
         return "anonymous"
 
     async def by_password(self, user, password):
         return user, password
+
+    async def by_token(self, token):
+        return "token", token
+
+    async def by_certificate(self, operator):
+        return "certificate", operator
 
 
 class Fields(PlainHeaders):
@@ -29,8 +35,9 @@ def sent(*values):
     return Fields([("Authorization", value) for value in values])
 
 
-def context(*values):
-    return SimpleNamespace(head=SimpleNamespace(headers=sent(*values)), services=SimpleNamespace(access=Access()))
+def context(*values, certificate=""):
+    head = SimpleNamespace(headers=sent(*values), certificate=certificate)
+    return SimpleNamespace(head=head, services=SimpleNamespace(callers=Callers()))
 
 
 def encoded(text):
@@ -110,21 +117,30 @@ def test_any_text_is_a_credential_or_malformed(value):
 
 
 async def test_a_caller_without_a_header_is_anonymous():
-    assert await basic_caller(context()) == "anonymous"
+    assert await caller(context()) == "anonymous"
+
+
+async def test_a_client_certificate_counts_where_no_header_says_otherwise():
+    assert await caller(context(certificate="backup")) == ("certificate", "backup")
+    assert await caller(context("basic " + encoded("ci:secret"), certificate="backup")) == ("ci", "secret")
+
+
+async def test_a_bearer_token_is_asked_for():
+    assert await caller(context("bearer a.b.c")) == ("token", "a.b.c")
 
 
 async def test_a_caller_is_asked_for_by_password():
-    assert await basic_caller(context("basic " + encoded("ci:secret"))) == ("ci", "secret")
+    assert await caller(context("basic " + encoded("ci:secret"))) == ("ci", "secret")
 
 
-@pytest.mark.parametrize("value", ["Bearer x", "", "Digest x", *("Basic " + value for value in MALFORMED)])
+@pytest.mark.parametrize("value", ["", "Digest x", *("Basic " + value for value in MALFORMED)])
 async def test_a_caller_with_anything_else_is_refused(value):
     with pytest.raises(Problem) as raised:
-        await basic_caller(context(value))
+        await caller(context(value))
     assert raised.value.fault.code == "credentials_malformed"
 
 
 async def test_a_caller_with_two_credentials_is_refused():
     with pytest.raises(Problem) as raised:
-        await basic_caller(context("Basic eDp5", "Basic eDp5"))
+        await caller(context("Basic eDp5", "Basic eDp5"))
     assert raised.value.fault.code == "credentials_ambiguous"

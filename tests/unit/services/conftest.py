@@ -11,6 +11,7 @@ from zotplus.records import layout
 from zotplus.records.blobs import REFERENCE
 from zotplus.services.buckets import Buckets
 from zotplus.services.identity.access import Access
+from zotplus.services.identity.grants import Grants
 from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
 from zotplus.services.values import Expected, Source
@@ -44,6 +45,11 @@ def sealing():
 @pytest.fixture
 def access(store, sealing, clock):
     return Access(store, sealing, clock=clock)
+
+
+@pytest.fixture
+def grants(store, clock):
+    return Grants(store, clock=clock)
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 # joserfc is imported where it is used: 50 ms that the first token waits for, and a start does not.
 
 ALGORITHM = "ES256"
-TOKEN_MAX_CHARACTERS = 8_192
-"""Longer tokens are refused unread: a request head has at most 8 KiB per header in common servers and proxies."""
+TOKEN_MAX_CHARACTERS = 16_384
+"""Longer tokens are refused unread: they would not fit into a header line (``http.max_line_bytes``)."""
 
 _HEADER_NAMES = frozenset({"alg", "typ", "kid"})
 
@@ -67,6 +67,20 @@ class JoseSigner:
             return dict(jwt.decode(token, self._key(key), algorithms=[ALGORITHM]).claims)
         except (JoseError, ValueError, RecursionError) as problem:
             raise Problem(errors.TOKEN_INVALID, "The token's signature does not hold.") from problem
+
+    def public(self, key_id: str, key: bytes) -> dict[str, str]:
+        """The public JSON Web Key."""
+        told = self._key(key).as_dict(private=False)
+        wanted = {name: str(told[name]) for name in ("kty", "crv", "x", "y")}
+        return {**wanted, "kid": key_id, "alg": ALGORITHM, "use": "sig"}
+
+    def recognises(self, token: str) -> bool:
+        """Whether it could be ours."""
+        try:
+            self.key_id(token)
+        except Problem:
+            return False
+        return True
 
     def _key(self, key: bytes) -> "ECKey":
         """Parse ``key``, once: parsing costs more than signing. There are as many entries as there are keys."""

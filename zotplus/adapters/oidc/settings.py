@@ -110,8 +110,13 @@ class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True):
     """Identities that others vouch for."""
 
     issuers: Annotated[tuple[IssuerSettings, ...], msgspec.Meta(max_length=256)] = ()
-    """Issuers of OpenID Connect tokens. None by default. In the environment a JSON list. They are read and checked, but
-    no face of this version takes their tokens: people and pipelines come with keys and robot tokens."""
+    """Issuers of OpenID Connect tokens. None by default. In the environment a JSON list. Whoever holds a token of one
+    is the principal ``user:<name>:<subject>`` at every door, in the groups and roles that the token names, and may what
+    was granted to these."""
+
+    public_access: bool = True
+    """Whether anything can be open to everybody. Off: whoever does not log in gets nothing, whatever grants and
+    policies say of ``public``; for registries that must not have such a mistake."""
 
     def __post_init__(self) -> None:
         for values in ([one.name for one in self.issuers], [one.url for one in self.issuers]):

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import msgspec
 
 from zotplus.protocols.api import documents
-from zotplus.services.identity.access import Credential, Grant
+from zotplus.services.identity.credentials import Credential
+from zotplus.services.identity.grants import Grant
 from zotplus.services.values import BucketInfo
 
 
@@ -34,7 +35,12 @@ def created_key(credential: Credential, secret: str) -> documents.CreatedKey:
 def grant(row: Grant) -> documents.GrantDocument:
     """The document of ``row``."""
     return documents.GrantDocument(
-        id=row.id, grantee=row.grantee, role=row.role, pattern=row.pattern, created=moment(row.created)
+        id=row.id,
+        grantee=row.grantee,
+        role=row.role,
+        pattern=row.pattern,
+        created=moment(row.created),
+        networks=row.networks,
     )
 
 

@@ -15,6 +15,10 @@ from zotplus.services.identity.roles import Role
 Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
 # Access key ids, robot names and patterns; the longest thing a pattern names is an S3 key of 1,024 bytes.
 Pattern = Annotated[str, Meta(min_length=1, max_length=1100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+# A name that an issuer gives may be long; what is stored of it has 1,024 bytes at most.
+Grantee = Annotated[str, Meta(min_length=1, max_length=1024, pattern=r"^[^\x00-\x1f\x7f]+$")]
+# An IPv6 network in full, with its prefix length.
+Network = Annotated[str, Meta(min_length=1, max_length=64)]
 # PATH_MAX of Linux.
 Folder = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"^[^\x00]+$")]
 Moment = Annotated[datetime, Meta(tz=True)]
@@ -55,11 +59,17 @@ class Keys(_Document, frozen=True):
 
 
 class NewGrant(_Document, frozen=True, forbid_unknown_fields=True):
-    """Who gets which role on what: ``grantee`` is a key id, a robot's name, or ``public`` for everybody."""
+    """Who gets which role on what.
 
-    grantee: Name
+    ``grantee`` is a key's id, ``robot:NAME``, ``user:ISSUER:SUBJECT``, ``group:ISSUER:GROUP``, ``role:ISSUER:ROLE``,
+    ``trust:NAME``, ``certificate:NAME``, ``authenticated`` or ``public``. ``networks`` (CIDR) are those that it holds
+    from; everywhere when there are none.
+    """
+
+    grantee: Grantee
     role: Role
     pattern: Pattern
+    networks: Annotated[tuple[Network, ...], Meta(max_length=64)] = ()
 
 
 class GrantDocument(_Document, frozen=True):
@@ -70,6 +80,7 @@ class GrantDocument(_Document, frozen=True):
     role: Role
     pattern: str
     created: datetime
+    networks: tuple[str, ...] = ()
 
 
 class Grants(_Document, frozen=True):
@@ -151,11 +162,17 @@ class BackedUp(_Document, frozen=True):
 
 
 class Identity(_Document, frozen=True):
-    """Who the server takes the caller for."""
+    """Who the server takes the caller for.
+
+    ``credential`` says by what they came, ``names`` are those of their groups and roles, ``expires`` is when that ends.
+    """
 
     id: str
     kind: str
     name: str
+    credential: str = ""
+    names: tuple[str, ...] = ()
+    expires: datetime | None = None
 
 
 class LoginIssuer(_Document, frozen=True):

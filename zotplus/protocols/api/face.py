@@ -8,7 +8,7 @@ from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.domain.principals import Principal
 from zotplus.gateway.context import Context
-from zotplus.gateway.credentials import basic_caller
+from zotplus.gateway.credentials import caller
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.openapi import openapi
 from zotplus.gateway.problems import render_problem
@@ -52,7 +52,7 @@ class ApiFace:
 
     async def authenticate(self, context: Context) -> Principal:
         """The holder of an access key or robot token; anonymous without a header. Raises the credentials' problems."""
-        return await basic_caller(context)
+        return await caller(context)
 
     def render(self, problem: Problem, context: Context) -> Reply:
         """An ``application/problem+json`` document."""

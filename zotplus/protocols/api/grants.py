@@ -9,12 +9,12 @@ from zotplus.protocols.api.endpoint import Call, Endpoint
 
 async def list_grants(context: Context, _call: Call, _body: None) -> Grants:
     """All grants."""
-    return Grants(grants=tuple(grant(row) for row in await context.services.access.grants()))
+    return Grants(grants=tuple(grant(row) for row in await context.services.grants.list()))
 
 
 async def create_grant(context: Context, _call: Call, body: NewGrant) -> GrantDocument:
     """Give a role; it holds from the next request on."""
-    made = await context.services.access.grant(body.grantee, body.role, body.pattern)
+    made = await context.services.grants.give(body.grantee, body.role, body.pattern, body.networks)
     context.log["grant"] = made.id
     return grant(made)
 
@@ -22,7 +22,7 @@ async def create_grant(context: Context, _call: Call, body: NewGrant) -> GrantDo
 async def delete_grant(context: Context, call: Call, _body: None) -> None:
     """Withdraw a grant; it no longer holds from the next request on."""
     context.log["grant"] = call.path["id"]
-    await context.services.access.withdraw(call.path["id"])
+    await context.services.grants.withdraw(call.path["id"])
 
 
 ENDPOINTS = (
@@ -38,7 +38,7 @@ ENDPOINTS = (
     Endpoint(
         address="POST /grants",
         name="CreateGrant",
-        summary="Grant a role on a pattern to a key, a robot or everybody.",
+        summary="Grant a role on a pattern to a key, a robot, a person, a group or everybody.",
         work=create_grant,
         action=actions.ADMIN_CREATE_GRANT,
         resource="admin:grants",

@@ -1,5 +1,6 @@
 """The server itself: who it takes the caller for, and how it is."""
 
+import math
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -17,18 +18,25 @@ async def whoami(context: Context, _call: Call, _body: None) -> Identity:
     principal = context.principal
     if principal.is_anonymous:
         raise Problem(errors.CREDENTIALS_MISSING)
-    return Identity(id=principal.id, kind=principal.kind.value, name=principal.name)
+    return Identity(
+        id=principal.id,
+        kind=principal.kind.value,
+        name=principal.name,
+        credential=principal.credential,
+        names=principal.names,
+        expires=None if principal.expires == math.inf else datetime.fromtimestamp(principal.expires, UTC),
+    )
 
 
 async def status(context: Context, _call: Call, _body: None) -> Status:
     """Version, clock and counts."""
-    access = context.services.access
+    services = context.services
     return Status(
         version=VERSION,
         now=datetime.now(UTC),
-        buckets=len(await context.services.buckets.list()),
-        keys=len(await access.list()),
-        grants=len(await access.grants()),
+        buckets=len(await services.buckets.list()),
+        keys=len(await services.access.list()),
+        grants=len(await services.grants.list()),
     )
 
 

@@ -44,21 +44,22 @@ class CatalogHandler:
 
     async def page(self, context: Context, operation: Catalog) -> Reply:
         """One page."""
-        names, more = await self._page(_reader(context.principal), operation)
+        names, more = await self._page(context, operation)
         headers = [("Content-Type", "application/json"), API_VERSION]
         if more and names:
             query = build_query((("last", names[-1]), ("n", str(operation.limit))))
             headers.append(("Link", f'</v2/_catalog{query}>; rel="next"'))
         return Reply(headers=tuple(headers), body=msgspec.json.encode(Repositories(names)))
 
-    async def _page(self, reader: Principal, operation: Catalog) -> tuple[list[str], bool]:
+    async def _page(self, context: Context, operation: Catalog) -> tuple[list[str], bool]:
         """Up to ``limit`` names, and whether at least one more follows."""
+        reader = _reader(context.principal)
         visible: list[str] = []
         last = operation.last
         for _ in range(PAGES_MAX if operation.limit else 0):
             page, has_next = await self._upstream_page(last)
             for name in page:
-                if not reader.may(may_pull(name)):
+                if not reader.may(may_pull(name), context):
                     continue
                 if len(visible) == operation.limit:
                     return visible, True

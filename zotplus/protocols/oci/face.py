@@ -20,7 +20,6 @@ from zotplus.protocols.oci.routes import api_routes, token_routes
 from zotplus.protocols.oci.scopes import catalog_need, scopes_for
 from zotplus.protocols.oci.token_server import TokenServer
 from zotplus.protocols.oci.wire import code_of, encode, error_document, oauth2_error
-from zotplus.services.identity.access import Access
 from zotplus.services.identity.registry_tokens import RegistryTokens, Scope, TokenPrincipal
 
 _UNAUTHORIZED = 401
@@ -36,14 +35,11 @@ class OciFace:
     name = "oci"
     request_id_header = "X-Request-Id"
 
-    def __init__(
-        self, upstream: Upstream, tokens: RegistryTokens, access: Access, external_url: str | None = None
-    ) -> None:
-        self._access = access
+    def __init__(self, upstream: Upstream, tokens: RegistryTokens, external_url: str | None = None) -> None:
         self._tokens = tokens
         self._external_url = external_url
         self._table = api_routes(Forwarding(upstream), CatalogHandler(upstream))
-        self._token_routes = token_routes(TokenServer(tokens, access))
+        self._token_routes = token_routes(TokenServer(tokens))
         self.routes: Sequence[Route] = (
             *self._token_routes.values(),
             *(entry.route for entry in self._table.values()),
@@ -61,7 +57,7 @@ class OciFace:
         return entry.route, entry.operation(address, parse_query(head.raw_query))
 
     async def authenticate(self, context: Context) -> Principal:
-        """Bearer (a token from here) or Basic.
+        """Bearer (a token from here, or of an issuer) or Basic.
 
         Without credentials nobody comes in, not even to what is public: clients take a token, if only an anonymous one,
         when they are asked to, and never otherwise. Raises ``CREDENTIALS_MISSING`` and what the schemes raise.
@@ -69,10 +65,11 @@ class OciFace:
         if _is_token_server(context.head):
             return NOBODY
         scheme, value = authorization(context.head.headers)
+        callers = context.services.callers
         if scheme == "bearer":
-            return await self._tokens.holder(value)
+            return await (self._tokens.holder(value) if self._tokens.recognises(value) else callers.by_token(value))
         if scheme == "basic":
-            return await self._access.by_password(*basic(value))
+            return await callers.by_password(*basic(value))
         raise Problem(errors.CREDENTIALS_MISSING)
 
     def render(self, problem: Problem, context: Context) -> Reply:
@@ -92,7 +89,7 @@ class OciFace:
                 document |= oauth2_error(problem)
         else:
             route, operation = self._parsed(context)
-            error = _challenge_error(problem, context.principal, operation)
+            error = _challenge_error(problem, context, operation)
             if status == _UNAUTHORIZED or error:
                 status = _UNAUTHORIZED
                 scopes = scopes_for(route, operation) if route is not None else ()
@@ -124,16 +121,17 @@ def _is_token_server(head: RequestHead) -> bool:
     return head.raw_path.startswith("/auth/")
 
 
-def _challenge_error(problem: Problem, principal: Principal, operation: Operation) -> str:
+def _challenge_error(problem: Problem, context: Context, operation: Operation) -> str:
     """The ``error`` of the challenge (RFC 6750 3.1); empty where there is none.
 
     ``insufficient_scope`` tells the holder of a token that another one, for the same identity, would do.
     """
     if problem.fault == errors.TOKEN_INVALID:
         return "invalid_token"
+    principal = context.principal
     if problem.fault != errors.ACCESS_DENIED or not isinstance(principal, TokenPrincipal):
         return ""
     if isinstance(operation, Catalog):
         return "" if principal.covers(catalog_need()) else "insufficient_scope"
     needs = operation.needs()
-    return "insufficient_scope" if needs and all(principal.whole.may(need) for need in needs) else ""
+    return "insufficient_scope" if needs and all(principal.whole.may(need, context) for need in needs) else ""

@@ -9,7 +9,7 @@ from zotplus.domain import errors, names
 from zotplus.domain.actions import OCI_CATALOG, OCI_PUSH
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
-from zotplus.domain.principals import Principal
+from zotplus.gateway.context import Context
 from zotplus.gateway.route import Operation, Route
 from zotplus.protocols.oci.operations import SCOPE_ACTIONS, BeginUpload, Catalog, Forwarded, resource
 from zotplus.services.identity.registry_tokens import ACTION_NAMES, Scope
@@ -36,12 +36,12 @@ def parse_scopes(values: Iterable[str]) -> tuple[Scope, ...]:
     return tuple(Scope(kind, name, tuple(actions)) for (kind, name), actions in merged.items())
 
 
-def allowed(principal: Principal, asked: Iterable[Scope]) -> tuple[Scope, ...]:
-    """What of ``asked`` the principal may do now; scopes of which nothing remains are left out.
+def allowed(context: Context, asked: Iterable[Scope]) -> tuple[Scope, ...]:
+    """What of ``asked`` the caller may do now; scopes of which nothing remains are left out.
 
     The catalogue is everybody's, for it lists only what its reader may pull.
     """
-    granted = (CATALOG if scope.type == "registry" else _within(principal, scope) for scope in asked)
+    granted = (CATALOG if scope.type == "registry" else _within(context, scope) for scope in asked)
     return tuple(scope for scope in granted if scope.actions)
 
 
@@ -69,10 +69,10 @@ def catalog_need() -> Need:
     return Need(OCI_CATALOG.name, "registry")
 
 
-def _within(principal: Principal, scope: Scope) -> Scope:
+def _within(context: Context, scope: Scope) -> Scope:
     wanted = tuple(ACTION_NAMES) if "*" in scope.actions else scope.actions
     known = (action for action in wanted if action in ACTION_NAMES)
-    may = tuple(action for action in known if principal.may(Need(ACTION_NAMES[action], resource(scope.name))))
+    may = tuple(action for action in known if context.may(Need(ACTION_NAMES[action], resource(scope.name))))
     return Scope(scope.type, scope.name, may)
 
 

@@ -9,14 +9,12 @@ import msgspec
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
-from zotplus.domain.principals import Principal
 from zotplus.gateway.context import Context
-from zotplus.gateway.credentials import authorization, basic
+from zotplus.gateway.credentials import caller
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.oci.addresses import Parameters, parse_query
 from zotplus.protocols.oci.operations import Bare
 from zotplus.protocols.oci.scopes import allowed, format_scopes, parse_scopes
-from zotplus.services.identity.access import Access
 from zotplus.services.identity.registry_tokens import IssuedTokens, RegistryTokens
 
 FORM = "application/x-www-form-urlencoded"
@@ -37,22 +35,15 @@ class TokenDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 class TokenServer:
     """Handlers of ``/auth/token``."""
 
-    def __init__(self, tokens: RegistryTokens, access: Access) -> None:
+    def __init__(self, tokens: RegistryTokens) -> None:
         self._tokens = tokens
-        self._access = access
 
     async def get(self, context: Context, _operation: Bare) -> Reply:
-        """Basic credentials or none; scopes in the query."""
+        """Basic credentials, an issuer's token, or none; scopes in the query."""
         parameters = parse_query(context.head.raw_query)
-        scheme, value = authorization(context.head.headers)
-        if scheme == "basic":
-            context.principal = await self._access.by_password(*basic(value))
-        elif not scheme:
-            context.principal = await self._access.anonymous()
-        else:
-            raise Problem(errors.CREDENTIALS_MALFORMED, "The token server takes Basic credentials.")
+        context.principal = await caller(context)
         offline = _first(parameters, "offline_token") == "true"
-        return await self._issue(context.principal, parameters, offline=offline)
+        return await self._issue(context, parameters, offline=offline)
 
     async def post(self, context: Context, _operation: Bare) -> Reply:
         """OAuth2: a form with the grant type ``password`` or ``refresh_token``."""
@@ -61,18 +52,19 @@ class TokenServer:
         refresh = ""
         if grant == "password":
             user, password = _required(parameters, "username"), _required(parameters, "password")
-            context.principal = await self._access.by_password(user, password)
+            context.principal = await context.services.callers.by_password(user, password)
         elif grant == "refresh_token":
             refresh = _required(parameters, "refresh_token")
             context.principal = await self._tokens.refreshed(refresh)
         else:
             raise Problem(errors.ARGUMENT_INVALID, "The grant type is not supported.", argument="grant_type")
         offline = _first(parameters, "access_type") == "offline"
-        return await self._issue(context.principal, parameters, offline=offline, refresh=refresh)
+        return await self._issue(context, parameters, offline=offline, refresh=refresh)
 
-    async def _issue(self, principal: Principal, parameters: Parameters, *, offline: bool, refresh: str = "") -> Reply:
+    async def _issue(self, context: Context, parameters: Parameters, *, offline: bool, refresh: str = "") -> Reply:
         asked = parse_scopes(value for name, value in parameters if name == "scope")
-        issued = await self._tokens.issue(principal, allowed(principal, asked), offline=offline and not refresh)
+        granted = allowed(context, asked)
+        issued = await self._tokens.issue(context.principal, granted, offline=offline and not refresh)
         headers = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
         return Reply(headers=headers, body=msgspec.json.encode(_document(issued, refresh)))
 

@@ -12,7 +12,7 @@ from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.domain.principals import Principal
 from zotplus.gateway.context import NOBODY, Context
-from zotplus.gateway.credentials import basic_caller
+from zotplus.gateway.credentials import caller
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.problems import render_problem
 from zotplus.gateway.reply import Reply
@@ -94,7 +94,7 @@ class OperationsFace:
         """Who asks; nobody is looked up for what is public."""
         if context.route is None or context.route.public:
             return NOBODY
-        return await basic_caller(context)
+        return await caller(context)
 
     def render(self, problem: Problem, context: Context) -> Reply:
         """An ``application/problem+json`` document."""

@@ -13,6 +13,7 @@ from zotplus.domain.principals import Principal
 from zotplus.domain.signatures import sigv2
 from zotplus.domain.signatures.sigv4 import parse_authorization, verify
 from zotplus.gateway.context import Context
+from zotplus.gateway.credentials import caller
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.reply import Reply
 from zotplus.gateway.route import Operation, Route
@@ -27,6 +28,8 @@ from zotplus.protocols.s3.routes import ROWS, match
 from zotplus.protocols.s3.wire_errors import FAULT_HEADER, HOST_ID, error_document, wire
 
 _NOT_MODIFIED = 304
+_PLAIN_SCHEMES = frozenset({"basic", "bearer"})
+"""For curl, dnf and browsers, which do not sign. Amazon S3 has nothing like it."""
 
 
 class S3Face:
@@ -59,20 +62,22 @@ class S3Face:
         """
         head = context.head
         if "Authorization" not in head.headers and "=" not in head.raw_query:
-            return await context.services.access.anonymous()
+            return await context.services.callers.anonymous()
         claim = parse_authorization(head)
         if claim is None:
             return await self._without_version_4(context)
         if claim.session_token is not None:
             raise Problem(errors.TOKEN_INVALID)
-        principal, secret = await context.services.access.signer(claim.access_key)
+        principal, secret = await context.services.callers.signer(claim.access_key)
         verify(claim, head, secret, time.time())
         context.claim, context.secret = claim, secret
         return principal
 
     async def _without_version_4(self, context: Context) -> Principal:
-        """By signature version 2 where it is allowed, nobody where there is no credential, else refused."""
+        """By Basic or Bearer, by signature version 2 where it is allowed, nobody without a credential, else refused."""
         head = context.head
+        if head.headers.get("Authorization", "").partition(" ")[0].lower() in _PLAIN_SCHEMES:
+            return await caller(context)
         try:
             claim = sigv2.parse_authorization(head)
         except Problem as problem:
@@ -82,12 +87,12 @@ class S3Face:
         if claim is None:
             if "Authorization" in head.headers:
                 raise _unsupported(head.headers.get("authorization") or "")
-            return await context.services.access.anonymous()
+            return await context.services.callers.anonymous()
         if not self._allow_signature_v2:
             raise Problem(errors.SIGNATURE_VERSION_REFUSED)
         if claim.session_token is not None:
             raise Problem(errors.TOKEN_INVALID)
-        principal, secret = await context.services.access.signer(claim.access_key)
+        principal, secret = await context.services.callers.signer(claim.access_key)
         bucket = None if self._site.domain is None else bucket_of_host(head.headers.get("Host", ""), self._site.domain)
         address = sigv2.Address(prefix=self._site.prefix, bucket=bucket or None)
         sigv2.verify(claim, head, secret, time.time(), address)

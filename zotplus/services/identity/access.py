@@ -1,4 +1,4 @@
-"""Who may: credentials, roles and grants become principals with policies."""
+"""Access keys and robots: made, known by their secrets, revoked."""
 
 import hmac
 import math
@@ -9,22 +9,20 @@ import msgspec
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
-from zotplus.domain.iam import Policy, PolicySet
 from zotplus.domain.principals import Principal, PrincipalKind
 from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
 from zotplus.ports.sealing import Sealing
 from zotplus.records import layout
 from zotplus.records.access import (
     CREDENTIAL,
-    GRANT,
     CredentialRecord,
     GrantRecord,
     delete_grant,
     find_credential,
     grants_of,
-    put_grant,
     raise_generation,
 )
+from zotplus.services.identity.administrators import guarded, has_administrator
 from zotplus.services.identity.credentials import (
     ROBOT_PREFIX,
     Credential,
@@ -35,28 +33,10 @@ from zotplus.services.identity.credentials import (
 )
 from zotplus.services.identity.failed_logins import FailedLogins
 from zotplus.services.identity.generation_cache import GenerationCache
-from zotplus.services.identity.roles import Role, everyone_policy, role_policy
+from zotplus.services.identity.grants import new_grant_id, put_grant_once, require_credential
+from zotplus.services.identity.rights import ANONYMOUS, Rights
+from zotplus.services.identity.roles import Role
 from zotplus.services.lookups import Clock, milliseconds
-
-__all__ = ["ANONYMOUS", "PUBLIC", "Access", "Credential", "Grant", "NewCredential", "Role", "role_policy"]
-
-PUBLIC = "public"
-"""The grantee that stands for everybody, logged in or not; it can only be given ``reader``."""
-ANONYMOUS = "anonymous"
-"""The principal id of a request without credentials."""
-
-_GRANT_ID_BYTES = 8
-
-
-class Grant(msgspec.Struct, frozen=True, kw_only=True):
-    """``grantee`` (a credential id, or ``public``) has ``role`` on ``pattern`` (``oci:team/**``, ``s3:a/*``, ``*``)."""
-
-    id: str
-    grantee: str
-    role: Role
-    pattern: str
-    created: float
-
 
 _KEY = PrincipalKind.KEY
 
@@ -71,19 +51,22 @@ class _Known(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Access:
-    """Credentials and grants over the key-value port; secrets are sealed at rest.
+    """Credentials over the key-value port; secrets are sealed at rest.
 
     Principals are cached per process under the generation number that every change of credentials or grants raises in
     its own transaction, so a revocation holds from the next request on, in every worker.
     """
 
-    def __init__(self, store: KeyValue, sealing: Sealing, *, clock: Clock = time.time) -> None:
+    def __init__(
+        self, store: KeyValue, sealing: Sealing, rights: Rights | None = None, *, clock: Clock = time.time
+    ) -> None:
         self._store = store
         self._sealing = sealing
+        self._rights = rights or Rights()
         self._clock = clock
         self._failed = FailedLogins(clock)
         self._known = GenerationCache(store, self._load)
-        self._public = GenerationCache(store, _load_anonymous)
+        self._public = GenerationCache(store, self._load_anonymous)
         # What a password is compared with where there is no such user, so that both answers cost the same.
         self._nobodys_secret = secrets.token_urlsafe()
 
@@ -178,56 +161,8 @@ class Access:
         """Remove a credential and its grants. Raises ``RECORD_NOT_FOUND``, ``LAST_ADMINISTRATOR``."""
 
         def remove(transaction: Transaction) -> None:
-            _require_credential(transaction, id_)
-            had_administrator = _has_administrator(transaction, self._clock())
-            for grant_id, record in grants_of(transaction, id_):
-                delete_grant(transaction, grant_id, record)
-            transaction.delete(layout.credential(id_))
-            self._keep_administrator(transaction, had=had_administrator)
-            raise_generation(transaction)
-
-        await self._store.write(remove)
-
-    async def grant(self, grantee: str, role: Role, pattern: str) -> Grant:
-        """Give ``role`` on ``pattern``; the grant that says so already, where there is one.
-
-        Raises ``RECORD_NOT_FOUND`` for an unknown grantee, ``ARGUMENT_INVALID`` for a pattern that can match nothing
-        and for more than reading granted to everybody.
-        """
-        role_policy(role, pattern)
-        if grantee == PUBLIC and role is not Role.READER:
-            raise Problem(errors.ARGUMENT_INVALID, "Everybody can only be given the role reader.", argument="role")
-        new_id = secrets.token_hex(_GRANT_ID_BYTES)
-        created_ms = milliseconds(self._clock())
-        record = GrantRecord(grantee=grantee, role=role.value, pattern=pattern, created_ms=created_ms)
-
-        def insert(transaction: Transaction) -> Grant:
-            if grantee != PUBLIC:
-                _require_credential(transaction, grantee)
-            return _put_grant_once(transaction, new_id, record)
-
-        return await self._store.write(insert)
-
-    async def grants(self) -> tuple[Grant, ...]:
-        """All grants by id."""
-
-        def collect(snapshot: Snapshot) -> tuple[Grant, ...]:
-            found = snapshot.scan(*layout.table_span(layout.GRANTS))
-            return tuple([_grant(key[1:].decode(), GRANT.decode(value)) for key, value in found])
-
-        return await self._store.read(collect)
-
-    async def withdraw(self, id_: str) -> None:
-        """Remove a grant. Raises ``RECORD_NOT_FOUND``, ``LAST_ADMINISTRATOR``."""
-
-        def remove(transaction: Transaction) -> None:
-            data = transaction.get(layout.grant(id_)) if id_.isalnum() and len(id_) == 2 * _GRANT_ID_BYTES else None
-            if data is None:
-                raise Problem(errors.RECORD_NOT_FOUND, "There is no such grant.")
-            had_administrator = _has_administrator(transaction, self._clock())
-            delete_grant(transaction, id_, GRANT.decode(data))
-            self._keep_administrator(transaction, had=had_administrator)
-            raise_generation(transaction)
+            require_credential(transaction, id_)
+            guarded(transaction, self._clock(), lambda: _delete_credential(transaction, id_))
 
         await self._store.write(remove)
 
@@ -245,25 +180,20 @@ class Access:
         credential = Credential(id=access_key or "", kind=PrincipalKind.KEY, name="administrator", created=now)
         made = draft_credential(credential, secret)
         sealed = self._sealed(made)
-        grant_id = secrets.token_hex(_GRANT_ID_BYTES)
+        grant_id = new_grant_id()
         id_ = made.credential.id
         record = GrantRecord(grantee=id_, role=Role.ADMINISTRATOR.value, pattern="*", created_ms=milliseconds(now))
 
         def ensure(transaction: Transaction) -> bool:
-            if access_key is None and _has_administrator(transaction, now):
+            if access_key is None and has_administrator(transaction, now):
                 return False
             there = find_credential(transaction, id_)
             if there is None or there.expires_ms is not None or self._secret(id_, there) != made.secret:
                 _put_credential(transaction, id_, sealed)
-            _put_grant_once(transaction, grant_id, record)
+            put_grant_once(transaction, grant_id, record)
             return there is None
 
         return made if await self._store.write(ensure) else None
-
-    def _keep_administrator(self, transaction: Transaction, *, had: bool) -> None:
-        """Refuse a change after which nobody is left to make another; ``had`` is whether somebody was before it."""
-        if had and not _has_administrator(transaction, self._clock()):
-            raise Problem(errors.LAST_ADMINISTRATOR)
 
     async def _find(self, id_: str) -> _Known | None:
         return await self._known.get(id_) if is_credential_id(id_) else None
@@ -272,11 +202,21 @@ class Access:
         record = find_credential(snapshot, id_)
         if record is None:
             return None
-        policies = PolicySet(everyone_policy(), *_policies(snapshot, id_), *_policies(snapshot, PUBLIC))
-        principal = Principal(id=id_, kind=PrincipalKind(record.kind), name=record.name, policies=policies)
-        expires = float("inf") if record.expires_ms is None else record.expires_ms / 1000
-        created = record.created_ms / 1000
+        kind = PrincipalKind(record.kind)
+        principal = Principal(
+            id=id_,
+            kind=kind,
+            name=record.name,
+            policies=self._rights.of(snapshot, id_),
+            attributes=_attributes(id_, kind, record.name),
+            credential=kind.value,
+            expires=math.inf if record.expires_ms is None else record.expires_ms / 1000,
+        )
+        created, expires = record.created_ms / 1000, principal.expires
         return _Known(principal=principal, secret=self._secret(id_, record), created=created, expires=expires)
+
+    def _load_anonymous(self, snapshot: Snapshot, id_: str) -> Principal:
+        return Principal(id=id_, kind=PrincipalKind.ANONYMOUS, policies=self._rights.of(snapshot, id_))
 
     def _secret(self, id_: str, record: CredentialRecord) -> str:
         return self._sealing.open(record.sealed, layout.credential(id_)).decode()
@@ -292,12 +232,10 @@ class Access:
         )
 
 
-def _load_anonymous(snapshot: Snapshot, id_: str) -> Principal:
-    return Principal(id=id_, kind=PrincipalKind.ANONYMOUS, policies=PolicySet(*_policies(snapshot, PUBLIC)))
-
-
-def _policies(snapshot: Snapshot, grantee: str) -> tuple[Policy, ...]:
-    return tuple([role_policy(Role(record.role), record.pattern) for _, record in grants_of(snapshot, grantee)])
+def _delete_credential(transaction: Transaction, id_: str) -> None:
+    for grant_id, record in grants_of(transaction, id_):
+        delete_grant(transaction, grant_id, record)
+    transaction.delete(layout.credential(id_))
 
 
 def _put_credential(transaction: Transaction, id_: str, record: CredentialRecord) -> None:
@@ -305,30 +243,14 @@ def _put_credential(transaction: Transaction, id_: str, record: CredentialRecord
     raise_generation(transaction)
 
 
-def _require_credential(transaction: Transaction, id_: str) -> None:
-    if not is_credential_id(id_) or find_credential(transaction, id_) is None:
-        raise Problem(errors.RECORD_NOT_FOUND, "There is no such key or robot.")
-
-
-def _put_grant_once(transaction: Transaction, new_id: str, record: GrantRecord) -> Grant:
-    for grant_id, there in grants_of(transaction, record.grantee):
-        if (there.role, there.pattern) == (record.role, record.pattern):
-            return _grant(grant_id, there)
-    put_grant(transaction, new_id, record)
-    raise_generation(transaction)
-    return _grant(new_id, record)
-
-
-def _has_administrator(transaction: Transaction, now: float) -> bool:
-    """Whether a credential that has not expired may do everything."""
-    for _, value in transaction.scan(*layout.table_span(layout.GRANTS)):
-        record = GRANT.decode(value)
-        if (record.role, record.pattern) != (Role.ADMINISTRATOR.value, "*"):
-            continue
-        holder = find_credential(transaction, record.grantee)
-        if holder is not None and (holder.expires_ms is None or holder.expires_ms > milliseconds(now)):
-            return True
-    return False
+def _attributes(id_: str, kind: PrincipalKind, name: str) -> dict[str, tuple[str, ...]]:
+    """Condition keys of a credential's holder."""
+    return {
+        "aws:username": (name,),
+        "aws:userid": (id_,),
+        "aws:principaltype": (kind.value,),
+        "zotplus:credential": (kind.value,),
+    }
 
 
 def _credential(id_: str, record: CredentialRecord) -> Credential:
@@ -338,10 +260,4 @@ def _credential(id_: str, record: CredentialRecord) -> Credential:
         name=record.name,
         created=record.created_ms / 1000,
         expires=None if record.expires_ms is None else record.expires_ms / 1000,
-    )
-
-
-def _grant(id_: str, record: GrantRecord) -> Grant:
-    return Grant(
-        id=id_, grantee=record.grantee, role=Role(record.role), pattern=record.pattern, created=record.created_ms / 1000
     )

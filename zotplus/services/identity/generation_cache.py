@@ -1,37 +1,38 @@
 """A cache per process that a change anywhere makes stale at once, by a number kept beside what is cached."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 from zotplus.ports.keyvalue import KeyValue, Snapshot, SupportsImmediateRead
 from zotplus.records.access import generation
 
+K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 CAPACITY = 10_000
 """Entries kept, unknown names included; one has about a kilobyte. A flood of unknown names only empties the cache."""
 
 
-class GenerationCache(Generic[V]):
+class GenerationCache(Generic[K, V]):
     """What ``load`` made of a snapshot for a name, kept until the generation moves on.
 
     Every ``get`` reads the generation, which is one small look-up; only a miss loads.
     """
 
-    def __init__(self, store: KeyValue, load: Callable[[Snapshot, str], V]) -> None:
+    def __init__(self, store: KeyValue, load: Callable[[Snapshot, K], V]) -> None:
         self._store = store
         self._load = load
         self._read_now = store.read_now if isinstance(store, SupportsImmediateRead) else None
         self._generation = -1
-        self._entries: dict[str, V] = {}
+        self._entries: dict[K, V] = {}
 
-    def peek(self, name: str) -> V | None:
+    def peek(self, name: K) -> V | None:
         """What is known of ``name`` and still holds; None where ``get`` has to be asked."""
         if self._read_now is None or self._read_now(generation) != self._generation:
             return None
         return self._entries.get(name)
 
-    async def get(self, name: str) -> V:
+    async def get(self, name: K) -> V:
         """What ``load`` says of ``name`` now. Raises what ``load`` raises."""
         current = await self._store.read(generation)
         if current == self._generation and name in self._entries:
@@ -40,7 +41,7 @@ class GenerationCache(Generic[V]):
         self._keep(current, name, loaded)
         return loaded
 
-    def _keep(self, current: int, name: str, loaded: V) -> None:
+    def _keep(self, current: int, name: K, loaded: V) -> None:
         if current < self._generation:
             return  # another task has seen a newer state meanwhile
         if current > self._generation or len(self._entries) >= CAPACITY:

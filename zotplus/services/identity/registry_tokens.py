@@ -1,4 +1,4 @@
-"""Registry tokens: short-lived bearer tokens that say which repositories a client asked for and may use.
+"""The gateway's own tokens: for a registry client what it asked for and may use, or everything that somebody may.
 
 Spec: https://distribution.github.io/distribution/spec/auth/token/ and …/auth/jwt/. A token never widens a right: at
 each use its subject is looked up again, so a revoked credential or grant ends its tokens at once.
@@ -6,8 +6,6 @@ each use its subject is looked up again, so a revoked credential or grant ends i
 
 import secrets
 import time
-from collections.abc import Callable
-from itertools import pairwise
 from typing import Annotated, Any
 
 import msgspec
@@ -17,16 +15,15 @@ from zotplus.domain.actions import OCI_CATALOG, OCI_DELETE, OCI_PULL, OCI_PUSH
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import NO_ATTRIBUTES, Attributes, Decision, Denied, Need
 from zotplus.domain.principals import Principal, PrincipalKind
-from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
-from zotplus.ports.sealing import Sealing
-from zotplus.ports.tokens import TokenSigner
 from zotplus.services.identity.access import Access
+from zotplus.services.identity.people import People, Somebody
+from zotplus.services.identity.revocations import Revocations
+from zotplus.services.identity.signing_keys import SigningKeys
+from zotplus.services.lookups import Clock
 
 ISSUER = "zotplus"
-KEY_PREFIX = b"T"
-KEY_STOP = b"U"
-"""Signing keys are the table ``T`` of the keyspace (``records.layout`` has the others): ``T <key id>``."""
 CLOCK_LEEWAY_SECONDS = 60
+_OTHER_USE = "The token was not issued for this use."
 CACHED_TOKENS = 4_096
 """Tokens whose signature was checked already; at a few KiB each this is at most some 10 MiB."""
 
@@ -44,6 +41,10 @@ class RegistryTokenSettings(msgspec.Struct, frozen=True, kw_only=True):
     lifetime: Annotated[int, msgspec.Meta(ge=60, le=3600)] = 300
     """Seconds that a token is valid. Default 300: it is checked when a request begins, so no upload is cut, and clients
     take a new one by themselves. At least 60, which clients assume (token specification, ``expires_in``)."""
+
+    key_lifetime: Annotated[int, msgspec.Meta(ge=3600)] = 2_592_000
+    """Seconds that one key signs before the janitor makes the next. Default 30 days. Older keys go on verifying until
+    the last token that they signed has ended; all are published at ``/auth/jwks``."""
 
     refresh_lifetime: Annotated[int, msgspec.Meta(ge=3600)] = 7_776_000
     """Seconds that a refresh token (``docker login`` keeps one) is valid. Default 90 days: long enough for a
@@ -66,6 +67,10 @@ class Scope(msgspec.Struct, frozen=True):
             named = need.resource == f"oci:{self.name}"
             return named and any(ACTION_NAMES.get(action) == need.action for action in self.actions)
         return self.type == "registry" and self.name == "catalog" and need.action == OCI_CATALOG.name
+
+
+_OF_OURSELVES = frozenset({PrincipalKind.ANONYMOUS, PrincipalKind.KEY, PrincipalKind.ROBOT})
+"""Who is looked up again at each use; of others a token says itself who they are."""
 
 
 class TokenPrincipal(Principal, frozen=True, kw_only=True):
@@ -95,101 +100,131 @@ class IssuedTokens(msgspec.Struct, frozen=True, kw_only=True):
     refresh: str | None = None
 
 
+class AccessToken(msgspec.Struct, frozen=True, kw_only=True):
+    """A token for everything that its holder may; ``expires`` in seconds since the epoch."""
+
+    token: str
+    expires: int
+
+
 class _Claims(msgspec.Struct, frozen=True):
-    """Claims of our own tokens; a refresh token has no ``access``. ``sub`` is empty for everybody (anonymous)."""
+    """Claims of our own tokens; only registry tokens have ``access``.
+
+    ``sub`` is empty for everybody (anonymous). ``who`` is there for identities that are not kept here.
+    """
 
     iss: str
     sub: str
     aud: str
     exp: int
     nbf: int
+    jti: str = ""
     access: tuple[Scope, ...] = ()
-
-
-class _StoredKey(msgspec.Struct, frozen=True, array_like=True):
-    """A signing key at rest. ``version`` is 1; ``created`` in epoch seconds."""
-
-    version: int
-    created: float
-    sealed: bytes
+    who: Somebody | None = None
 
 
 class RegistryTokens:
-    """Issues and checks registry tokens under a key that is sealed in the key-value store, one for all workers."""
+    """Issues and checks the gateway's own tokens."""
 
     def __init__(
-        self, store: KeyValue, sealing: Sealing, signer: TokenSigner, access: Access, settings: RegistryTokenSettings
-    ) -> None:
+        self, keys: SigningKeys, access: Access, people: People, revocations: Revocations,
+        settings: RegistryTokenSettings, *, clock: Clock = time.time,
+    ) -> None:  # fmt: skip
         self.settings = settings
-        self.clock: Callable[[], float] = time.time
-        self._store = store
-        self._sealing = sealing
-        self._signer = signer
+        self.clock = clock
+        self.keys = keys
         self._access = access
-        self._keys: dict[str, bytes] = {}
-        self._current = ""
+        self._people = people
+        self._revocations = revocations
         self._checked: dict[str, _Claims] = {}
 
     async def issue(self, principal: Principal, scopes: tuple[Scope, ...], *, offline: bool = False) -> IssuedTokens:
-        """A token for ``principal`` limited to ``scopes``; with ``offline``, for somebody known, a refresh token too.
+        """A token for ``principal`` limited to ``scopes``; with ``offline``, for a key or robot, a refresh token too.
 
         The caller has cut ``scopes`` down to what ``principal`` may do; a wider token would not open more, for the
-        rights are asked again at each use. Raises ``STORAGE_FAILED``, ``STORAGE_FULL``.
+        rights are asked again at each use. No token outlives what its holder came by, and whoever is known by another
+        issuer's token gets no refresh token: what that issuer takes away must end with its own.
+
+        Raises ``STORAGE_FAILED``, ``STORAGE_FULL``.
         """
         now = int(self.clock())
-        subject = "" if principal.is_anonymous else principal.id
         refresh = None
-        if offline and subject:
-            refresh = await self._sign(subject, self._refresh_audience, now, self.settings.refresh_lifetime)
-        token = await self._sign(subject, self.settings.service, now, self.settings.lifetime, scopes)
-        return IssuedTokens(
-            token=token, scopes=scopes, issued_at=now, expires_in=self.settings.lifetime, refresh=refresh
+        if offline and principal.kind in _OF_OURSELVES and not principal.is_anonymous:
+            refresh = await self._sign(principal, self._refresh_audience, now, self.settings.refresh_lifetime)
+        lifetime = _within(principal, now, self.settings.lifetime)
+        token = await self._sign(principal, self.settings.service, now, lifetime, scopes)
+        return IssuedTokens(token=token, scopes=scopes, issued_at=now, expires_in=lifetime, refresh=refresh)
+
+    async def issue_access(self, principal: Principal, lifetime: int) -> AccessToken:
+        """A token with which its bearer is ``principal`` at every door for ``lifetime`` seconds at most.
+
+        Raises ``STORAGE_FAILED``, ``STORAGE_FULL``.
+        """
+        now = int(self.clock())
+        seconds = _within(principal, now, lifetime)
+        return AccessToken(
+            token=await self._sign(principal, self._access_audience, now, seconds), expires=now + seconds
         )
 
-    async def holder(self, token: str) -> TokenPrincipal:
-        """Who holds ``token``, with the rights of now within the token's scopes. Raises ``TOKEN_INVALID``."""
-        claims = await self._check(token, self.settings.service)
-        whole = await (self._access.by_id(claims.sub, issued=claims.nbf) if claims.sub else self._access.anonymous())
-        return TokenPrincipal(
-            id=whole.id, kind=whole.kind, name=whole.name, policies=whole.policies, whole=whole, scopes=claims.access
-        )
+    def recognises(self, token: str) -> bool:
+        """Whether ``token`` could be one of ours; nothing is verified."""
+        return token in self._checked or self.keys.recognises(token)
+
+    async def holder(self, token: str) -> Principal:
+        """Who holds a registry token (with the rights of now, within its scopes) or an access token.
+
+        Raises ``TOKEN_INVALID``.
+        """
+        claims = await self._check(token)
+        if claims.aud == self._access_audience:
+            return await self._principal(claims, "token")
+        self._require(claims, self.settings.service)
+        whole = await self._principal(claims, "token")
+        fields = msgspec.structs.asdict(whole)
+        return TokenPrincipal(**fields, whole=whole, scopes=claims.access)
+
+    async def bearer(self, token: str) -> Principal:
+        """Who holds an access token. Raises ``TOKEN_INVALID``, for registry tokens too: they open one door only."""
+        claims = await self._check(token)
+        self._require(claims, self._access_audience)
+        return await self._principal(claims, "token")
 
     async def refreshed(self, refresh: str) -> Principal:
         """Who a refresh token stands for, as of now. Raises ``TOKEN_INVALID``."""
-        claims = await self._check(refresh, self._refresh_audience)
-        principal = await self._access.by_id(claims.sub, issued=claims.nbf)
+        claims = await self._check(refresh)
+        self._require(claims, self._refresh_audience)
+        principal = await self._principal(claims, "refresh")
         if principal.kind is PrincipalKind.ANONYMOUS:
             raise Problem(errors.TOKEN_INVALID, "The refresh token stands for nobody.")
         return principal
 
-    async def rotate(self) -> None:
-        """Sign with a new key from now on. Keys older than the longest lifetime of a token are dropped."""
-        pem = self._signer.generate()
-        kept_since = self.clock() - self.settings.refresh_lifetime
-
-        def change(transaction: Transaction) -> None:
-            stored = _stored_keys(transaction)
-            oldest_first = sorted(stored, key=lambda key_id: stored[key_id].created)
-            # a key signs until its successor comes, so it is the successor's age that counts
-            for key_id, successor in pairwise(oldest_first):
-                if stored[successor].created < kept_since:
-                    transaction.delete(KEY_PREFIX + key_id.encode())
-            self._put(transaction, pem)
-
-        await self._store.write(change)
-        await self._load()
+    async def revoke(self, token: str) -> None:
+        """End ``token``, whichever of ours it is, everywhere and at once. Raises ``TOKEN_INVALID``."""
+        claims = await self._check(token)
+        await self._revocations.revoke(claims.jti, claims.exp)
 
     @property
     def _refresh_audience(self) -> str:
         """Another audience than that of tokens, so that neither passes for the other."""
         return f"{self.settings.service}#refresh"
 
-    async def _sign(self, subject: str, audience: str, now: int, lifetime: int, scopes: tuple[Scope, ...] = ()) -> str:
-        if not self._current:
-            await self._load_or_make()
+    @property
+    def _access_audience(self) -> str:
+        return f"{self.settings.service}#access"
+
+    async def _principal(self, claims: _Claims, credential: str) -> Principal:
+        if claims.who is not None:
+            return await self._people.principal(claims.who, f"{credential} {claims.jti}")
+        if not claims.sub:
+            return await self._access.anonymous()
+        return await self._access.by_id(claims.sub, issued=claims.nbf)
+
+    async def _sign(
+        self, principal: Principal, audience: str, now: int, lifetime: int, scopes: tuple[Scope, ...] = ()
+    ) -> str:
         claims: dict[str, Any] = {
             "iss": ISSUER,
-            "sub": subject,
+            "sub": "" if principal.is_anonymous else principal.id,
             "aud": audience,
             "exp": now + lifetime,
             "nbf": now,
@@ -197,9 +232,12 @@ class RegistryTokens:
             "jti": secrets.token_urlsafe(12),
             "access": msgspec.to_builtins(scopes),
         }
-        return self._signer.sign(self._current, self._keys[self._current], claims)
+        if principal.kind not in _OF_OURSELVES:
+            claims["who"] = msgspec.to_builtins(somebody(principal, now + lifetime))
+        return await self.keys.sign(claims)
 
-    async def _check(self, token: str, audience: str) -> _Claims:
+    async def _check(self, token: str) -> _Claims:
+        """The claims of a token that was issued here, has not ended and is not revoked. Raises ``TOKEN_INVALID``."""
         claims = self._checked.get(token)
         if claims is None:
             claims = await self._verify(token)
@@ -210,56 +248,38 @@ class RegistryTokens:
         if claims.exp <= now:
             self._checked.pop(token, None)
             raise Problem(errors.TOKEN_INVALID, "The token has expired.")
-        if claims.iss != ISSUER or claims.aud != audience or claims.nbf > now + CLOCK_LEEWAY_SECONDS:
-            raise Problem(errors.TOKEN_INVALID, "The token was not issued for this use.")
+        if claims.iss != ISSUER or claims.nbf > now + CLOCK_LEEWAY_SECONDS:
+            raise Problem(errors.TOKEN_INVALID, _OTHER_USE)
+        await self._revocations.require_valid(claims.jti)
         return claims
 
+    def _require(self, claims: _Claims, audience: str) -> None:
+        if claims.aud != audience:
+            raise Problem(errors.TOKEN_INVALID, _OTHER_USE)
+
     async def _verify(self, token: str) -> _Claims:
-        key_id = self._signer.key_id(token)
-        if key_id not in self._keys:
-            await self._load()
-        if key_id not in self._keys:
-            raise Problem(errors.TOKEN_INVALID, "The token names a key that this server does not have.")
-        claims = self._signer.verify(token, self._keys[key_id])
+        claims = await self.keys.verify(token)
         try:
             return msgspec.convert(claims, _Claims)
         except msgspec.ValidationError as problem:
             raise Problem(errors.TOKEN_INVALID, "The token's claims are not this server's.") from problem
 
-    async def _load_or_make(self) -> None:
-        await self._load()
-        if self._current:
-            return
-        pem = self._signer.generate()
 
-        def first(transaction: Transaction) -> None:
-            if not _stored_keys(transaction):  # another worker may have been faster
-                self._put(transaction, pem)
-
-        await self._store.write(first)
-        await self._load()
-
-    def _put(self, transaction: Transaction, pem: bytes) -> None:
-        key_id = secrets.token_hex(8)
-        sealed = self._sealing.seal(pem, KEY_PREFIX + key_id.encode())
-        stored = _StoredKey(1, self.clock(), sealed)
-        transaction.put(KEY_PREFIX + key_id.encode(), msgspec.msgpack.encode(stored))
-
-    async def _load(self) -> None:
-        stored = await self._store.read(_stored_keys)
-        self._keys = {
-            key_id: self._keys.get(key_id) or self._sealing.open(key.sealed, KEY_PREFIX + key_id.encode())
-            for key_id, key in stored.items()
-        }
-        self._current = max(stored, key=lambda key_id: stored[key_id].created, default="")
+def somebody(principal: Principal, expires: float) -> Somebody:
+    """``principal`` as a token carries it."""
+    return Somebody(
+        id=principal.id,
+        kind=principal.kind,
+        name=principal.name,
+        names=principal.names,
+        attributes=dict(principal.attributes),
+        expires=expires,
+    )
 
 
-def _stored_keys(snapshot: Snapshot) -> dict[str, _StoredKey]:
-    """All signing keys by key id. A damaged one stops everything: nothing is signed or accepted then."""
-    try:
-        return {
-            name[len(KEY_PREFIX) :].decode(): msgspec.msgpack.decode(value, type=_StoredKey)
-            for name, value in snapshot.scan(KEY_PREFIX, KEY_STOP)
-        }
-    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
-        raise Problem(errors.STORAGE_FAILED, "A signing key of the token server is damaged.") from problem
+def _within(principal: Principal, now: int, lifetime: int) -> int:
+    """``lifetime``, or what is left of what ``principal`` came by. Raises ``TOKEN_INVALID`` where nothing is left."""
+    left = principal.expires - now
+    if left < 1:
+        raise Problem(errors.TOKEN_INVALID, "The token has expired.")
+    return int(min(lifetime, left))

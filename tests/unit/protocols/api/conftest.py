@@ -3,13 +3,17 @@
 import asyncio
 import base64
 import os
+from pathlib import Path
 
 import msgspec
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from tests.faces.gateway import settings_for
 from zotplus.adapters.keyvalue_memory import KeyValueMemory
+from zotplus.adapters.oidc.verifier import OidcVerifier
 from zotplus.adapters.sealing_aead.sealing import AeadSealing
+from zotplus.app.identities import identities
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.principals import PrincipalKind
@@ -18,7 +22,7 @@ from zotplus.gateway.pipeline import Pipeline
 from zotplus.protocols.api.face import ApiFace
 from zotplus.services.buckets import Buckets
 from zotplus.services.directory import Services
-from zotplus.services.identity.access import Access, Role
+from zotplus.services.identity.roles import Role
 
 ADMIN = ("ADMINACCESSKEY00", "admin-secret-admin-secret")
 
@@ -50,10 +54,12 @@ class Answered(msgspec.Struct):
 class Server:
     def __init__(self):
         store = KeyValueMemory()
-        self.access = Access(store, AeadSealing([os.urandom(32)]))
+        known = identities(settings_for(Path("unused")), store, AeadSealing([os.urandom(32)]), OidcVerifier(()))
+        self.access, self.grants = known.access, known.grants
         self.buckets = Buckets(store, "us-east-1")
         given = dict.fromkeys(field for field in Services.__dataclass_fields__)
-        self.services = Services(**{**given, "access": self.access, "buckets": self.buckets})
+        mine = {"access": self.access, "callers": known.callers, "grants": self.grants, "buckets": self.buckets}
+        self.services = Services(**{**given, **mine})
         self.face = ApiFace()
         self.pipeline = Pipeline(lambda _: self.face, self.services)
         asyncio.run(self.access.ensure_administrator(*ADMIN))
@@ -85,7 +91,7 @@ class Server:
         async def make():
             made = await self.access.create(kind=kind, name=name)
             for role, pattern in grants:
-                await self.access.grant(made.credential.id, Role(role), pattern)
+                await self.grants.give(made.credential.id, Role(role), pattern)
             return made.credential.id, made.secret
 
         return asyncio.run(make())

@@ -86,4 +86,5 @@ def test_status_counts_what_is_there(server):
 
 def test_robots_log_in_like_keys(server):
     robot = server.key(kind=PrincipalKind.ROBOT, name="ci")
-    assert server.ask("GET /api/v1/whoami", user=robot).json() == {"id": "robot:ci", "kind": "robot", "name": "ci"}
+    told = server.ask("GET /api/v1/whoami", user=robot).json()
+    assert (told["id"], told["kind"], told["name"], told["credential"]) == ("robot:ci", "robot", "ci", "robot")

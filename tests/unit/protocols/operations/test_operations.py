@@ -31,7 +31,7 @@ OTHER = Principal(id="other", kind=PrincipalKind.KEY)
 NOBODY = Principal(id="anonymous", kind=PrincipalKind.ANONYMOUS)
 
 
-class Access:
+class Callers:
     """Two callers whose password is their name."""
 
     async def by_password(self, user, password):
@@ -70,7 +70,7 @@ def stage(store=None, blobs=None, upstream=None, *, public=False):
         lambda: ("text/plain; version=0.0.4", b"zotplus_workers 2\n"),
         SimpleNamespace(public=public),
     )
-    pipeline = Pipeline(lambda _head: face, SimpleNamespace(access=Access()))
+    pipeline = Pipeline(lambda _head: face, SimpleNamespace(callers=Callers()))
 
     async def ask(path, method="GET", headers=()):
         head = RequestHead(
@@ -198,7 +198,7 @@ async def test_metrics_are_for_those_who_may():
         (basic("other"), 403, "access_denied"),
         (basic("prometheus", "wrong"), 401, "credentials_invalid"),
         (basic("prometheus") * 2, 400, "credentials_ambiguous"),
-        ((("Authorization", "Bearer x"),), 400, "credentials_malformed"),
+        ((("Authorization", "Digest x"),), 400, "credentials_malformed"),
         ((("Authorization", "Basic"),), 400, "credentials_malformed"),
     ],
 )

@@ -9,8 +9,11 @@ from zotplus.domain.iam import Need
 from zotplus.domain.principals import PrincipalKind
 from zotplus.records.access import raise_generation
 from zotplus.services.identity import generation_cache
-from zotplus.services.identity.access import PUBLIC, Access, Role
+from zotplus.services.identity.access import Access
 from zotplus.services.identity.generation_cache import GenerationCache
+from zotplus.services.identity.grantees import PUBLIC
+from zotplus.services.identity.grants import Grants
+from zotplus.services.identity.roles import Role
 
 READ = Need("s3:GetObject", "s3:releases/a")
 WRITE = Need("s3:PutObject", "s3:releases/a")
@@ -126,49 +129,49 @@ async def test_credentials_are_listed_by_id_without_secrets(access, clock):
 
 
 async def test_a_grant_holds_from_the_next_request_on_in_every_worker(store, sealing):
-    here, there = Access(store, sealing), Access(store, sealing)
+    here, there, grants = Access(store, sealing), Access(store, sealing), Grants(store)
     made = await new_key(here)
     id_ = made.credential.id
     assert not (await there.by_id(id_)).may(READ)
-    grant = await here.grant(id_, Role.PUBLISHER, "s3:releases/*")
+    grant = await grants.give(id_, Role.PUBLISHER, "s3:releases/*")
     assert (await there.by_id(id_)).may(WRITE)
-    await here.withdraw(grant.id)
+    await grants.withdraw(grant.id)
     assert not (await there.by_id(id_)).may(READ)
 
 
 async def test_a_revoked_key_is_gone_at_once_in_every_worker(store, sealing):
-    here, there = Access(store, sealing), Access(store, sealing)
+    here, there, grants = Access(store, sealing), Access(store, sealing), Grants(store)
     made = await new_key(here)
     id_ = made.credential.id
-    await here.grant(id_, Role.READER, "*")
+    await grants.give(id_, Role.READER, "*")
     await there.signer(id_)
     await here.revoke(id_)
     assert await refused(there.signer(id_)) == "access_key_unknown"
     assert await refused(there.by_id(id_)) == "token_invalid"
-    assert await here.grants() == ()
+    assert await grants.list() == ()
     assert await refused(here.revoke(id_)) == "record_not_found"
 
 
-async def test_a_key_made_again_under_an_old_id_does_not_inherit_its_grants(access):
+async def test_a_key_made_again_under_an_old_id_does_not_inherit_its_grants(access, grants):
     await new_key(access, id_="mine")
-    await access.grant("mine", Role.PUBLISHER, "*")
+    await grants.give("mine", Role.PUBLISHER, "*")
     await access.revoke("mine")
     await new_key(access, id_="mine")
     assert not (await access.by_id("mine")).may(READ)
 
 
-async def test_a_revocation_of_one_key_leaves_the_grants_of_a_longer_name(access):
+async def test_a_revocation_of_one_key_leaves_the_grants_of_a_longer_name(access, grants):
     await new_key(access, id_="team")
     await new_key(access, id_="team2")
-    await access.grant("team2", Role.READER, "*")
+    await grants.give("team2", Role.READER, "*")
     await access.revoke("team")
     assert (await access.by_id("team2")).may(READ)
 
 
-async def test_what_is_granted_to_the_public_holds_for_everybody(access):
+async def test_what_is_granted_to_the_public_holds_for_everybody(access, grants):
     made = await new_key(access)
     assert not (await access.anonymous()).may(READ)
-    await access.grant(PUBLIC, Role.READER, "s3:releases/*")
+    await grants.give(PUBLIC, Role.READER, "s3:releases/*")
     for principal in (
         await access.anonymous(),
         await access.by_id("anonymous"),
@@ -186,26 +189,26 @@ async def test_lists_may_be_asked_for_by_whoever_is_logged_in(access):
 
 
 @pytest.mark.parametrize("role", [Role.PUBLISHER, Role.ADMINISTRATOR])
-async def test_the_public_can_only_read(access, role):
-    assert await refused(access.grant(PUBLIC, role, "*")) == "argument_invalid"
+async def test_the_public_can_only_read(access, grants, role):
+    assert await refused(grants.give(PUBLIC, role, "*")) == "argument_invalid"
 
 
-async def test_a_grant_needs_a_grantee_and_a_pattern_that_exist(access):
-    assert await refused(access.grant("nobody", Role.READER, "*")) == "record_not_found"
-    assert await refused(access.grant("no\0body", Role.READER, "*")) == "record_not_found"
-    assert await refused(access.grant(PUBLIC, Role.READER, "x:y")) == "argument_invalid"
+async def test_a_grant_needs_a_grantee_and_a_pattern_that_exist(access, grants):
+    assert await refused(grants.give("nobody", Role.READER, "*")) == "record_not_found"
+    assert await refused(grants.give("no\0body", Role.READER, "*")) == "record_not_found"
+    assert await refused(grants.give(PUBLIC, Role.READER, "x:y")) == "argument_invalid"
 
 
-async def test_the_same_grant_twice_is_one_grant(access):
+async def test_the_same_grant_twice_is_one_grant(access, grants):
     await new_key(access, id_="mine")
-    first = await access.grant("mine", Role.READER, "*")
-    assert await access.grant("mine", Role.READER, "*") == first
-    assert await access.grants() == (first,)
+    first = await grants.give("mine", Role.READER, "*")
+    assert await grants.give("mine", Role.READER, "*") == first
+    assert await grants.list() == (first,)
 
 
 @pytest.mark.parametrize("id_", ["0" * 16, "", "x" * 3000, "\ud800" * 16])
-async def test_withdrawing_what_does_not_exist_is_refused(access, id_):
-    assert await refused(access.withdraw(id_)) == "record_not_found"
+async def test_withdrawing_what_does_not_exist_is_refused(access, grants, id_):
+    assert await refused(grants.withdraw(id_)) == "record_not_found"
 
 
 async def test_the_first_start_makes_one_administrator_even_with_several_workers(store, sealing):
@@ -217,14 +220,14 @@ async def test_the_first_start_makes_one_administrator_even_with_several_workers
     assert await workers[1].ensure_administrator(None, None) is None
 
 
-async def test_an_administrator_that_expired_counts_for_nothing(access, clock):
+async def test_an_administrator_that_expired_counts_for_nothing(access, grants, clock):
     for id_ in ("old", "older", "oldest"):
         await new_key(access, id_=id_, expires=clock.now + 5)
-        await access.grant(id_, Role.ADMINISTRATOR, "*")
-    await access.grant(PUBLIC, Role.READER, "*")
+        await grants.give(id_, Role.ADMINISTRATOR, "*")
+    await grants.give(PUBLIC, Role.READER, "*")
     assert await access.ensure_administrator(None, None) is None
     for _ in range(6):  # grants come in the order of their random ids: some before, some behind
-        await access.grant(PUBLIC, Role.READER, f"s3:b{_}")
+        await grants.give(PUBLIC, Role.READER, f"s3:b{_}")
     clock.now += 5
     assert await access.ensure_administrator(None, None) is not None
 
@@ -302,36 +305,36 @@ async def test_a_token_of_before_an_administrators_secret_changed_stands_for_nob
     assert await refused(access.by_id("ADMINKEY", issued=issued)) == "token_invalid"
 
 
-async def administrators(access, *names, **more):
+async def administrators(access, grants, *names, **more):
     made = [await new_key(access, name, **more) for name in names]
-    return [(await access.grant(one.credential.id, Role.ADMINISTRATOR, "*")) for one in made]
+    return [(await grants.give(one.credential.id, Role.ADMINISTRATOR, "*")) for one in made]
 
 
-async def test_the_last_administrator_keeps_its_grant_and_its_key(access):
-    first, second = await administrators(access, "first", "second")
-    await access.withdraw(first.id)
-    assert await refused(access.withdraw(second.id)) == "last_administrator"
+async def test_the_last_administrator_keeps_its_grant_and_its_key(access, grants):
+    first, second = await administrators(access, grants, "first", "second")
+    await grants.withdraw(first.id)
+    assert await refused(grants.withdraw(second.id)) == "last_administrator"
     assert await refused(access.revoke(second.grantee)) == "last_administrator"
-    assert [grant.id for grant in await access.grants()] == [second.id]
+    assert [grant.id for grant in await grants.list()] == [second.id]
     assert (await access.signer(second.grantee))[0].may(WRITE)
     await access.revoke(first.grantee)
 
 
 async def test_an_administrator_of_a_part_or_past_its_expiry_is_none_who_could_stay_alone(store, sealing):
     now = [1_000.0]
-    access = Access(store, sealing, clock=lambda: now[0])
-    (whole,) = await administrators(access, "whole")
-    (expired,) = await administrators(access, "expired", expires=2_000.0)
+    access, grants = Access(store, sealing, clock=lambda: now[0]), Grants(store, clock=lambda: now[0])
+    (whole,) = await administrators(access, grants, "whole")
+    (expired,) = await administrators(access, grants, "expired", expires=2_000.0)
     part = await new_key(access)
-    await access.grant(part.credential.id, Role.ADMINISTRATOR, "s3:releases")
+    await grants.give(part.credential.id, Role.ADMINISTRATOR, "s3:releases")
     now[0] = 3_000.0
-    assert await refused(access.withdraw(whole.id)) == "last_administrator"
+    assert await refused(grants.withdraw(whole.id)) == "last_administrator"
     await access.revoke(expired.grantee)
 
 
-async def test_where_nobody_is_an_administrator_everything_can_be_removed(access):
+async def test_where_nobody_is_an_administrator_everything_can_be_removed(access, grants):
     key = await new_key(access)
-    grant = await access.grant(key.credential.id, Role.READER, "s3:releases/*")
-    await access.withdraw(grant.id)
+    grant = await grants.give(key.credential.id, Role.READER, "s3:releases/*")
+    await grants.withdraw(grant.id)
     await access.revoke(key.credential.id)
     assert await access.list() == ()

@@ -1,19 +1,22 @@
 """Registry tokens below the faces: damage, races between workers, and what never should be signed."""
 
+from pathlib import Path
+
 import pytest
 
-from zotplus.adapters.jose.tokens import JoseSigner
+from tests.faces.gateway import settings_for
+from zotplus.adapters.oidc.verifier import OidcVerifier
+from zotplus.app.identities import identities
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
-from zotplus.services.identity.registry_tokens import KEY_PREFIX, RegistryTokens, RegistryTokenSettings
+from zotplus.services.identity.registry_tokens import RegistryTokens
+from zotplus.services.identity.signing_keys import KEY_PREFIX
 
 
 @pytest.fixture
-def make(store, sealing, access, clock):
+def make(store, sealing, clock):
     def made() -> RegistryTokens:
-        tokens = RegistryTokens(store, sealing, JoseSigner(), access, RegistryTokenSettings())
-        tokens.clock = clock
-        return tokens
+        return identities(settings_for(Path("unused")), store, sealing, OidcVerifier(()), clock).tokens
 
     return made
 
@@ -21,7 +24,7 @@ def make(store, sealing, access, clock):
 async def test_two_workers_that_start_at_once_end_with_one_key(make, access):
     one, other = make(), make()
     nobody = await access.anonymous()
-    load, calls = one._load, []
+    load, calls = one.keys._load, []
 
     async def interrupted():
         await load()
@@ -29,10 +32,10 @@ async def test_two_workers_that_start_at_once_end_with_one_key(make, access):
             calls.append(1)
             await other.issue(nobody, ())  # the other worker is faster
 
-    one._load = interrupted
+    one.keys._load = interrupted
     issued = await one.issue(nobody, ())
-    assert one._keys == other._keys
-    assert len(one._keys) == 1
+    assert one.keys._keys == other.keys._keys
+    assert len(one.keys._keys) == 1
     assert (await other.holder(issued.token)).is_anonymous
 
 
@@ -41,14 +44,14 @@ async def test_a_worker_that_starts_later_signs_with_the_key_that_is_there(make,
     nobody = await access.anonymous()
     await first.issue(nobody, ())
     issued = await later.issue(nobody, ())
-    assert later._keys == first._keys
+    assert later.keys._keys == first.keys._keys
     assert (await first.holder(issued.token)).is_anonymous
 
 
 async def test_a_refresh_token_that_stands_for_nobody_is_refused(make, access):
     tokens = make()
     await tokens.issue(await access.anonymous(), ())
-    token = await tokens._sign("anonymous", tokens._refresh_audience, int(tokens.clock()), 60)
+    token = await tokens._sign(await access.anonymous(), tokens._refresh_audience, int(tokens.clock()), 60)
     with pytest.raises(Problem) as refused:
         await tokens.refreshed(token)
     assert refused.value.fault == errors.TOKEN_INVALID
@@ -58,8 +61,8 @@ async def test_young_keys_stay_at_a_rotation(make, access):
     tokens = make()
     await tokens.issue(await access.anonymous(), ())
     for _ in range(3):
-        await tokens.rotate()
-    assert len(tokens._keys) == 4
+        await tokens.keys.rotate()
+    assert len(tokens.keys._keys) == 4
 
 
 @pytest.mark.parametrize(("name", "value"), [(b"key", b"\xc1"), (b"\xff", b"")])

@@ -1,0 +1,68 @@
+"""Who calls: one place that takes every kind of credential, for every door.
+
+A password may be an access key's secret, a robot's token, a token of a configured issuer or one of the gateway's own;
+a bearer token one of the last two.
+"""
+
+from zotplus.domain import errors
+from zotplus.domain.errors import Problem
+from zotplus.domain.principals import Principal, PrincipalKind
+from zotplus.ports.identity import TokenVerifier
+from zotplus.services.identity.access import Access
+from zotplus.services.identity.people import People, Somebody
+from zotplus.services.identity.registry_tokens import RegistryTokens
+
+
+class Callers:
+    """Recognises credentials. ``verifier`` knows the issuers."""
+
+    def __init__(self, access: Access, people: People, tokens: RegistryTokens, verifier: TokenVerifier) -> None:
+        self._access = access
+        self._people = people
+        self._tokens = tokens
+        self._verifier = verifier
+
+    async def anonymous(self) -> Principal:
+        """Whoever sent no credential."""
+        return await self._access.anonymous()
+
+    async def signer(self, access_key: str) -> tuple[Principal, str]:
+        """As ``Access.signer``."""
+        return await self._access.signer(access_key)
+
+    async def by_password(self, user: str, password: str) -> Principal:
+        """Basic: a key or robot with its secret; or any user name (``oidc`` is usual) with a token as the password.
+
+        Raises what ``Access.by_password`` and ``by_token`` raise.
+        """
+        if self._is_token(password):
+            return await self.by_token(password)
+        return await self._access.by_password(user, password)
+
+    async def by_token(self, token: str) -> Principal:
+        """Bearer: a token of a configured issuer, or an access token of the gateway's own.
+
+        Raises ``TOKEN_INVALID``, ``ISSUER_UNAVAILABLE``.
+        """
+        if self._verifier.recognises(token):
+            verified = await self._verifier.verify(token)
+            return await self._people.principal(self._people.holder(verified), f"jwt {verified.name}")
+        if self._tokens.recognises(token):
+            return await self._tokens.bearer(token)
+        raise Problem(errors.TOKEN_INVALID)
+
+    async def by_certificate(self, operator: str) -> Principal:
+        """The operator of this name, whose client certificate the listener has verified."""
+        attributes: dict[str, tuple[str, ...]] = {
+            "aws:username": (operator,),
+            "aws:userid": (f"certificate:{operator}",),
+            "aws:principaltype": (PrincipalKind.CERTIFICATE.value,),
+            "zotplus:credential": ("certificate",),
+        }
+        who = Somebody(
+            id=f"certificate:{operator}", kind=PrincipalKind.CERTIFICATE, name=operator, attributes=attributes
+        )
+        return await self._people.principal(who, "certificate")
+
+    def _is_token(self, password: str) -> bool:
+        return password.startswith("ey") and (self._verifier.recognises(password) or self._tokens.recognises(password))
