@@ -50,6 +50,12 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
         self.detail = detail or fault.message
         self.fields = fields
 
+    @property
+    def retry_after(self) -> int | None:
+        """Seconds after which to try again: the field of this name where this occurrence has one, else the row's."""
+        given = self.fields.get("retry_after")
+        return given if isinstance(given, int) else self.fault.retry_after
+
 
 CATALOGUE: dict[str, Fault] = {}
 
@@ -97,11 +103,20 @@ CLOCK_SKEWED = _fault("clock_skewed", 403, _AUTHN, "The request's time differs t
     "The clocks are more than 15 minutes apart.", "Set the client's clock.")
 TOKEN_INVALID = _fault("token_invalid", 401, _AUTHN, "The token is not valid.",
     "The bearer token is malformed, expired, or was not issued here.", "Log in again.")
+SESSION_TOO_LARGE = _fault("session_too_large", 400, _VALID, "The session does not fit into its token.",
+    "Groups, roles, claims and session policies together are larger than a session token can be.",
+    "Shorten the session policy, or store it and name it; let the issuer put fewer claims into its tokens.")
 ISSUER_UNAVAILABLE = _fault("issuer_unavailable", 503, _UPSTREAM, "The token cannot be checked at the moment.",
     "The keys of the token's issuer could not be fetched yet, or it signs with one that is newer than those known.",
     "Try again; if it lasts, look at the log for issuer_unavailable and at identity.issuers.", 5)
 ACCESS_DENIED = _fault("access_denied", 403, _AUTHZ, "Access denied.",
     "No grant allows this action on this resource, or a policy denies it.", "Ask an administrator for a grant; `zotplus grants list` shows them.")
+LOGIN_PAUSED = _fault("login_paused", 429, _AUTHN, "Too many wrong passwords.",
+    "Passwords for this name, or from this address, were wrong so often that none is looked at for a while.",
+    "Wait as long as Retry-After says; then correct the password wherever an old one is still in use.", 1)
+TOO_MANY_REQUESTS = _fault("too_many_requests", 429, _AUTHZ, "Too many requests.",
+    "You have sent more requests in a second, or have more uploads under way, than `protection` allows for one caller.",
+    "Wait as long as Retry-After says and send fewer at a time, or ask an administrator to raise the limit.", 1)
 
 # --- what did you send -----------------------------------------------------------------------------------------------
 ARGUMENT_INVALID = _fault("argument_invalid", 400, _VALID, "A parameter is invalid.",
@@ -116,6 +131,9 @@ KEY_TOO_LONG = _fault("key_too_long", 400, _VALID, "The key is too long.",
     "A key has at most 1,024 bytes of UTF-8.", "Shorten the key.")
 METADATA_TOO_LARGE = _fault("metadata_too_large", 400, _VALID, "The metadata is too large.",
     "User metadata has at most 2,048 bytes in all.", "Shorten the metadata.")
+POLICY_INVALID = _fault("policy_invalid", 400, _VALID, "The policy cannot be accepted.",
+    "The policy's text is no JSON, too large, or names an action, key, operator or field that does not exist.",
+    "Correct what the detail names; `docs/policies.md` describes the language.")
 XML_MALFORMED = _fault("xml_malformed", 400, _VALID, "The XML is not well-formed or does not fit its schema.",
     "The body is not the document that this operation takes; DOCTYPE is never accepted.", "Send the document as the S3 API defines it.")
 JSON_MALFORMED = _fault("json_malformed", 400, _VALID, "The JSON body does not fit its schema.",
@@ -210,6 +228,9 @@ RECORD_NOT_FOUND = _fault("record_not_found", 404, _MISSING, "It does not exist.
     "No key, grant or other record has this name.", "List what exists.")
 RECORD_EXISTS = _fault("record_exists", 409, _CONFLICT, "It already exists.",
     "A record of this name was created before.", "Choose another name.")
+POLICY_ATTACHED = _fault("policy_attached", 409, _CONFLICT, "The policy is attached.",
+    "Keys, robots, people, groups or roles have it, and would lose it or get something else.",
+    "Detach it first; `zotplus policy delete --detach` does both at once.")
 LAST_ADMINISTRATOR = _fault("last_administrator", 409, _CONFLICT, "The last administrator cannot be removed.",
     "Nobody could manage keys and grants any more.", "Grant another key the role administrator on * first.")
 

@@ -55,5 +55,5 @@ async def caller(context: Context) -> Principal:
     if scheme == "bearer":
         return await callers.by_token(value)
     if scheme == "basic":
-        return await callers.by_password(*basic(value))
+        return await callers.by_password(*basic(value), head.peer)
     raise Problem(errors.CREDENTIALS_MALFORMED, "This address takes the schemes Bearer and Basic.")

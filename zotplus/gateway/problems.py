@@ -46,8 +46,8 @@ def render_problem(problem: Problem, context: Context) -> Reply:
         headers.append(("WWW-Authenticate", CHALLENGE))
     if "allow" in problem.fields:
         headers.append(("Allow", str(problem.fields["allow"])))
-    if fault.retry_after is not None:
-        headers.append(("Retry-After", str(fault.retry_after)))
+    if problem.retry_after is not None:
+        headers.append(("Retry-After", str(problem.retry_after)))
     if fault.status in _BODILESS:
         return Reply(status=fault.status, headers=tuple(headers))
     body = msgspec.json.encode(document(problem, context))
@@ -68,7 +68,7 @@ def document(problem: Problem, context: Context) -> ProblemDocument:
         cause=fault.cause,
         remedy=fault.remedy,
         request_id=context.request_id,
-        retry_after=fault.retry_after,
+        retry_after=problem.retry_after,
         fields={name: _plain(value) if isinstance(value, str) else value for name, value in problem.fields.items()},
     )
 

@@ -13,7 +13,7 @@ from zotplus.gateway.route import Operation, Route
 from zotplus.ports.upstream import Upstream
 from zotplus.protocols.oci.addresses import parse_path, parse_query
 from zotplus.protocols.oci.catalog import CatalogHandler
-from zotplus.protocols.oci.challenges import TOKEN_PATH, challenge, realm_of
+from zotplus.protocols.oci.challenges import challenge, realm_of
 from zotplus.protocols.oci.forwarding import API_VERSION, Forwarding
 from zotplus.protocols.oci.operations import Bare, Catalog
 from zotplus.protocols.oci.routes import api_routes, token_routes
@@ -26,7 +26,7 @@ _UNAUTHORIZED = 401
 
 
 class OciFace:
-    """Owns ``/v2``, everything under ``/v2/``, and ``/auth/token``.
+    """Owns ``/v2``, everything under ``/v2/``, and the token server under ``/auth/``.
 
     ``external_url`` is the address that clients use (``https://registry.example.com``); without it the challenge names
     the host that the request came to.
@@ -69,7 +69,7 @@ class OciFace:
         if scheme == "bearer":
             return await (self._tokens.holder(value) if self._tokens.recognises(value) else callers.by_token(value))
         if scheme == "basic":
-            return await callers.by_password(*basic(value))
+            return await callers.by_password(*basic(value), context.head.peer)
         raise Problem(errors.CREDENTIALS_MISSING)
 
     def render(self, problem: Problem, context: Context) -> Reply:
@@ -78,8 +78,8 @@ class OciFace:
         fault = problem.fault
         if "allow" in problem.fields:
             headers.append(("Allow", str(problem.fields["allow"])))
-        if fault.retry_after is not None:
-            headers.append(("Retry-After", str(fault.retry_after)))
+        if problem.retry_after is not None:
+            headers.append(("Retry-After", str(problem.retry_after)))
         document = error_document(problem, code_of(problem), context.request_id)
         status = fault.status
         if _is_token_server(context.head):
@@ -98,12 +98,13 @@ class OciFace:
         return Reply(status=status, headers=tuple(headers), body=encode(document))
 
     def _parse_token(self, head: RequestHead) -> tuple[Route, Operation]:
-        if head.raw_path != TOKEN_PATH:
+        route = self._token_routes.get((head.raw_path, head.method))
+        if route is not None:
+            return route, Bare()
+        allow = ", ".join(method for path, method in self._token_routes if path == head.raw_path)
+        if not allow:
             raise Problem(errors.ROUTE_NOT_FOUND)
-        if head.method not in self._token_routes:
-            allow = ", ".join(self._token_routes)
-            raise Problem(errors.METHOD_NOT_ALLOWED, f"This address takes {allow}.", allow=allow)
-        return self._token_routes[head.method], Bare()
+        raise Problem(errors.METHOD_NOT_ALLOWED, f"This address takes {allow}.", allow=allow)
 
     def _parsed(self, context: Context) -> tuple[Route | None, Operation]:
         """The operation again, for its scopes: a refusal is rare, and the context carries no operation."""

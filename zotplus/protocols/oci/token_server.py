@@ -19,6 +19,8 @@ from zotplus.services.identity.registry_tokens import IssuedTokens, RegistryToke
 
 FORM = "application/x-www-form-urlencoded"
 FORM_MAX_BYTES = 65_536
+KEYS_MAX_AGE = 300
+"""Seconds that others may keep our keys: so long a new key, which signs at once, may be unknown to them."""
 
 
 class TokenDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -45,6 +47,12 @@ class TokenServer:
         offline = _first(parameters, "offline_token") == "true"
         return await self._issue(context, parameters, offline=offline)
 
+    async def keys(self, _context: Context, _operation: Bare) -> Reply:
+        """The public keys of the gateway's own tokens, for whoever verifies them elsewhere. Spec: RFC 7517, 5."""
+        document = {"keys": await self._tokens.keys.published()}
+        headers = (("Content-Type", "application/jwk-set+json"), ("Cache-Control", f"max-age={KEYS_MAX_AGE}"))
+        return Reply(headers=headers, body=msgspec.json.encode(document))
+
     async def post(self, context: Context, _operation: Bare) -> Reply:
         """OAuth2: a form with the grant type ``password`` or ``refresh_token``."""
         parameters = await _form(context)
@@ -52,7 +60,7 @@ class TokenServer:
         refresh = ""
         if grant == "password":
             user, password = _required(parameters, "username"), _required(parameters, "password")
-            context.principal = await context.services.callers.by_password(user, password)
+            context.principal = await context.services.callers.by_password(user, password, context.head.peer)
         elif grant == "refresh_token":
             refresh = _required(parameters, "refresh_token")
             context.principal = await self._tokens.refreshed(refresh)

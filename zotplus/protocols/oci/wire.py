@@ -3,6 +3,7 @@
 Spec: OCI Distribution Specification 1.1, "Error Codes"; RFC 6749 5.2.
 """
 
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -21,7 +22,9 @@ _CODES: dict[Fault, str] = {
     errors.REPOSITORY_NAME_INVALID: "NAME_INVALID",
     errors.REPOSITORY_NOT_FOUND: "NAME_UNKNOWN",
     errors.ROUTE_NOT_FOUND: "NAME_UNKNOWN",
+    errors.LOGIN_PAUSED: "TOOMANYREQUESTS",
     errors.SLOW_DOWN: "TOOMANYREQUESTS",
+    errors.TOO_MANY_REQUESTS: "TOOMANYREQUESTS",
     errors.UPLOAD_NOT_FOUND: "BLOB_UPLOAD_UNKNOWN",
 }
 
@@ -51,6 +54,8 @@ def oauth2_error(problem: Problem) -> dict[str, str]:
     """The members that RFC 6749 asks for."""
     if problem.fault == errors.ARGUMENT_INVALID and problem.fields.get("argument") == "grant_type":
         word = "unsupported_grant_type"
+    elif problem.fault.status == HTTPStatus.TOO_MANY_REQUESTS:
+        word = "temporarily_unavailable"  # no invalid_grant: a client would throw its token away
     elif problem.fault.type is FaultType.AUTHENTICATION:
         word = "invalid_grant"
     elif problem.fault.type is FaultType.VALIDATION:

@@ -107,8 +107,8 @@ class S3Face:
             headers.append(("Allow", str(fields["allow"])))
         if problem.fault is errors.RANGE_UNSATISFIABLE and "ActualObjectSize" in fields:
             headers.append(("Content-Range", f"bytes */{fields['ActualObjectSize']}"))
-        if problem.fault.retry_after is not None:
-            headers.append(("Retry-After", str(problem.fault.retry_after)))
+        if problem.retry_after is not None:
+            headers.append(("Retry-After", str(problem.retry_after)))
         if status == _NOT_MODIFIED:
             return Reply(status=status, headers=tuple(headers))
         headers.append(("Content-Type", "application/xml"))

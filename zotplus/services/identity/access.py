@@ -84,27 +84,27 @@ class Access:
             raise Problem(errors.CREDENTIALS_EXPIRED)
         return known.principal, known.secret
 
-    async def by_password(self, user: str, password: str) -> Principal:
-        """Basic: access key id and secret, or robot name and token.
+    async def by_password(self, user: str, password: str, address: str = "") -> Principal:
+        """Basic: access key id and secret, or robot name and token, from the client's ``address``.
 
         Basic credentials end the user's name at the first colon (RFC 7617 section 2), so ``robot:ci`` arrives as the
         user ``robot`` with a password that begins with ``ci:``; that is understood too.
 
         Raises ``CREDENTIALS_INVALID`` (one answer for unknown user and wrong password, in constant time),
-        ``CREDENTIALS_EXPIRED`` only with the right password, ``SLOW_DOWN`` after too many wrong ones.
+        ``CREDENTIALS_EXPIRED`` only with the right password, ``LOGIN_PAUSED`` after too many wrong ones.
         """
         if user == ROBOT_PREFIX[:-1]:
             name, _, password = password.partition(":")
             user = ROBOT_PREFIX + name
-        self._failed.require_patience(user)
+        self._failed.require_patience(user, address)
         known = await self._find(user)
         expected = self._nobodys_secret if known is None else known.secret
         is_right = hmac.compare_digest(password.encode(errors="replace"), expected.encode())
         if known is None or not is_right:
-            if is_credential_id(user):  # nothing else is ever right, and it could be long
-                self._failed.failed(user)
+            # nothing else than an id is ever right, and it could be long
+            self._failed.failed(user if is_credential_id(user) else "", address)
             raise Problem(errors.CREDENTIALS_INVALID)
-        self._failed.succeeded(user)
+        self._failed.succeeded(user, address)
         if known.expires <= self._clock():
             raise Problem(errors.CREDENTIALS_EXPIRED)
         return known.principal

@@ -30,14 +30,14 @@ class Callers:
         """As ``Access.signer``."""
         return await self._access.signer(access_key)
 
-    async def by_password(self, user: str, password: str) -> Principal:
+    async def by_password(self, user: str, password: str, address: str = "") -> Principal:
         """Basic: a key or robot with its secret; or any user name (``oidc`` is usual) with a token as the password.
 
         Raises what ``Access.by_password`` and ``by_token`` raise.
         """
         if self._is_token(password):
             return await self.by_token(password)
-        return await self._access.by_password(user, password)
+        return await self._access.by_password(user, password, address)
 
     async def by_token(self, token: str) -> Principal:
         """Bearer: a token of a configured issuer, or an access token of the gateway's own.
