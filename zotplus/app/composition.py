@@ -35,6 +35,7 @@ from zotplus.ports.upstream import Upstream
 from zotplus.protocols.api.face import ApiFace
 from zotplus.protocols.oci.face import OciFace
 from zotplus.protocols.operations.face import Exposition, OperationsFace
+from zotplus.protocols.operations.readiness import Readiness
 from zotplus.protocols.s3.face import S3Face
 from zotplus.services.buckets import Buckets
 from zotplus.services.directory import Services
@@ -45,7 +46,7 @@ from zotplus.services.upkeep.collector import Collector
 from zotplus.services.upkeep.scrub import Scrub
 from zotplus.settings import Settings
 
-OCI_PREFIXES = ("/v2", "/auth/token")
+OCI_PREFIXES = ("/v2", "/auth")
 S3_PREFIX = "/s3"
 OPERATIONS_PREFIXES = ("/health", "/metrics")
 
@@ -138,7 +139,8 @@ def faces(settings: Settings, parts: Engines, directory: Services) -> FaceOf:
     main_s3 = S3Face(S3_PREFIX, None, s3.region, s3.allow_signature_v2)
     root_s3 = S3Face("", s3.domain, s3.region, s3.allow_signature_v2)
     oci = OciFace(parts.upstream, directory.tokens, settings.http.external_url)
-    operations = OperationsFace(parts.store, parts.blobs, parts.upstream, parts.exposition, settings.metrics)
+    readiness = Readiness(parts.store, parts.blobs, parts.upstream, parts.verifier.status)
+    operations = OperationsFace(readiness, parts.exposition, settings.metrics)
     api = ApiFace()
     by_prefix: tuple[tuple[str, Face], ...] = (
         *((prefix, oci) for prefix in OCI_PREFIXES),

@@ -37,6 +37,7 @@ async def _serve(
     running = servers(settings, parts)
     tls = ReloadingTls(settings.http.tls) if settings.http.tls is not None else None
     ending = _signals(tls)
+    await parts.verifier.start()
     try:
         for listener, listening in sockets.items():
             await running[listener].start(listening, tls.context if tls is not None else None)

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 from joserfc import jwt
+from joserfc.jwk import KeySet
 
 from tests.faces.gateway import settings_for
 from zotplus.adapters.jose.tokens import JoseSigner
@@ -351,3 +352,21 @@ async def test_cve_2025_24976_even_a_good_signature_does_not_excuse_a_key_in_the
     assert not await works(gateway, token)
     del header[name]
     assert await works(gateway, jwt.encode(header, claims, JoseSigner()._key(pem), algorithms=["ES256"]))
+
+
+async def test_the_public_keys_verify_a_token_elsewhere_and_hold_no_secret(gateway):
+    token = await gateway.token("repository:team/app:pull", "reader")
+    await gateway.tokens.keys.rotate()
+    answer = await gateway.ask("GET", "/auth/jwks")
+    assert answer.headers["Content-Type"] == "application/jwk-set+json"
+    assert [set(key) for key in answer.json["keys"]] == [{"kty", "crv", "x", "y", "kid", "alg", "use"}] * 2
+    verified = jwt.decode(token, KeySet.import_key_set(answer.json), algorithms=["ES256"])
+    assert verified.claims["sub"] == "reader"
+
+
+async def test_a_revoked_token_ends_at_once(gateway):
+    token = await gateway.token("repository:team/app:pull", "reader")
+    assert await works(gateway, token, "/v2/team/app/tags/list")
+    await gateway.tokens.revoke(token)
+    assert not await works(gateway, token, "/v2/team/app/tags/list")
+    assert await works(gateway, await gateway.token("repository:team/app:pull", "reader"), "/v2/team/app/tags/list")

@@ -10,6 +10,7 @@ from zotplus.protocols.oci.scopes import format_scopes
 from zotplus.services.identity.registry_tokens import Scope
 
 TOKEN_PATH = "/auth/token"  # noqa: S105 - an address
+KEYS_PATH = "/auth/jwks"
 
 # RFC 3986 3.2.2: what can stand in a host with its port; anything else would leave the quoted string of the challenge.
 _is_host = re.compile(r"[A-Za-z0-9._~\-]{1,255}(?::\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::\d{1,5})?").fullmatch

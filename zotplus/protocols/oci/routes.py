@@ -13,7 +13,7 @@ from zotplus.gateway.reply import Reply
 from zotplus.gateway.route import Operation, Route
 from zotplus.protocols.oci.addresses import Address, Kind, Parameters
 from zotplus.protocols.oci.catalog import PAGE_SIZE, CatalogHandler
-from zotplus.protocols.oci.challenges import TOKEN_PATH
+from zotplus.protocols.oci.challenges import KEYS_PATH, TOKEN_PATH
 from zotplus.protocols.oci.forwarding import Forwarding
 from zotplus.protocols.oci.operations import Bare, BeginUpload, Catalog, Forwarded
 from zotplus.protocols.oci.token_server import TokenServer
@@ -45,8 +45,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 Table = dict[tuple[Kind, str], Entry]
 
 
-def token_routes(server: TokenServer) -> dict[str, Route]:
-    """The token server's routes by method. They are public: asking is how credentials are shown."""
+def token_routes(server: TokenServer) -> dict[tuple[str, str], Route]:
+    """The token server's routes by path and method. They are public: asking is how credentials are shown."""
     get = Route(
         name="GetToken",
         method="GET",
@@ -64,7 +64,15 @@ def token_routes(server: TokenServer) -> dict[str, Route]:
         public=True,
         takes_body=True,
     )
-    return {route.method: route for route in (get, post)}
+    keys = Route(
+        name="GetTokenKeys",
+        method="GET",
+        template=KEYS_PATH,
+        summary="Read the public keys of the gateway's own tokens (JWKS).",
+        handle=_serving(Bare, server.keys),
+        public=True,
+    )
+    return {(route.template, route.method): route for route in (get, post, keys)}
 
 
 def api_routes(forwarding: Forwarding, catalog: CatalogHandler) -> Table:

@@ -17,9 +17,6 @@ from zotplus.gateway.head import RequestHead
 from zotplus.gateway.problems import render_problem
 from zotplus.gateway.reply import Reply
 from zotplus.gateway.route import Operation, Route
-from zotplus.ports.blobs import Blobs
-from zotplus.ports.keyvalue import KeyValue
-from zotplus.ports.upstream import Upstream
 from zotplus.protocols.operations.readiness import Readiness
 
 Exposition = Callable[[], tuple[str, bytes]]
@@ -58,10 +55,8 @@ class OperationsFace:
     name = "operations"
     request_id_header = "X-Request-Id"
 
-    def __init__(
-        self, store: KeyValue, blobs: Blobs, upstream: Upstream, exposition: Exposition, metrics: MetricsAccess
-    ) -> None:
-        self._readiness = Readiness(store, blobs, upstream)
+    def __init__(self, readiness: Readiness, exposition: Exposition, metrics: MetricsAccess) -> None:
+        self._readiness = readiness
         self._exposition = exposition
         ready = "Read whether metadata, blobs and upstream work; 503 names what does not."
         self.routes: Sequence[Route] = (

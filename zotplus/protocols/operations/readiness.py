@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.ports.blobs import Blobs
+from zotplus.ports.identity import IssuerState, IssuerStatus
 from zotplus.ports.keyvalue import KeyValue
 from zotplus.ports.upstream import Upstream
 
@@ -23,13 +24,16 @@ FRESH_SECONDS = 1.0
 class PartStatus(StrEnum):
     """How one part is.
 
-    ``full``: reads and deletes work, writes do not. ``missing``: not configured, so nothing is wrong. ``failed``: it
-    does not work, for the reason beside it.
+    ``full``: reads and deletes work, writes do not. ``missing``: not configured, so nothing is wrong. ``stale``: an
+    issuer does not answer, but its keys are known. ``waiting``: an issuer's keys are not known yet, so that its tokens
+    wait while everything else works. ``failed``: it does not work, for the reason beside it.
     """
 
     OK = "ok"
     FULL = "full"
     MISSING = "missing"
+    STALE = "stale"
+    WAITING = "waiting"
     FAILED = "failed"
 
 
@@ -48,9 +52,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Readiness:
-    """Asks metadata, blobs and upstream; many askers at one time share one round."""
+    """Asks metadata, blobs, upstream and issuers; many askers at one time share one round."""
 
-    def __init__(self, store: KeyValue, blobs: Blobs, upstream: Upstream) -> None:
+    def __init__(
+        self, store: KeyValue, blobs: Blobs, upstream: Upstream, issuers: Callable[[], Sequence[IssuerStatus]] = tuple
+    ) -> None:
+        self._issuers = issuers
         self._parts: dict[str, Callable[[], Awaitable[object]]] = {
             "metadata": store.check,
             "blobs": blobs.check,
@@ -69,8 +76,9 @@ class Readiness:
     async def _ask_all(self) -> Report:
         reports = await asyncio.gather(*(_ask(check) for check in self._parts.values()))
         self._until = time.monotonic() + FRESH_SECONDS
-        ready = all(report.status is not PartStatus.FAILED for report in reports)
-        return Report(ready=ready, checks=dict(zip(self._parts, reports, strict=True)))
+        checks = dict(zip(self._parts, reports, strict=True))
+        checks |= {f"issuer {issuer.name}": _of_issuer(issuer) for issuer in self._issuers()}
+        return Report(ready=all(report.status is not PartStatus.FAILED for report in reports), checks=checks)
 
 
 async def _ask(check: Callable[[], Awaitable[object]]) -> PartReport:
@@ -86,4 +94,16 @@ async def _ask(check: Callable[[], Awaitable[object]]) -> PartReport:
     return PartReport(status=PartStatus.OK)
 
 
+def _of_issuer(issuer: IssuerStatus) -> PartReport:
+    """An issuer that is away never makes the server unready: what it vouched for goes on, and so do all other doors."""
+    status = _ISSUER_STATUS[issuer.state]
+    return PartReport(status=status, reason="" if status is PartStatus.OK else errors.ISSUER_UNAVAILABLE.code)
+
+
+_ISSUER_STATUS = {
+    IssuerState.READY: PartStatus.OK,
+    IssuerState.STALE: PartStatus.STALE,
+    IssuerState.UNAVAILABLE: PartStatus.WAITING,
+    IssuerState.UNKNOWN: PartStatus.WAITING,
+}
 _STATUS = {errors.STORAGE_FULL.code: PartStatus.FULL, errors.UPSTREAM_MISSING.code: PartStatus.MISSING}

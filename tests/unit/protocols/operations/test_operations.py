@@ -17,6 +17,7 @@ from zotplus.domain.principals import Principal, PrincipalKind
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.pipeline import Pipeline
 from zotplus.ports.upstream import UpstreamStatus
+from zotplus.ports.identity import IssuerState, IssuerStatus
 from zotplus.protocols.operations import readiness
 from zotplus.protocols.operations.face import OperationsFace
 
@@ -62,11 +63,9 @@ class Part:
     status = check
 
 
-def stage(store=None, blobs=None, upstream=None, *, public=False):
+def stage(store=None, blobs=None, upstream=None, *, public=False, issuers=()):
     face = OperationsFace(
-        store or KeyValueMemory(),
-        blobs or BlobsMemory(),
-        upstream or Part(),
+        readiness.Readiness(store or KeyValueMemory(), blobs or BlobsMemory(), upstream or Part(), lambda: issuers),
         lambda: ("text/plain; version=0.0.4", b"zotplus_workers 2\n"),
         SimpleNamespace(public=public),
     )
@@ -216,6 +215,24 @@ async def test_metrics_can_be_opened_to_everybody():
 
 
 def test_only_health_is_public_by_default():
-    face = OperationsFace(KeyValueMemory(), BlobsMemory(), Part(), lambda: ("", b""), SimpleNamespace(public=False))
+    face = OperationsFace(
+        readiness.Readiness(KeyValueMemory(), BlobsMemory(), Part()), lambda: ("", b""), SimpleNamespace(public=False)
+    )
     assert {route.template for route in face.routes if route.public} == {"/health", "/health/live", "/health/ready"}
     assert all(route.public or route.action is not None for route in face.routes)
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (IssuerState.READY, {"status": "ok"}),
+        (IssuerState.STALE, {"status": "stale", "reason": "issuer_unavailable"}),
+        (IssuerState.UNAVAILABLE, {"status": "waiting", "reason": "issuer_unavailable"}),
+        (IssuerState.UNKNOWN, {"status": "waiting", "reason": "issuer_unavailable"}),
+    ],
+)
+async def test_an_issuer_that_is_away_is_told_and_does_not_make_the_server_unready(state, told):
+    ask = stage(issuers=(IssuerStatus(name="keycloak", state=state, reason="connection refused by 10.0.0.7"),))
+    reply = await ask("/health/ready")
+    assert reply.status == 200
+    assert msgspec.json.decode(reply.body)["checks"]["issuer keycloak"] == told

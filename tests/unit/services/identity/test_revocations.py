@@ -1,0 +1,27 @@
+"""Revoked tokens: everywhere at once, and forgotten when they would have ended."""
+
+import pytest
+
+from zotplus.domain.errors import Problem
+from zotplus.records import layout
+from zotplus.services.identity.revocations import Revocations
+
+
+async def test_a_revoked_token_is_refused_by_every_worker_from_then_on(store, clock):
+    here, there = Revocations(store, clock=clock), Revocations(store, clock=clock)
+    await there.require_valid("one")
+    await here.revoke("one", int(clock.now) + 60)
+    for worker in (here, there):
+        with pytest.raises(Problem) as raised:
+            await worker.require_valid("one")
+        assert raised.value.fault.code == "token_invalid"
+        await worker.require_valid("two")
+
+
+async def test_what_has_ended_anyway_is_forgotten_with_the_next_revocation(store, clock):
+    revocations = Revocations(store, clock=clock)
+    await revocations.revoke("old", int(clock.now) + 60)
+    clock.now += 60
+    await revocations.revoke("new", int(clock.now) + 60)
+    kept = store.read_now(lambda snapshot: [key for key, _ in snapshot.scan(*layout.table_span(layout.REVOKED_TOKENS))])
+    assert kept == [layout.revoked_token("new")]
