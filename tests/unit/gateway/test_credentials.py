@@ -16,7 +16,7 @@ class Callers:
     async def anonymous(self):
         return "anonymous"
 
-    async def by_password(self, user, password):
+    async def by_password(self, user, password, _address):
         return user, password
 
     async def by_token(self, token):

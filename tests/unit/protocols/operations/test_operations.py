@@ -5,6 +5,7 @@ import base64
 import json
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
@@ -16,8 +17,8 @@ from zotplus.domain.iam import Effect, Policy, PolicySet, Statement
 from zotplus.domain.principals import Principal, PrincipalKind
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.pipeline import Pipeline
-from zotplus.ports.upstream import UpstreamStatus
 from zotplus.ports.identity import IssuerState, IssuerStatus
+from zotplus.ports.upstream import UpstreamStatus
 from zotplus.protocols.operations import readiness
 from zotplus.protocols.operations.face import OperationsFace
 
@@ -35,7 +36,7 @@ NOBODY = Principal(id="anonymous", kind=PrincipalKind.ANONYMOUS)
 class Callers:
     """Two callers whose password is their name."""
 
-    async def by_password(self, user, password):
+    async def by_password(self, user, password, _address):
         found = {"prometheus": READER, "other": OTHER}.get(user)
         if found is None or user != password:
             raise Problem(errors.CREDENTIALS_INVALID)
