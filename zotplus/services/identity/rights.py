@@ -38,10 +38,11 @@ class Rights:
 
 
 def _granted(snapshot: Snapshot, grantee: str) -> list[Policy]:
-    return [_policy(record) for _, record in grants_of(snapshot, grantee)]
+    return [granted_policy(record) for _, record in grants_of(snapshot, grantee)]
 
 
-def _policy(record: GrantRecord) -> Policy:
+def granted_policy(record: GrantRecord) -> Policy:
+    """A grant as a policy."""
     policy = role_policy(Role(record.role), record.pattern)
     if not record.networks:
         return policy
