@@ -29,7 +29,7 @@ def test_without_a_policy_nothing_is_allowed():
 
 
 def test_a_matching_allow_allows_and_names_its_policy():
-    assert PolicySet(policy(statement(action="s3:Get*", resource="s3:releases/*"))).decide(READ) == Allowed("p")
+    assert PolicySet(policy(statement(action="s3:Get*", resource="s3:releases/*"))).decide(READ) == Allowed("p", "#1")
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -111,7 +111,7 @@ def test_validation_refuses_actions_that_do_not_exist_and_unknown_operators():
     validate(policy(statement(action="s3:Get*", condition={"StringLike": {"s3:prefix": "*"}})))
     with pytest.raises(Problem) as raised:
         validate(policy(statement(action="s3:Invented")))
-    assert raised.value.fault is errors.ARGUMENT_INVALID
+    assert raised.value.fault is errors.POLICY_INVALID
     with pytest.raises(Problem):
         validate(policy(statement(condition={"Sometimes": {}})))
 

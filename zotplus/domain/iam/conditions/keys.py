@@ -1,0 +1,108 @@
+"""Every condition key that a policy can name, and where it is present.
+
+Spec: AWS IAM User Guide, "AWS global condition context keys"; Service Authorization Reference, "Amazon S3".
+"""
+
+from typing import Final
+
+import msgspec
+
+from zotplus.domain.iam.conditions.operators import ValueType
+
+
+class ConditionKey(msgspec.Struct, frozen=True, kw_only=True):
+    """One row. A ``name`` that ends in ``/…`` or ``-…`` stands for all names that go on from there.
+
+    ``present`` says for people where the key is; ``actions`` are patterns of the actions that carry it, empty where
+    every request can.
+    """
+
+    name: str
+    type: ValueType
+    summary: str
+    present: str
+    actions: tuple[str, ...] = ()
+    is_multivalued: bool = False
+
+    @property
+    def prefix(self) -> str:
+        """What names of the family begin with, in lower case; empty for a single key."""
+        return self.name[:-1].lower() if self.name.endswith(_REST) else ""
+
+
+_REST: Final = "…"
+
+CONDITION_KEYS: dict[str, ConditionKey] = {}
+"""The rows by their names in lower case."""
+
+_families: list[ConditionKey] = []
+
+
+def _key(name: str, type_: ValueType, present: str, summary: str, **more: tuple[str, ...] | bool) -> None:
+    row = msgspec.convert(
+        {"name": name, "type": type_, "present": present, "summary": summary, **more}, type=ConditionKey
+    )
+    CONDITION_KEYS[name.lower()] = row
+    if row.prefix:
+        _families.append(row)
+
+
+def condition_key(name: str) -> ConditionKey | None:
+    """The row for ``name`` in any case of letters; None where there is no such key."""
+    lowered = name.lower()
+    found = CONDITION_KEYS.get(lowered)
+    if found is not None and not found.prefix:
+        return found
+    return next((row for row in _families if lowered.startswith(row.prefix) and len(lowered) > len(row.prefix)), None)
+
+
+_STRING, _NUMERIC, _DATE, _BOOL = ValueType.STRING, ValueType.NUMERIC, ValueType.DATE, ValueType.BOOL
+_EVERY = "every request"
+_KNOWN = "callers that logged in"
+_ISSUED = "callers with a token of an issuer, and their sessions"
+_SENT = "requests that send it"
+_LISTS = ("s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads")
+_OBJECTS = ("s3:*Object*", "s3:*Upload*")
+_ARTIFACTS = ("oci:*", "helm:*", "rpm:*", "terraform:*", "supplychain:*")
+
+# --- the request -----------------------------------------------------------------------------------------------------
+_key("aws:SourceIp", ValueType.IP, _EVERY, "The client's address, as trusted proxies name it.")
+_key("aws:SecureTransport", _BOOL, _EVERY, "Whether the request came over TLS.")
+_key("aws:CurrentTime", _DATE, _EVERY, "The server's time.")
+_key("aws:EpochTime", _DATE, _EVERY, "The server's time in seconds since 1970.")
+_key("aws:UserAgent", _STRING, _SENT, "The `User-Agent` header. Clients choose it freely: never rely on it.")
+_key("aws:Referer", _STRING, _SENT, "The `Referer` header. Clients choose it freely: never rely on it.")
+_key("zotplus:door", _STRING, _EVERY, "The protocol of the request: `s3`, `oci`, `api` and so on.")
+
+# --- the caller ------------------------------------------------------------------------------------------------------
+_key("aws:username", _STRING, _KNOWN, "The caller's name for people. Issuers may let users change it.")
+_key("aws:userid", _STRING, _KNOWN, "The caller's stable id, as the audit log names it.")
+_key("aws:PrincipalType", _STRING, _EVERY, "`anonymous`, `key`, `robot`, `user`, `trust` or `certificate`.")
+_key("aws:PrincipalTag/…", _STRING, "callers that carry the tag", "A tag of the caller or of its session.")
+_key("aws:TokenIssueTime", _DATE, "callers with temporary credentials", "When the credentials were issued.")
+_key("zotplus:issuer", _STRING, _ISSUED, "The configured name of the token's issuer.")
+_key("zotplus:subject", _STRING, _ISSUED, "The subject that the issuer gave: stable, never reused.")
+_key("zotplus:groups", _STRING, _ISSUED, "The caller's groups at the issuer.", is_multivalued=True)
+_key("zotplus:roles", _STRING, _ISSUED, "The caller's roles at the issuer.", is_multivalued=True)
+_key("zotplus:claim/…", _STRING, _ISSUED, "A claim of the token, by its path with dots.", is_multivalued=True)
+_key("zotplus:credential", _STRING, _KNOWN, "`key`, `robot`, `jwt`, `session`, `token` or `certificate`.")
+
+# --- what is asked for -----------------------------------------------------------------------------------------------
+_key("s3:prefix", _STRING, "listings of a bucket", "The prefix that is listed.", actions=_LISTS)
+_key("s3:delimiter", _STRING, "listings of a bucket", "The delimiter of the listing.", actions=_LISTS)
+_key("s3:max-keys", _NUMERIC, "listings of a bucket", "The most keys that are asked for.", actions=_LISTS)
+_key("s3:VersionId", _STRING, "requests for one version", "The version that is asked for.", actions=_OBJECTS)
+_key("s3:x-amz-…", _STRING, "requests that send the header", "A header of the S3 API.", actions=("s3:*",))
+_key("s3:ExistingObjectTag/…", _STRING, "objects that carry the tag", "A tag of the object.", actions=_OBJECTS)
+_key("s3:RequestObjectTag/…", _STRING, _SENT, "A tag that the request gives to an object.", actions=_OBJECTS)
+_key("s3:RequestObjectTagKeys", _STRING, _SENT, "The keys of all those tags.", actions=_OBJECTS, is_multivalued=True)
+_key("aws:RequestTag/…", _STRING, _SENT, "A tag that the request gives.")
+_key("aws:ResourceTag/…", _STRING, "resources that carry the tag", "A tag of the resource.")
+_key("aws:TagKeys", _STRING, _SENT, "The keys of all tags that the request gives.", is_multivalued=True)
+_key(
+    "zotplus:signed",
+    _BOOL,
+    "artifacts that were looked at",
+    "Whether a trusted signature is there.",
+    actions=_ARTIFACTS,
+)

@@ -1,0 +1,160 @@
+"""The one evaluator: policies that apply together, asked whether a need is allowed.
+
+Spec: AWS IAM User Guide, "Policy evaluation logic", "Determining whether a request is allowed or denied within an
+account". An explicit deny of any policy wins; else a session's policies must allow, and either the boundary and an
+identity's policies do, or a resource's policy.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from zotplus.domain.actions import ACTIONS
+from zotplus.domain.iam.language import NO_ATTRIBUTES, Attributes, Decision, Denied, Layer, Need, Policy
+from zotplus.domain.iam.statements import Prepared, Rule, prepared
+
+MANY = 16
+"""Statements about one action from which on it pays to remember which of them concern a resource."""
+
+REMEMBERED_MAX = 1_024
+"""Resources remembered per identity and at most so; one costs what its name and a few references do. Beyond it all are
+forgotten, which costs time only."""
+
+REMEMBERED_RULES_MAX = 65_536
+"""References to statements that are remembered with them, all together."""
+
+
+class ResourceStatements(Protocol):
+    """The statements of resource policies that name one identity, as ``ResourcePolicies.for_names`` finds them."""
+
+    @property
+    def direct(self) -> Sequence[Prepared]:
+        """Those that name the identity itself."""
+        ...
+
+    @property
+    def other(self) -> Sequence[Prepared]:
+        """Those that name a group or role of it, or everybody."""
+        ...
+
+
+class _Statements:
+    """Statements that apply together: the first that covers a need decides, denials before allowances.
+
+    For every action that was asked about the rules that name it are kept.
+    """
+
+    __slots__ = ("_by_action", "_remembered", "_remembered_rules", "_statements")
+
+    def __init__(self, statements: Sequence[Prepared]) -> None:
+        self._statements = statements
+        self._by_action: dict[str, tuple[Rule, ...]] = {}
+        self._remembered: dict[tuple[str, str], tuple[Rule, ...]] = {}
+        self._remembered_rules = 0
+
+    def decide(self, need: Need, attributes: Attributes) -> Decision | None:
+        """What the first statement that applies decides; None where none does."""
+        rules = self._by_action.get(need.action)
+        if rules is None:
+            rules = self._rules(need.action)
+        if len(rules) > MANY:
+            remembered = self._remembered.get((need.action, need.resource))
+            rules = self._narrowed(need, rules) if remembered is None else remembered
+        for rule in rules:
+            if rule.applies(need, attributes):
+                return rule.decision
+        return None
+
+    def _rules(self, action: str) -> tuple[Rule, ...]:
+        """The rules about ``action``, denials first."""
+        if action not in ACTIONS:
+            return ()
+        named = [statement for statement in self._statements if statement.names(action)]
+        denials = [statement.rule for statement in named if statement.denies]
+        rules = (*denials, *[statement.rule for statement in named if not statement.denies])
+        self._by_action[action] = rules
+        return rules
+
+    def _narrowed(self, need: Need, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+        """Those of ``rules`` that can concern the resource, up to the first that certainly decides; remembered."""
+        found: list[Rule] = []
+        for rule in rules:
+            if rule.may_cover(need.resource):
+                found.append(rule)
+                if rule.is_certain:
+                    break
+        if len(self._remembered) >= REMEMBERED_MAX or self._remembered_rules + len(found) > REMEMBERED_RULES_MAX:
+            self._remembered = {}
+            self._remembered_rules = 0
+        self._remembered_rules += len(found)
+        narrowed = self._remembered[need.action, need.resource] = tuple(found)
+        return narrowed
+
+
+class PolicySet:
+    """Policies that apply together, prepared for asking.
+
+    ``policies`` are those of an identity and of all that it belongs to. ``resource`` are those of resources that name
+    it: what ``ResourcePolicies.for_names`` found, or policies whose statements all mean it, but not by its own name.
+    ``boundaries`` limit what ``policies`` and such resource policies allow, not what a resource policy allows to the
+    identity by its own name. ``session`` limits everything. Several boundaries, or several session policies, allow what
+    any of them does; an empty sequence allows nothing.
+
+    Spec: AWS IAM User Guide, "Permissions boundaries for IAM entities", "Session policies".
+    """
+
+    __slots__ = ("_boundaries", "_direct", "_limited", "_own", "_session")
+
+    def __init__(
+        self,
+        *policies: Policy,
+        resource: Sequence[Policy] | ResourceStatements = (),
+        boundaries: Sequence[Policy] | None = None,
+        session: Sequence[Policy] | None = None,
+    ) -> None:
+        own = _all_prepared(policies, Layer.IDENTITY)
+        if isinstance(resource, Sequence):
+            direct: Sequence[Prepared] = ()
+            own += _all_prepared(resource, Layer.RESOURCE)
+        else:
+            direct = resource.direct
+            own += [*direct, *resource.other]
+        self._own = _Statements(own)
+        self._direct = _Statements(direct)
+        self._boundaries = None if boundaries is None else _Statements(_all_prepared(boundaries, Layer.BOUNDARY))
+        self._session = None if session is None else _Statements(_all_prepared(session, Layer.SESSION))
+        self._limited = boundaries is not None or session is not None
+
+    def decide(self, need: Need, attributes: Attributes = NO_ATTRIBUTES) -> Decision:
+        """Whether ``need`` is allowed to a caller with these ``attributes``. An unknown action never is."""
+        if self._limited:
+            return self._decide_limited(need, attributes)
+        return self._own.decide(need, attributes) or _denied_for_want(need)
+
+    def _decide_limited(self, need: Need, attributes: Attributes) -> Decision:
+        own = self._own.decide(need, attributes)
+        session = None if self._session is None else self._session.decide(need, attributes)
+        boundary = None if self._boundaries is None else self._boundaries.decide(need, attributes)
+        for decision in (own, boundary, session):
+            if isinstance(decision, Denied):
+                return decision
+        if own is None:
+            return _denied_for_want(need)
+        if self._session is not None and session is None:
+            return _outside(need, Layer.SESSION)
+        if self._boundaries is not None and boundary is None:
+            return self._direct.decide(need, attributes) or _outside(need, Layer.BOUNDARY)
+        return own
+
+
+def _all_prepared(policies: Iterable[Policy], layer: Layer) -> list[Prepared]:
+    return [statement for policy in policies for statement in prepared(policy, layer)]
+
+
+def _denied_for_want(need: Need) -> Denied:
+    if need.action not in ACTIONS:
+        return Denied(f"{need.action} is not an action")
+    return Denied(f"no policy allows {need.action} on {need.resource}")
+
+
+def _outside(need: Need, layer: Layer) -> Denied:
+    return Denied(f"no {layer} policy allows {need.action} on {need.resource}", layer=layer)

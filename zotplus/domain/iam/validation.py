@@ -1,0 +1,133 @@
+"""What every policy must fulfil, beyond its shape: its actions, resources, principals and conditions exist.
+
+Spec: AWS IAM User Guide, "IAM JSON policy elements reference"; "IAM policy validation".
+"""
+
+from collections.abc import Sequence
+
+from zotplus.domain.actions import ACTIONS
+from zotplus.domain.iam.conditions.comparisons import IF_EXISTS, Comparison, Quantifier, comparison, values_of
+from zotplus.domain.iam.conditions.keys import CONDITION_KEYS, condition_key
+from zotplus.domain.iam.conditions.operators import OPERATORS
+from zotplus.domain.iam.language import VERSION, Policy, PolicyKind, Statement
+from zotplus.domain.iam.patterns import parts_of, variables_of
+from zotplus.domain.iam.principal_names import wrong_with
+from zotplus.domain.iam.refusals import nearest, refusal, shown
+from zotplus.domain.iam.statements import named_actions
+
+PATTERN_MAX = 2_048
+"""Characters of one pattern or accepted value: a bucket's name and an object's key (63 and 1,024) with room."""
+
+FAMILIES = tuple(dict.fromkeys(action.family for action in ACTIONS.values()))
+"""What names of resources begin with, before the colon."""
+
+
+def validate(policy: Policy, kind: PolicyKind | None = None) -> None:
+    """Refuse a policy that could not mean what its author thinks; without ``kind`` principals may be there or not.
+
+    Raises ``POLICY_INVALID`` whose detail begins with the path of what is wrong (``$.Statement[2].Action``).
+    """
+    has_variables = policy.version == VERSION
+    for place, statement in enumerate(policy.statement):
+        path = f"$.Statement[{place}]"
+        _check_elements(statement, path, kind)
+        for name, actions in (("Action", statement.action), ("NotAction", statement.not_action)):
+            _check_actions(actions, f"{path}.{name}")
+        for name, resources in (("Resource", statement.resource), ("NotResource", statement.not_resource)):
+            for where, text in _each(resources, f"{path}.{name}"):
+                _check_resource(text, where, has_variables=has_variables)
+        for name, principals in (("Principal", statement.principal), ("NotPrincipal", statement.not_principal)):
+            _check_principals(principals, f"{path}.{name}")
+        _check_condition(statement, f"{path}.Condition", has_variables=has_variables)
+
+
+def _check_elements(statement: Statement, path: str, kind: PolicyKind | None) -> None:
+    """Spec: "Action" and "NotAction" exclude each other, as the other pairs do; one of each is needed."""
+    for name, values, inverse in (
+        ("Action", statement.action, statement.not_action),
+        ("Resource", statement.resource, statement.not_resource),
+    ):
+        if bool(values) is bool(inverse):
+            raise refusal(path, f"either {name} or Not{name} is needed, and not both")
+    if statement.principal and statement.not_principal:
+        raise refusal(path, "Principal and NotPrincipal exclude each other")
+    has_principal = bool(statement.principal or statement.not_principal)
+    if kind is PolicyKind.RESOURCE and not has_principal:
+        raise refusal(path, "a resource policy says by Principal or NotPrincipal who is meant")
+    if kind not in (PolicyKind.RESOURCE, None) and has_principal:
+        raise refusal(path, "only resource policies have a Principal; this one is attached to who is meant")
+
+
+def _each(values: Sequence[str], path: str) -> list[tuple[str, str]]:
+    """Each value with its path: a single one has the field's own."""
+    return [(f"{path}[{place}]" if len(values) > 1 else path, text) for place, text in enumerate(values)]
+
+
+def _check_actions(patterns: tuple[str, ...], path: str) -> None:
+    for where, pattern in _each(patterns, path):
+        if len(pattern) > PATTERN_MAX or not named_actions((pattern,)):
+            raise refusal(where, f"no action matches {shown(pattern)}{nearest(pattern, ACTIONS)}")
+
+
+def _check_resource(text: str, path: str, *, has_variables: bool) -> None:
+    if len(text) > PATTERN_MAX:
+        raise refusal(path, f"a pattern has at most {PATTERN_MAX} characters")
+    family, colon, rest = text.partition(":")
+    if text != "*" and (family not in FAMILIES or not colon):
+        known = ", ".join(f"{name}:" for name in FAMILIES)
+        raise refusal(path, f"{shown(text)} is neither '*' nor begins with one of {known}{nearest(family, FAMILIES)}")
+    if text != "*" and not rest:
+        raise refusal(path, f"{shown(text)} names nothing after its colon")
+    _check_variables(text, path, has_variables=has_variables)
+
+
+def _check_variables(text: str, path: str, *, has_variables: bool) -> None:
+    try:
+        variables = variables_of(parts_of(text, variables=has_variables))
+    except ValueError as error:
+        raise refusal(path, str(error)) from None
+    for variable in variables:
+        row = condition_key(variable.key)
+        if row is None:
+            raise refusal(path, f"there is no variable {shown(variable.key)}{_nearest_key(variable.key)}")
+
+
+def _check_principals(names: tuple[str, ...], path: str) -> None:
+    for where, name in _each(names, path):
+        wrong = wrong_with(name)
+        if wrong:
+            raise refusal(where, f"{shown(name)}: {wrong}")
+
+
+def _check_condition(statement: Statement, path: str, *, has_variables: bool) -> None:
+    for operator, keys in statement.condition.items():
+        found = comparison(operator)
+        if found is None:
+            raise refusal(path, f"there is no operator {shown(operator)}{nearest(operator, _operator_names())}")
+        for key, accepted in keys.items():
+            where = f"{path}.{operator}.{shown(key)[1:-1]}"
+            if condition_key(key) is None:
+                raise refusal(where, f"there is no condition key {shown(key)}{_nearest_key(key)}")
+            values = values_of(accepted)
+            may_hold_variables = has_variables and found.operator.has_variables
+            for value in values:
+                if len(value) > PATTERN_MAX:
+                    raise refusal(where, f"a value has at most {PATTERN_MAX} characters")
+                _check_variables(value, where, has_variables=may_hold_variables)
+            _check_values(found, operator, values, where)
+
+
+def _check_values(found: Comparison, operator: str, values: Sequence[str], path: str) -> None:
+    try:
+        found.operator.prepare(values, False)  # noqa: FBT003 - the table's signature; variables were looked at before
+    except ValueError as error:
+        raise refusal(path, f"as {found.operator.type.value} for {operator}, {error}") from None
+
+
+def _nearest_key(key: str) -> str:
+    return nearest(key, [row.name.removesuffix("…") for row in CONDITION_KEYS.values()])
+
+
+def _operator_names() -> list[str]:
+    prefixes = ("", *[f"{row}:" for row in Quantifier if row])
+    return [f"{prefix}{name}{suffix}" for prefix in prefixes for name in OPERATORS for suffix in ("", IF_EXISTS)]
