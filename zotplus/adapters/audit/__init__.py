@@ -1,0 +1,1 @@
+"""The audit log on disk: streams of chained records, their checkpoints, reading, retention and outputs."""
