@@ -41,6 +41,9 @@ from zotplus.services.buckets import Buckets
 from zotplus.services.directory import Services
 from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
+from zotplus.services.policies.applying import Applying
+from zotplus.services.policies.explaining import Explaining
+from zotplus.services.policies.policies import Policies
 from zotplus.services.upkeep.backups import BackupReport, Backups
 from zotplus.services.upkeep.collector import Collector
 from zotplus.services.upkeep.scrub import Scrub
@@ -105,7 +108,11 @@ def services(settings: Settings, parts: Engines) -> Services:
         access=known.access,
         callers=known.callers,
         grants=known.grants,
+        federation=known.federation,
         tokens=known.tokens,
+        policies=Policies(store),
+        applying=Applying(store),
+        explaining=Explaining(store, known.access, known.people),
         buckets=Buckets(store, settings.s3.region),
         objects=Objects(store, blobs, inline_limit=settings.s3.inline_limit),
         multipart=Multipart(store, blobs),

@@ -6,12 +6,16 @@ from pathlib import Path
 
 from zotplus.ports.identity import LoginOffer
 from zotplus.services.buckets import Buckets
+from zotplus.services.federation.federation import Federation
 from zotplus.services.identity.access import Access
 from zotplus.services.identity.callers import Callers
 from zotplus.services.identity.grants import Grants
 from zotplus.services.identity.registry_tokens import RegistryTokens
 from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
+from zotplus.services.policies.applying import Applying
+from zotplus.services.policies.explaining import Explaining
+from zotplus.services.policies.policies import Policies
 from zotplus.services.upkeep.backups import BackupReport
 from zotplus.services.upkeep.collector import Collector
 from zotplus.services.upkeep.scrub import Scrub
@@ -28,7 +32,11 @@ class Services:
     access: Access
     callers: Callers
     grants: Grants
+    federation: Federation
     tokens: RegistryTokens
+    policies: Policies
+    applying: Applying
+    explaining: Explaining
     buckets: Buckets
     objects: Objects
     multipart: Multipart

@@ -52,7 +52,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     ``address`` is method and template (``DELETE /keys/{id}``) under the face's prefix. ``action`` is asked on
     ``resource``, in which ``{id}`` stands for the path's parameter; an endpoint without an action asks the evaluator
     itself, per item, or is ``public``: nobody need be known. ``takes`` and ``gives`` are the types of the two bodies,
-    ``status`` that of success, and ``faults`` what it can answer beside the faults that every endpoint can.
+    ``status`` that of success, and ``faults`` what it can answer beside the faults that every endpoint can. ``tag``
+    gives the ETag of an answer, ``body_limit`` is in bytes.
     """
 
     address: str
@@ -67,6 +68,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     status: int = 200
     query: tuple[QueryParameter, ...] = ()
     faults: tuple[Fault, ...] = ()
+    tag: Callable[[Any], str] | None = None
+    body_limit: int = BODY_LIMIT
 
 
 def route_of(row: Endpoint, prefix: str) -> Route:
@@ -76,8 +79,12 @@ def route_of(row: Endpoint, prefix: str) -> Route:
     async def handle(context: Context, operation: Operation) -> Reply:
         if not isinstance(operation, Call):
             raise TypeError(operation)
-        body = None if row.takes is None else await decode(context, row.takes)
-        return answer(await row.work(context, operation, body), row.status)
+        body = None if row.takes is None else await decode(context, row.takes, row.body_limit)
+        document = await row.work(context, operation, body)
+        reply = answer(document, row.status)
+        if row.tag is None or document is None:
+            return reply
+        return msgspec.structs.replace(reply, headers=(*reply.headers, ("ETag", row.tag(document))))
 
     return Route(
         name=row.name,
@@ -105,7 +112,7 @@ def answer(document: msgspec.Struct | None, status: int = 200) -> Reply:
     return Reply(status=status, headers=_HEADERS, body=msgspec.json.encode(document))
 
 
-async def decode(context: Context, kind: Any) -> Any:
+async def decode(context: Context, kind: Any, limit: int = BODY_LIMIT) -> Any:
     """The request's body as ``kind``. Raises ``MEDIA_TYPE_UNSUPPORTED``, ``BODY_TOO_LARGE``, ``JSON_MALFORMED``.
 
     Only ``application/json`` is taken: a page of another site can make a browser post forms and plain text with the
@@ -114,7 +121,7 @@ async def decode(context: Context, kind: Any) -> Any:
     media_type = context.head.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if media_type != JSON:
         raise Problem(errors.MEDIA_TYPE_UNSUPPORTED, header="Content-Type")
-    content = await context.body.read(BODY_LIMIT)
+    content = await context.body.read(limit)
     try:
         return msgspec.json.decode(content, type=kind)
     except msgspec.ValidationError as error:  # names the path: "... - at `$.role`"

@@ -17,6 +17,7 @@ from zotplus.gateway.route import Operation, Route
 from zotplus.protocols.api import buckets, grants, keys, login, maintenance, server
 from zotplus.protocols.api.endpoint import Call, Endpoint, describe, route_of
 from zotplus.protocols.api.matching import Matcher, Row, fill
+from zotplus.protocols.api.policies import applying, explaining, managing
 
 PREFIX = "/api/v1"
 ENDPOINTS: tuple[Endpoint, ...] = (
@@ -26,6 +27,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *grants.ENDPOINTS,
     *buckets.ENDPOINTS,
     *maintenance.ENDPOINTS,
+    *managing.ENDPOINTS,
+    *applying.ENDPOINTS,
+    *explaining.ENDPOINTS,
 )
 
 

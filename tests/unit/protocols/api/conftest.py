@@ -23,6 +23,9 @@ from zotplus.protocols.api.face import ApiFace
 from zotplus.services.buckets import Buckets
 from zotplus.services.directory import Services
 from zotplus.services.identity.roles import Role
+from zotplus.services.policies.applying import Applying
+from zotplus.services.policies.explaining import Explaining
+from zotplus.services.policies.policies import Policies
 
 ADMIN = ("ADMINACCESSKEY00", "admin-secret-admin-secret")
 
@@ -59,7 +62,12 @@ class Server:
         self.buckets = Buckets(store, "us-east-1")
         given = dict.fromkeys(field for field in Services.__dataclass_fields__)
         mine = {"access": self.access, "callers": known.callers, "grants": self.grants, "buckets": self.buckets}
-        self.services = Services(**{**given, **mine})
+        of_policies = {
+            "policies": Policies(store),
+            "applying": Applying(store),
+            "explaining": Explaining(store, known.access, known.people),
+        }
+        self.services = Services(**{**given, **mine, **of_policies})
         self.face = ApiFace()
         self.pipeline = Pipeline(lambda _: self.face, self.services)
         asyncio.run(self.access.ensure_administrator(*ADMIN))
