@@ -4,59 +4,17 @@ import itertools
 import json
 import os
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
 
+from tests.peers.home import Client
 from tests.peers.oci.images import image, push_image
 from tests.peers.programs import need
 
 pytestmark = pytest.mark.timeout(600)
 numbers = itertools.count()
-
-
-class Client:
-    """Runs programs with a home of their own."""
-
-    def __init__(self, folder, gateway):
-        self.folder = folder
-        self.gateway = gateway
-        self.environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(folder),
-            "DOCKER_CONFIG": str(folder / "docker"),
-            "XDG_RUNTIME_DIR": str(folder / "run"),
-            "XDG_CONFIG_HOME": str(folder / "config"),
-            "XDG_CACHE_HOME": str(folder / "cache"),
-            "REGISTRY_AUTH_FILE": str(folder / "auth.json"),
-            "TMPDIR": str(folder / "tmp"),
-            "NO_PROXY": "127.0.0.1",
-        }
-        for name in ("docker", "run", "config", "cache", "tmp"):
-            (folder / name).mkdir(mode=0o700)
-
-    def run(self, *argv, fails=False, stdin=None) -> str:
-        done = subprocess.run(
-            [need(argv[0]), *map(str, argv[1:])],
-            env=self.environment,
-            cwd=self.folder,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        said = done.stdout + done.stderr
-        assert (done.returncode != 0) is fails, said
-        return said if fails else done.stdout
-
-    def credentials(self, user="writer"):
-        return self.gateway.users[user]
-
-    def pair(self, user="writer"):
-        return ":".join(self.credentials(user))
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ class Callers:
     async def anonymous(self):
         return "anonymous"
 
-    async def by_password(self, user, password, _address):
+    async def by_password(self, user, password, address):
+        assert address == "192.0.2.1"
         return user, password
 
     async def by_token(self, token):
@@ -36,7 +37,7 @@ def sent(*values):
 
 
 def context(*values, certificate=""):
-    head = SimpleNamespace(headers=sent(*values), certificate=certificate)
+    head = SimpleNamespace(headers=sent(*values), certificate=certificate, peer="192.0.2.1")
     return SimpleNamespace(head=head, services=SimpleNamespace(callers=Callers()))
 
 
