@@ -209,10 +209,10 @@ class AnswerDocument(_Document, frozen=True):
 
     allowed: bool
     reason: str
+    statement: msgspec.Raw
     layer: str = ""
     policy: str = ""
     version: int = 0
-    statement: msgspec.Raw = msgspec.Raw(b"null")
     considered: int = 0
 
 
