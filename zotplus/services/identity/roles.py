@@ -1,7 +1,8 @@
 """The built-in roles, written out as policies over a pattern.
 
-A pattern is ``*`` (everything), ``oci:<repositories>`` or ``s3:<buckets>[/<keys>]``. As in AWS policies ``*`` matches
-any run of characters, ``/`` included: ``s3:team-*/x/*`` also covers the key ``y/x/z`` of bucket ``team-a``.
+A pattern is ``*`` (everything), ``oci:<repositories>``, ``s3:<buckets>[/<keys>]``, ``rpm:<repositories>``,
+``terraform:<modules>`` or ``helm:<charts>``. As in AWS policies ``*`` matches any run of characters, ``/`` included:
+``s3:team-*/x/*`` also covers the key ``y/x/z`` of bucket ``team-a``, and ``helm:team/*`` all charts of a namespace.
 """
 
 import re
@@ -22,6 +23,7 @@ class Role(StrEnum):
     ADMINISTRATOR = "administrator"
     PUBLISHER = "publisher"
     READER = "reader"
+    AUDITOR = "auditor"
 
 
 _S3_READ = (actions.GET_OBJECT,)
@@ -43,37 +45,58 @@ _S3_BUCKET = {
     Role.ADMINISTRATOR: (actions.CREATE_BUCKET, actions.DELETE_BUCKET),
 }
 _S3_OBJECT = {Role.READER: _S3_READ, Role.PUBLISHER: _S3_READ + _S3_WRITE, Role.ADMINISTRATOR: _S3_READ + _S3_WRITE}
-_OCI_WRITE = (actions.OCI_PULL, actions.OCI_PUSH, actions.OCI_DELETE)
-_OCI = {Role.READER: (actions.OCI_PULL,), Role.PUBLISHER: _OCI_WRITE, Role.ADMINISTRATOR: _OCI_WRITE}
+# Families of artifacts: what a reader may do, and what a publisher and an administrator may besides.
+_ARTIFACTS = {
+    "oci": ((actions.OCI_PULL,), (actions.OCI_PUSH, actions.OCI_DELETE)),
+    "rpm": ((actions.RPM_READ_PACKAGE,), (actions.RPM_PUBLISH_PACKAGE, actions.RPM_DELETE_PACKAGE)),
+    "terraform": (
+        (actions.TERRAFORM_READ_MODULE,),
+        (actions.TERRAFORM_PUBLISH_MODULE, actions.TERRAFORM_DELETE_MODULE),
+    ),
+    "helm": ((actions.HELM_READ_CHART,), (actions.HELM_PUBLISH_CHART, actions.HELM_DELETE_CHART)),
+}
+# An auditor sees who may what and what was done, and no content.
+_AUDIT = ("admin:ReadAudit", "admin:VerifyAudit", "admin:List*", "admin:ReadPolicy", "admin:Explain")
 
 _is_bucket_pattern = re.compile(r"[a-z0-9.*?-]{1,63}").fullmatch
 _is_repository_pattern = re.compile(r"[a-z0-9*?][a-z0-9._*?/-]{0,254}").fullmatch
+# Module and package names have capitals too: Terraform admits them in all parts of an address, RPM in repositories.
+_is_artifact_pattern = re.compile(r"[A-Za-z0-9*?][A-Za-z0-9._+*?/-]{0,254}").fullmatch
 _KEY_PATTERN_MAX = 1024  # an S3 key's length: a longer pattern without wildcards matches nothing
 _WHOLE = frozenset({"", "*", "**"})
 
 
 def everyone_policy() -> Policy:
-    """What everybody who is logged in may do: ask for the lists, which show only what they may see."""
-    return Policy(id="everyone", statement=(_allow((actions.LIST_ALL_MY_BUCKETS, actions.OCI_CATALOG), "*"),))
+    """What all who are logged in may do: ask who they are, and for the lists, which show only what they may see."""
+    allowed = (actions.LIST_ALL_MY_BUCKETS, actions.OCI_CATALOG, actions.STS_GET_CALLER_IDENTITY)
+    return Policy(id="everyone", statement=(_allow(allowed, "*"),))
 
 
 def role_policy(role: Role, pattern: str) -> Policy:
     """``role`` on ``pattern`` as a policy.
 
-    Raises ``ARGUMENT_INVALID`` for a pattern that can match nothing.
+    Raises ``ARGUMENT_INVALID`` for a pattern that can match nothing, and for an auditor's that is not ``*``.
     """
-    name = f"{role.value} on {pattern}"
+    return Policy(id=f"{role.value} on {pattern}", statement=_statements(role, pattern))
+
+
+def _statements(role: Role, pattern: str) -> tuple[Statement, ...]:
+    if role is Role.AUDITOR:
+        if pattern != "*":
+            raise _unusable(pattern, "an auditor's is '*', for what it reads is about everything")
+        return (Statement(effect=Effect.ALLOW, action=_AUDIT, resource=("*",)),)
     if pattern == "*":
         if role is Role.ADMINISTRATOR:
-            everything = Statement(effect=Effect.ALLOW, action=("*",), resource=("*",))
-            return Policy(id=name, statement=(everything,))
-        return Policy(id=name, statement=(*_s3_statements(role, "*"), *_oci_statements(role, "*")))
+            return (Statement(effect=Effect.ALLOW, action=("*",), resource=("*",)),)
+        artifacts = [_artifact_statement(role, family, "*") for family in _ARTIFACTS]
+        return (*_s3_statements(role, "*"), *artifacts)
     family, _, rest = pattern.partition(":")
     if family == "s3":
-        return Policy(id=name, statement=_s3_statements(role, rest))
-    if family == "oci":
-        return Policy(id=name, statement=_oci_statements(role, rest))
-    raise _unusable(pattern, "it begins with neither 's3:' nor 'oci:' and is not '*'")
+        return _s3_statements(role, rest)
+    if family in _ARTIFACTS:
+        return (_artifact_statement(role, family, rest),)
+    known = ", ".join(f"'{name}:'" for name in ("s3", *_ARTIFACTS))
+    raise _unusable(pattern, f"it begins with none of {known} and is not '*'")
 
 
 def _s3_statements(role: Role, pattern: str) -> tuple[Statement, ...]:
@@ -95,10 +118,15 @@ def _s3_statements(role: Role, pattern: str) -> tuple[Statement, ...]:
     return tuple(statements)
 
 
-def _oci_statements(role: Role, pattern: str) -> tuple[Statement, ...]:
-    if _is_repository_pattern(pattern) is None:
-        raise _unusable(f"oci:{pattern}", "no repository has such a name")
-    return (_allow(_OCI[role], f"oci:{pattern}"),)
+def _artifact_statement(role: Role, family: str, pattern: str) -> Statement:
+    is_name = _is_repository_pattern if family == "oci" else _is_artifact_pattern
+    if is_name(pattern) is None:
+        raise _unusable(f"{family}:{pattern}", f"no {_NOUNS[family]} has such a name")
+    reading, writing = _ARTIFACTS[family]
+    return _allow(reading if role is Role.READER else reading + writing, f"{family}:{pattern}")
+
+
+_NOUNS = {"oci": "repository", "rpm": "repository", "terraform": "module", "helm": "chart"}
 
 
 def _allow(allowed: tuple[Action, ...], resource: str, condition: ConditionBlock | None = None) -> Statement:

@@ -1,10 +1,14 @@
 import pytest
 
+from zotplus.domain.actions import ACTIONS
 from zotplus.domain.errors import Problem
-from zotplus.domain.iam import Allowed, Need, PolicySet, validate
+from zotplus.domain.iam import Allowed, Need, PolicyKind, PolicySet, validate, warnings
 from zotplus.services.identity.roles import Role, everyone_policy, role_policy
 
-PATTERNS = ["*", "s3:*", "s3:releases", "s3:releases/*", "s3:rel-*/app/*", "oci:*", "oci:team/**"]
+PATTERNS = [
+    *("*", "s3:*", "s3:releases", "s3:releases/*", "s3:rel-*/app/*", "oci:*", "oci:team/**"),
+    *("rpm:el9-*", "terraform:team/*", "terraform:Team/vpc/aws", "helm:team/*"),
+]
 
 
 def may(role, pattern, action, resource, **keys):
@@ -12,11 +16,32 @@ def may(role, pattern, action, resource, **keys):
     return isinstance(PolicySet(role_policy(Role(role), pattern)).decide(need), Allowed)
 
 
-@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("role", [Role.ADMINISTRATOR, Role.PUBLISHER, Role.READER])
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_every_role_is_a_valid_policy(role, pattern):
-    validate(role_policy(role, pattern))
-    validate(everyone_policy())
+def test_every_role_is_a_valid_policy_without_oddities(role, pattern):
+    policy = role_policy(role, pattern)
+    validate(policy, PolicyKind.IDENTITY)
+    assert [row.code for row in warnings(policy)] == (["too_wide"] if (role, pattern) == ("administrator", "*") else [])
+
+
+def test_what_everyone_may_and_an_auditor_may_is_valid_too():
+    for policy in (everyone_policy(), role_policy(Role.AUDITOR, "*")):
+        validate(policy, PolicyKind.IDENTITY)
+        assert not warnings(policy)
+
+
+def test_an_auditor_sees_who_may_what_and_what_was_done_and_no_content():
+    policies = PolicySet(role_policy(Role.AUDITOR, "*"))
+    allowed = {name for name in ACTIONS if isinstance(policies.decide(Need(name, "s3:b/k")), Allowed)}
+    lists = {name for name in ACTIONS if name.startswith("admin:List")}
+    assert allowed == lists | {"admin:ReadAudit", "admin:VerifyAudit", "admin:ReadPolicy", "admin:Explain"}
+    assert not any(ACTIONS[name].writes for name in allowed)
+
+
+@pytest.mark.parametrize("pattern", ["s3:releases", "admin:*", "", "s3:*"])
+def test_an_auditor_is_one_of_everything(pattern):
+    with pytest.raises(Problem, match="an auditor's is"):
+        role_policy(Role.AUDITOR, pattern)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +65,19 @@ def test_every_role_is_a_valid_policy(role, pattern):
         ("publisher", "oci:team/**", "oci:Delete", "oci:team/app", True),
         ("publisher", "oci:team/**", "oci:Push", "oci:teams/app", False),
         ("publisher", "oci:team/**", "s3:PutObject", "s3:team/app", False),
+        ("publisher", "*", "rpm:PublishPackage", "rpm:el9", True),
+        ("publisher", "rpm:el9-*", "rpm:DeletePackage", "rpm:el9-extras", True),
+        ("publisher", "rpm:el9-*", "rpm:PublishPackage", "rpm:el8-extras", False),
+        ("publisher", "rpm:el9-*", "s3:PutObject", "s3:el9-extras/x", False),
+        ("publisher", "terraform:team/*", "terraform:PublishModule", "terraform:team/vpc/aws", True),
+        ("publisher", "terraform:team/*", "terraform:PublishModule", "terraform:other/vpc/aws", False),
+        ("administrator", "helm:team/*", "helm:DeleteChart", "helm:team/app", True),
+        ("administrator", "helm:team/*", "admin:CreateKey", "admin:keys", False),
+        ("reader", "*", "helm:ReadChart", "helm:team/app", True),
+        ("reader", "*", "helm:PublishChart", "helm:team/app", False),
+        ("reader", "rpm:el9", "rpm:ReadPackage", "rpm:el9", True),
+        ("reader", "rpm:el9", "rpm:PublishPackage", "rpm:el9", False),
+        ("reader", "terraform:team/*", "terraform:ReadModule", "terraform:team/vpc/aws", True),
         ("reader", "*", "s3:GetObject", "s3:any/key", True),
         ("reader", "*", "s3:PutObject", "s3:any/key", False),
         ("reader", "*", "s3:CreateBucket", "s3:any", False),
@@ -67,7 +105,23 @@ def test_a_grant_below_a_prefix_lists_only_that_prefix():
 @pytest.mark.parametrize(
     "pattern",
     [
-        *("", "**", "s3", "rpm:x", "admin:*", "s3:", "s3:/x", "s3:UPPER", "s3:a b", "s3:b/\0"),
+        *(
+            "",
+            "**",
+            "s3",
+            "deb:x",
+            "admin:*",
+            "rpm:",
+            "rpm:a b",
+            "helm:/x",
+            "terraform:ä",
+            "rpm:" + "r" * 256,
+            "s3:",
+            "s3:/x",
+            "s3:UPPER",
+            "s3:a b",
+            "s3:b/\0",
+        ),
         *("s3:b/" + "k" * 1025, "s3:" + "b" * 64, "oci:", "oci:/x", "oci:Team"),
     ],
 )
