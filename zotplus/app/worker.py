@@ -4,6 +4,7 @@ import asyncio
 import signal
 import socket
 from collections.abc import Mapping
+from functools import partial
 
 import structlog
 import uvloop
@@ -12,6 +13,7 @@ from zotplus.app.composition import engines, servers
 from zotplus.app.reporting import Reporting
 from zotplus.app.tls import ReloadingTls
 from zotplus.gateway.head import Listener
+from zotplus.gateway.transport.server import Server
 from zotplus.settings import Settings
 
 log = structlog.get_logger("zotplus.worker")
@@ -35,12 +37,14 @@ async def _serve(
     reporting = Reporting(settings, f"worker-{index}")
     parts = engines(settings, reporting, managed_url)
     running = servers(settings, parts)
-    tls = ReloadingTls(settings.http.tls) if settings.http.tls is not None else None
+    tls = ReloadingTls(settings.http.tls, settings.identity.operators) if settings.http.tls is not None else None
+    if tls is not None:
+        tls.distrusted = partial(_distrust, running)
     ending = _signals(tls)
     await parts.verifier.start()
     try:
         for listener, listening in sockets.items():
-            await running[listener].start(listening, tls.context if tls is not None else None)
+            await running[listener].start(listening, tls.context if tls else None, tls.holder if tls else None)
         log.info("worker_ready", worker=index)
         watching = asyncio.create_task(tls.watch()) if tls is not None else None
         await ending.wait()
@@ -61,6 +65,11 @@ def _signals(tls: ReloadingTls | None) -> asyncio.Event:
         loop.add_signal_handler(number, ending.set)
     loop.add_signal_handler(signal.SIGHUP, tls.reload if tls is not None else _ignore)
     return ending
+
+
+def _distrust(running: Mapping[Listener, Server]) -> None:
+    for server in running.values():
+        server.distrust_certificates()
 
 
 def _ignore() -> None:

@@ -7,7 +7,7 @@ Settings of an engine are declared by its adapter; this module puts them togethe
 import ipaddress
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -17,6 +17,7 @@ from zotplus.adapters.keyvalue_lmdb.settings import LmdbSettings
 from zotplus.adapters.oidc.settings import IdentitySettings
 from zotplus.adapters.telemetry.settings import LogSettings, MetricsSettings, TelemetrySettings
 from zotplus.adapters.zot.settings import UpstreamSettings
+from zotplus.services.federation.sessions import SessionSettings
 from zotplus.services.identity.registry_tokens import RegistryTokenSettings
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
@@ -48,6 +49,15 @@ class TlsSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     key: Annotated[str, msgspec.Meta(min_length=1)]
     """Path of the private key in PEM, without a passphrase. It must not be readable by every user."""
+
+    client_ca_file: Annotated[str, msgspec.Meta(min_length=1)] | None = None
+    """Path of the certificates, in PEM, of the authorities that sign operators' client certificates
+    (``identity.operators``). None by default: no client is asked for one. Use an authority of your own: whoever gets a
+    certificate from it can open a connection."""
+
+    client_certificates: Literal["optional", "required"] = "optional"
+    """Whether a client without a certificate may connect, and come with other credentials. ``optional`` by default,
+    because ``required`` shuts out ordinary clients and the probes of a kubelet."""
 
 
 class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,6 +197,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     blobs: FilesystemBlobsSettings = FilesystemBlobsSettings(path="./var/blobs")
     collector: CollectorSettings = CollectorSettings()
     registry_tokens: RegistryTokenSettings = RegistryTokenSettings()
+    sessions: SessionSettings = SessionSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
@@ -196,6 +207,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             require_origin(self.upstream.url)
         if self.http.port and self.http.port == self.s3.port:
             raise ValueError(f"http.port and s3.port are both {self.http.port}; each needs its own")
+        if self.identity.operators and (self.http.tls is None or self.http.tls.client_ca_file is None):
+            raise ValueError("identity.operators needs http.tls.client_ca_file, which says whose certificates count")
 
     @property
     def data(self) -> Path:

@@ -81,6 +81,11 @@ class Server:
         self.seconds = time.monotonic() - self.started
         return self
 
+    def ready_with(self, context):
+        """As ``ready``, over TLS."""
+        assert self.get("/health/ready", context)[0] == 200
+        return self
+
     @property
     def s3(self):
         return boto3.client(

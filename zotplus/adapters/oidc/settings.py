@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from zotplus.domain.claims import ClaimsMapping
+from zotplus.domain.operators import Operator
 from zotplus.ports.identity import LoginOffer
 
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
@@ -118,10 +119,17 @@ class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True):
     """Whether anything can be open to everybody. Off: whoever does not log in gets nothing, whatever grants and
     policies say of ``public``; for registries that must not have such a mistake."""
 
+    operators: Annotated[tuple[Operator, ...], msgspec.Meta(max_length=256)] = ()
+    """Operators and services that are known by a client certificate, which an authority of ``http.tls.client_ca_file``
+    has signed. None by default; in the environment a JSON list. Each is the principal ``certificate:<name>`` where a
+    request brings no other credential. To revoke a certificate, remove its entry and restart."""
+
     def __post_init__(self) -> None:
         for values in ([one.name for one in self.issuers], [one.url for one in self.issuers]):
             if len(set(values)) != len(values):
                 raise ValueError("every issuer has a name and a url of its own")
+        if len({one.name for one in self.operators}) != len(self.operators):
+            raise ValueError("every operator has a name of its own")
 
 
 def login_offers(identity: IdentitySettings) -> tuple[LoginOffer, ...]:

@@ -16,6 +16,7 @@ from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.gateway.context import Context
 from zotplus.gateway.reply import Reply
+from zotplus.gateway.transport.certificates import NOBODYS, HolderOf
 
 log = structlog.get_logger("zotplus.connection")
 
@@ -31,15 +32,34 @@ class GatewayProtocol(RequestHandler):
     """One connection. Notes since when it has been silent or dribbling a head, so that such ones can be closed.
 
     ``prepared`` is the answer to the request that is handled next, where it was found at once but takes a task to send.
+    ``holder`` is whose client certificate the connection was made with.
     """
 
-    __slots__ = ("head_since", "prepared", "since")
+    __slots__ = ("head_since", "holder", "prepared", "since")
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         self.since = self._loop.time()
         self.head_since: float | None = None
         self.prepared: tuple[Context, Reply] | None = None
+        self.holder = NOBODYS
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection stands, and with TLS the handshake is done."""
+        super().connection_made(transport)
+        manager = self._manager
+        if isinstance(manager, GatewayServer) and manager.holder_of is not None:
+            self.holder = manager.holder_of(transport.get_extra_info("ssl_object"))
+
+    def distrust_certificate(self) -> None:
+        """The certificate counts no longer; the connection ends after the request under way."""
+        if self.holder is NOBODYS:
+            return
+        self.holder = NOBODYS
+        if self.is_waiting:
+            self.force_close()
+        else:
+            self.close()
 
     def data_received(self, data: bytes) -> None:
         """Bytes of a head or body."""
@@ -133,6 +153,7 @@ class GatewayServer(web.Server):
         **limits: Any,
     ) -> None:
         super().__init__(handler, access_log=None, auto_decompress=False, read_bufsize=READ_BUFFER_BYTES, **limits)
+        self.holder_of: HolderOf | None = None
         self.refuse_unread = refuse_unread
         self.answer_at_once = answer_at_once
 

@@ -21,6 +21,7 @@ from zotplus.gateway.context import Context
 from zotplus.gateway.head import Listener, RequestHead
 from zotplus.gateway.pipeline import Pipeline
 from zotplus.gateway.reply import Reply
+from zotplus.gateway.transport.certificates import NOBODYS, HolderOf
 from zotplus.gateway.transport.connection import ConnectionBody, GatewayProtocol, GatewayServer
 from zotplus.gateway.transport.transfer import TransferBrokenError
 from zotplus.gateway.transport.wire import Wire, ends_by_closing, write_at_once
@@ -95,9 +96,12 @@ class Server:
         self._draining = False
         self._sweeper: asyncio.Task[None] | None = None
 
-    async def start(self, listening: socket.socket, tls: ssl.SSLContext | None = None) -> None:
-        """Accept connections on ``listening``."""
+    async def start(
+        self, listening: socket.socket, tls: ssl.SSLContext | None = None, holder_of: HolderOf | None = None
+    ) -> None:
+        """Accept connections on ``listening``; with TLS, ``holder_of`` says whose client certificate one has."""
         loop = asyncio.get_running_loop()
+        self._protocols.holder_of = holder_of
         self._server = await loop.create_server(self._protocols, sock=listening, ssl=tls, backlog=1024)
         self._sweeper = loop.create_task(self._sweep())
 
@@ -117,6 +121,12 @@ class Server:
         if self._sweeper is not None:
             self._sweeper.cancel()
         await self._protocols.shutdown(1.0)
+
+    def distrust_certificates(self) -> None:
+        """End every connection that a client certificate was shown for, after the request under way."""
+        for connection in self._protocols.connections:
+            if isinstance(connection, GatewayProtocol):
+                connection.distrust_certificate()
 
     def _refuse_unread(self, problem: Problem) -> Reply:
         """The answer when nothing of a request is known but the listener, and so the face."""
@@ -241,6 +251,7 @@ class Server:
             scheme=scheme,
             host=host,
             listener=self._listener,
+            certificate="" if self._protocols.holder_of is None else _operator(connection),
         )
 
     async def _sweep(self) -> None:
@@ -254,6 +265,12 @@ class Server:
                     continue
                 if connection.is_late(now, limits.head_seconds, limits.keepalive_seconds):
                     connection.force_close()
+
+
+def _operator(connection: RequestHandler) -> str:
+    """The operator whose certificate the connection was made with, while it is valid."""
+    holder = connection.holder if isinstance(connection, GatewayProtocol) else NOBODYS
+    return holder.name if time.time() < holder.until else ""
 
 
 def _finished(context: Context, reply: Reply, received: int, sent: int) -> Finished:
