@@ -49,7 +49,7 @@ def access(store, sealing, clock):
 
 @pytest.fixture
 def grants(store, clock):
-    return Grants(store, clock=clock)
+    return Grants(store, issuers=["keycloak"], clock=clock)
 
 
 @pytest.fixture

@@ -58,7 +58,9 @@ class Grants:
     async def give(self, grantee: str, role: Role, pattern: str, networks: tuple[str, ...] = ()) -> Grant:
         """Give ``role`` on ``pattern``; the grant that says so already, where there is one.
 
-        Raises ``RECORD_NOT_FOUND`` for an unknown key, robot or issuer and what nobody can be called, ``ARGUMENT_INVALID`` for a pattern that can match nothing, a network that is none and more than reading for everybody.
+        Raises ``RECORD_NOT_FOUND`` for an unknown key, robot or issuer and what nobody can be called,
+        ``ARGUMENT_INVALID`` for a pattern that can match nothing, a network that is none and more than reading for
+        everybody.
         """
         require_grantee(grantee)
         role_policy(role, pattern)

@@ -1,12 +1,23 @@
 """What somebody may: the grants and policies of an identity, its groups and roles, and of everybody, as one set."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import msgspec
 
-from zotplus.domain.iam import Policy, PolicySet
+from zotplus.domain.errors import Problem
+from zotplus.domain.iam import (
+    NamedStatements,
+    Policy,
+    PolicyKind,
+    PolicySet,
+    ResourcePolicies,
+    parse_policy,
+    unreadable,
+)
 from zotplus.ports.keyvalue import Snapshot
-from zotplus.records.access import GrantRecord, grants_of
+from zotplus.records.access import GrantRecord, generation, grants_of
+from zotplus.records.policies import Attachment, attached_to, policy_id, resource_policies
 from zotplus.services.identity.grantees import AUTHENTICATED, GRANTEE_MAX_BYTES, PUBLIC
 from zotplus.services.identity.roles import Role, everyone_policy, role_policy
 
@@ -16,29 +27,67 @@ ANONYMOUS = "anonymous"
 NETWORK_CONDITION = "IpAddress"
 NETWORK_KEY = "aws:SourceIp"
 
+PARSED_MAX = 4_096
+"""Documents of policies that are kept parsed, some KiB each."""
+
 
 class Rights:
     """Loads rights from a snapshot. ``public_access`` off: nothing is open to whoever did not log in."""
 
     def __init__(self, *, public_access: bool = True) -> None:
         self._public_access = public_access
+        self._generation = -1
+        self._stored: tuple[tuple[str, int, bytes], ...] = ()
+        self._resources = ResourcePolicies(())
 
     def of(
         self, snapshot: Snapshot, id_: str, names: Iterable[str] = (), *, session: Sequence[Policy] | None = None
     ) -> PolicySet:
         """Everything that applies to the identity ``id_``, which also answers to ``names``; ``session`` narrows it.
 
-        Raises ``STORAGE_FAILED`` for damaged records.
+        A policy that cannot be read denies everything to whom it concerns. Raises ``STORAGE_FAILED`` for damaged
+        records.
         """
         if id_ == ANONYMOUS:
-            return PolicySet(*_granted(snapshot, PUBLIC)) if self._public_access else PolicySet()
+            return self._of_anybody(snapshot)
         known = [name for name in (id_, *names, PUBLIC, AUTHENTICATED) if len(name.encode()) <= GRANTEE_MAX_BYTES]
         granted = [policy for name in known for policy in _granted(snapshot, name)]
-        return PolicySet(everyone_policy(), *granted, session=session)
+        attached = [attachment for name in known for attachment in attached_to(snapshot, name)]
+        boundaries = [_attached(one) for one in attached if one.is_boundary]
+        return PolicySet(
+            everyone_policy(),
+            *granted,
+            *(_attached(one) for one in attached if not one.is_boundary),
+            resource=self._resource(snapshot, known, id_),
+            boundaries=boundaries or None,
+            session=session,
+        )
 
+    def _of_anybody(self, snapshot: Snapshot) -> PolicySet:
+        if not self._public_access:
+            return PolicySet()
+        attached = [_attached(one) for one in attached_to(snapshot, PUBLIC) if not one.is_boundary]
+        boundaries = [_attached(one) for one in attached_to(snapshot, PUBLIC) if one.is_boundary]
+        return PolicySet(
+            *_granted(snapshot, PUBLIC),
+            *attached,
+            resource=self._resource(snapshot, (PUBLIC,), ANONYMOUS),
+            boundaries=boundaries or None,
+        )
 
-def _granted(snapshot: Snapshot, grantee: str) -> list[Policy]:
-    return [granted_policy(record) for _, record in grants_of(snapshot, grantee)]
+    def _resource(self, snapshot: Snapshot, names: Sequence[str], own: str) -> NamedStatements:
+        """The statements of resource policies that mean these names; all are prepared anew when one has changed."""
+        current = generation(snapshot)
+        if current != self._generation:
+            stored = resource_policies(snapshot)
+            if stored != self._stored:
+                parsed = [
+                    _parsed(policy_id(name, version), text, PolicyKind.RESOURCE) for name, version, text in stored
+                ]
+                self._resources = ResourcePolicies(parsed)
+                self._stored = stored
+            self._generation = current
+        return self._resources.for_names(names, own)
 
 
 def granted_policy(record: GrantRecord) -> Policy:
@@ -51,3 +100,20 @@ def granted_policy(record: GrantRecord) -> Policy:
         msgspec.structs.replace(statement, condition=statement.condition | within) for statement in policy.statement
     )
     return msgspec.structs.replace(policy, statement=limited)
+
+
+def _granted(snapshot: Snapshot, grantee: str) -> list[Policy]:
+    return [granted_policy(record) for _, record in grants_of(snapshot, grantee)]
+
+
+def _attached(attachment: Attachment) -> Policy:
+    return _parsed(policy_id(attachment.policy_name, attachment.version), attachment.text, PolicyKind.IDENTITY)
+
+
+@lru_cache(maxsize=PARSED_MAX)
+def _parsed(id_: str, text: bytes, kind: PolicyKind) -> Policy:
+    """A stored policy under the name that decisions give it."""
+    try:
+        return msgspec.structs.replace(parse_policy(text, kind), id=id_)
+    except Problem:
+        return unreadable(id_)

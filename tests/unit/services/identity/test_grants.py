@@ -33,7 +33,7 @@ class From:
 @pytest.mark.parametrize(
     "name",
     [
-        "ZPABC", "robot:ci", "user:keycloak:0b7c-1", "user:github:repo:o/r:ref:refs/heads/main", "group:keycloak:/a/b c",
+        "ZPABC", "robot:ci", "user:keycloak:0b7c-1", "user:github:repo:o/r:ref:refs/heads/x", "group:keycloak:/a/b c",
         "role:keycloak:Ünlü", "trust:release", "certificate:backup", "public", "authenticated",
     ],
 )  # fmt: skip

@@ -38,11 +38,6 @@ def people(store):
     return People(store, Rights())
 
 
-@pytest.fixture
-def grants(store, clock):
-    return Grants(store, issuers=["keycloak"], clock=clock)
-
-
 def test_a_person_is_known_by_issuer_and_subject_and_called_by_groups_and_roles():
     somebody = person(verified())
     assert (somebody.id, somebody.kind, somebody.name) == ("user:keycloak:0b7c", PrincipalKind.USER, "alice")
