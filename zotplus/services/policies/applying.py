@@ -55,19 +55,31 @@ class Applying:
         self._store = store
         self._clock = clock
 
-    async def run(self, wanted: Wanted, author: str, authorise: Authorise, *, dry_run: bool = False) -> Applied:
+    async def run(
+        self,
+        wanted: Wanted,
+        author: str,
+        authorise: Authorise,
+        *,
+        expected: Plan | None = None,
+        dry_run: bool = False,
+    ) -> Applied:
         """Apply ``wanted`` as ``author``, to whom every single change must be allowed; with ``dry_run`` only say how.
+
+        ``expected`` are the changes that somebody has seen and agreed to.
 
         A second run changes nothing. Without ``prune`` nothing is deleted or detached.
 
         Raises ``POLICY_INVALID``, ``ARGUMENT_INVALID``, ``RECORD_NOT_FOUND``, ``POLICY_ATTACHED``,
-        ``LAST_ADMINISTRATOR``, what ``authorise`` raises, and ``CONDITIONAL_CONFLICT`` where another change came
-        between plan and deed.
+        ``LAST_ADMINISTRATOR``, what ``authorise`` raises, and ``CONDITIONAL_CONFLICT`` where other changes are
+        needed than were expected, or another one came between plan and deed.
         """
         checked, warnings = await _checked(wanted)
         planned = await self._store.read(lambda snapshot: tuple(_plan(snapshot, checked)))
         for change in planned:
             authorise(need(change))
+        if expected is not None and set(planned) != set(expected):
+            raise Problem(errors.CONDITIONAL_CONFLICT, "Policies were changed since the plan was made.")
 
         def apply(transaction: Transaction) -> None:
             if tuple(_plan(transaction, checked)) != planned:
@@ -125,13 +137,14 @@ def _plan(snapshot: Snapshot, wanted: Wanted) -> Iterator[Change]:
         kept = {(one.policy, one.grantee) for one in wished}
         gone = sorted(one for one in there if (one.policy, one.grantee) not in kept)
         yield from [Change(kind=ChangeKind.DETACH, policy=one.policy, grantee=one.grantee) for one in gone]
-        unwanted = [name for name, _ in policies(snapshot) if name not in wanted.policies]
-        yield from [Change(kind=ChangeKind.DELETE, policy=name) for name in unwanted]
+        unwanted = [(name, head.current) for name, head in policies(snapshot) if name not in wanted.policies]
+        yield from [Change(kind=ChangeKind.DELETE, policy=name, version=version) for name, version in unwanted]
     for name, version in wanted.policies.items():
         if changes.is_new(snapshot, name, version):
             record = find_policy(snapshot, name)
-            is_there = record is not None and record.current != changes.ABSENT
-            yield Change(kind=ChangeKind.UPDATE if is_there else ChangeKind.CREATE, policy=name)
+            before = changes.ABSENT if record is None else record.current
+            kind = ChangeKind.CREATE if before == changes.ABSENT else ChangeKind.UPDATE
+            yield Change(kind=kind, policy=name, version=before)
     for one in sorted(wished - there):
         yield Change(kind=ChangeKind.ATTACH, policy=one.policy, grantee=one.grantee, is_boundary=one.is_boundary)
 

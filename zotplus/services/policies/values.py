@@ -82,10 +82,14 @@ class ChangeKind(StrEnum):
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of a plan; ``grantee`` and ``is_boundary`` are of attachments."""
+    """One step of a plan. ``version`` is that of the policy before it, 0 where there is none, and of attachments.
+
+    ``grantee`` and ``is_boundary`` are of attachments.
+    """
 
     kind: ChangeKind
     policy: str
+    version: int = 0
     grantee: str = ""
     is_boundary: bool = False
 

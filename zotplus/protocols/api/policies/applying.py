@@ -42,7 +42,8 @@ async def apply_policies(context: Context, _call: Call, body: NewState) -> Chang
     def authorise(need: Need) -> None:
         require(context, need)
 
-    done = await context.services.applying.run(wanted, author, authorise, dry_run=body.dry_run)
+    expected = conversion.plan(body.expected)
+    done = await context.services.applying.run(wanted, author, authorise, expected=expected, dry_run=body.dry_run)
     context.log["changes"] = 0 if body.dry_run else len(done.changes)
     return conversion.applied(done, dry_run=body.dry_run)
 

@@ -4,8 +4,8 @@ import msgspec
 
 from zotplus.protocols.api.conversion import moment
 from zotplus.protocols.api.policies import documents
-from zotplus.services.policies.applying import Applied
-from zotplus.services.policies.values import AttachedPolicy, PolicyHead, PolicyVersion, Stored
+from zotplus.services.policies.applying import Applied, Plan
+from zotplus.services.policies.values import AttachedPolicy, Change, ChangeKind, PolicyHead, PolicyVersion, Stored
 
 
 def head(row: PolicyHead) -> documents.PolicyHeadDocument:
@@ -58,11 +58,31 @@ def attachment(row: AttachedPolicy) -> documents.AttachmentDocument:
     )
 
 
+def plan(rows: tuple[documents.ChangeDocument, ...] | None) -> Plan | None:
+    """The changes that the caller has agreed to."""
+    if rows is None:
+        return None
+    return tuple(
+        Change(
+            kind=ChangeKind(row.change),
+            policy=row.policy,
+            version=row.version,
+            grantee=row.grantee,
+            is_boundary=row.boundary,
+        )
+        for row in rows
+    )
+
+
 def applied(done: Applied, *, dry_run: bool) -> documents.Changes:
     """What was changed."""
     changes = [
         documents.ChangeDocument(
-            change=one.kind.value, policy=one.policy, grantee=one.grantee, boundary=one.is_boundary
+            change=one.kind.value,
+            policy=one.policy,
+            version=one.version,
+            grantee=one.grantee,
+            boundary=one.is_boundary,
         )
         for one in done.changes
     ]

@@ -149,23 +149,28 @@ class WantedAttachmentDocument(_Request, frozen=True):
     boundary: bool = False
 
 
+class ChangeDocument(_Document, frozen=True):
+    """A change: create, update or delete a policy, of which ``version`` was current, or attach or detach it."""
+
+    change: Literal["create", "update", "delete", "attach", "detach"]
+    policy: str
+    version: int = 0
+    grantee: str = ""
+    boundary: bool = False
+
+
 class NewState(_Request, frozen=True):
-    """What shall be stored. With ``prune`` nothing else shall; with ``dry_run`` nothing happens."""
+    """What shall be stored. With ``prune`` nothing else shall; with ``dry_run`` nothing happens.
+
+    ``expected`` are the changes of a dry run that somebody agreed to: where others are needed by now nothing happens.
+    """
 
     policies: Annotated[tuple[WantedPolicyDocument, ...], Meta(max_length=1000)] = ()
     attachments: Annotated[tuple[WantedAttachmentDocument, ...], Meta(max_length=10_000)] = ()
     comment: Remark = ""
     prune: bool = False
     dry_run: bool = False
-
-
-class ChangeDocument(_Document, frozen=True):
-    """A change: create, update or delete a policy, attach or detach it."""
-
-    change: str
-    policy: str
-    grantee: str = ""
-    boundary: bool = False
+    expected: Annotated[tuple[ChangeDocument, ...], Meta(max_length=100_000)] | None = None
 
 
 class Changes(_Document, frozen=True):
