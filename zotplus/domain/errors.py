@@ -256,6 +256,9 @@ STORAGE_FULL = _fault("storage_full", 507, _STORAGE, "The storage is full.",
     "The disk or the metadata map has no room; reads and deletes still work.", "Free or add space.", 60)
 STORAGE_FAILED = _fault("storage_failed", 500, _STORAGE, "The storage failed.",
     "The disk reported an error.", "Look at the server's log and the disk.")
+AUDIT_UNAVAILABLE = _fault("audit_unavailable", 507, _STORAGE, "The audit log cannot be written.",
+    "Writes and administration are refused while they would leave no trace; reads go on.",
+    "Free or add space in the data folder; `zotplus status` and the log say more.", 60)
 SLOW_DOWN = _fault("slow_down", 503, _STORAGE, "Too many requests.",
     "More work is under way than the server takes.", "Try again with back-off.", 1)
 SHUTTING_DOWN = _fault("shutting_down", 503, _INTERNAL, "The server is shutting down.",

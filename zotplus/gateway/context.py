@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from zotplus.domain.audit.records import DECISIONS_MAX
 from zotplus.domain.errors import Fault
-from zotplus.domain.iam import Need
+from zotplus.domain.iam import Allowed, Decision, Need
 from zotplus.domain.principals import Principal, PrincipalKind
 from zotplus.gateway.attributes import request_values
 from zotplus.gateway.bodies import RequestBody
@@ -21,16 +22,19 @@ class Context:
     """One request on its way: head and body as received, who asks, and what log and metrics will say about it.
 
     ``claim`` and ``secret`` are set by the S3 schemes for chunk signatures and never logged. ``fault`` is
-    the catalogue's row when the answer is a refusal.
+    the catalogue's row when the answer is a refusal. ``decisions`` are the evaluator's answers so far, the first
+    ``DECISIONS_MAX`` of them, and ``more_decisions`` counts the rest.
     """
 
     __slots__ = (
         "body",
         "claim",
+        "decisions",
         "face",
         "fault",
         "head",
         "log",
+        "more_decisions",
         "principal",
         "request_id",
         "route",
@@ -54,15 +58,26 @@ class Context:
         self.claim: Claim | None = None
         self.secret: str = ""
         self.log: dict[str, str | int | float] = {}
+        self.decisions: list[tuple[Need, Decision]] = []
+        self.more_decisions = 0
 
     @property
     def operation_name(self) -> str:
         """The route's name, or ``Unknown`` while none is found; a bounded set, fit for metrics."""
         return self.route.name if self.route is not None else "Unknown"
 
+    def decide(self, need: Need) -> Decision:
+        """The evaluator's answer for the caller, kept for the audit log."""
+        decision = self.principal.decide(need, self)
+        if len(self.decisions) < DECISIONS_MAX:
+            self.decisions.append((need, decision))
+        else:
+            self.more_decisions += 1
+        return decision
+
     def may(self, need: Need) -> bool:
         """Whether the caller may do ``need``; for handlers that decide per item."""
-        return self.principal.may(need, self)
+        return isinstance(self.decide(need), Allowed)
 
     def values(self, key: str) -> tuple[str, ...] | None:
         """Condition keys of caller and request, as ``domain.iam.Attributes``."""

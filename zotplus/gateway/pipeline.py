@@ -13,37 +13,49 @@ import structlog
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Allowed, Need
+from zotplus.gateway.auditing import UNAUDITED, AuditTrail
 from zotplus.gateway.bodies import RequestBody
 from zotplus.gateway.context import Context
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.reply import Reply
 from zotplus.gateway.route import Face, Operation, Route
+from zotplus.ports.identity import TokenRefused
 from zotplus.services.directory import Services
 
 log = structlog.get_logger("zotplus.pipeline")
 
 Parsed = tuple[Route, Operation]
 
+_STRIDE = 0x9E3779B1
+"""Odd, so that adding it walks all 32-bit numbers before one comes again; the digits of neighbours look unlike."""
+
 FaceOf = Callable[[RequestHead], Face]
 """Which face owns a request; ``app.py`` decides by listener, path prefix and host."""
 
 
 class Pipeline:
-    """Serves requests with the given faces and services."""
+    """Serves requests with the given faces and services; ``audit`` is told of each when it has been answered."""
 
-    def __init__(self, face_of: FaceOf, services: Services) -> None:
+    def __init__(self, face_of: FaceOf, services: Services, audit: AuditTrail = UNAUDITED) -> None:
+        self.audit = audit
         self._face_of = face_of
         self._services = services
+        self._serial = random.getrandbits(32)
         self._immediate: dict[Face, bool] = {}
 
     def open(self, head: RequestHead, body: RequestBody) -> Context:
-        """Begin a request: gives it its id and its face."""
+        """Begin a request: gives it its id and its face.
+
+        The id begins with the second, so that its audit record is found without reading the log of years; the rest is
+        unique within this process and starts anywhere, so that two processes hardly ever give the same.
+        """
+        self._serial = (self._serial + _STRIDE) & 0xFFFFFFFF
         return Context(
             head=head,
             body=body,
             services=self._services,
             face=self._face_of(head),
-            request_id=f"{random.getrandbits(64):016X}",
+            request_id=f"{int(time.time()) << 32 | self._serial:016X}",
             started=time.perf_counter(),
         )
 
@@ -83,6 +95,7 @@ class Pipeline:
         try:
             route, operation = parsed or context.face.parse(context.head)
             context.route = route
+            self.audit.require(route)
             context.principal = await context.face.authenticate(context)
             authorise(context, route, operation.needs())
             return await route.handle(context, operation)
@@ -96,6 +109,8 @@ class Pipeline:
         """``problem`` in the wire form of the request's face, noted for the log."""
         context.fault = problem.fault
         context.log["fault"] = problem.fault.code
+        if isinstance(problem, TokenRefused):
+            context.log |= {"token_fault": problem.token_fault.value, "why": problem.why, "issuer": problem.issuer}
         if "digest" in problem.fields:
             context.log["digest"] = problem.fields["digest"]
         return context.face.render(problem, context)
@@ -116,7 +131,7 @@ def authorise(context: Context, route: Route, needs: Sequence[Need]) -> None:
     if route.action is None or needs[0].action != route.action.name:
         raise Problem(errors.ACCESS_DENIED, f"{route.name} asks for another action than it declares.")
     for need in needs:
-        decision = context.principal.decide(need, context)
+        decision = context.decide(need)
         if isinstance(decision, Allowed):
             continue
         context.log["denied"] = decision.reason

@@ -41,10 +41,10 @@ class Telemetry(Protocol):
         """A request's head has arrived: count it as in flight, take over its W3C trace context."""
         ...
 
-    def finish(self, finished: Finished) -> None:
-        """It has been answered: count, time, log, and end its span."""
+    def finish(self, finished: Finished) -> str:
+        """It has been answered: count, time, log, and end its span. Returns its trace's id, empty without one."""
         ...
 
-    def answered(self, headers: Headers | Mapping[str, str], finished: Finished) -> None:
+    def answered(self, headers: Headers | Mapping[str, str], finished: Finished) -> str:
         """``begin`` and ``finish`` of a request that was answered as soon as it came: it never was in flight."""
         ...

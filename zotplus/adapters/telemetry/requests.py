@@ -47,14 +47,18 @@ class RequestTelemetry:
         if trace:
             self._traces[request_id] = trace
 
-    def finish(self, finished: Finished) -> None:
+    def finish(self, finished: Finished) -> str:
         """See ``Telemetry.finish``."""
         self._in_flight.add(-1)
-        self._tell(finished, self._traces.pop(finished.request_id, "") if self._traces else "")
+        trace = self._traces.pop(finished.request_id, "") if self._traces else ""
+        self._tell(finished, trace)
+        return trace
 
-    def answered(self, headers: Headers | Mapping[str, str], finished: Finished) -> None:
+    def answered(self, headers: Headers | Mapping[str, str], finished: Finished) -> str:
         """See ``Telemetry.answered``."""
-        self._tell(finished, self._trace(finished.request_id, headers, finished.seconds))
+        trace = self._trace(finished.request_id, headers, finished.seconds)
+        self._tell(finished, trace)
+        return trace
 
     def _trace(self, request_id: str, headers: Headers | Mapping[str, str], ago: float = 0.0) -> str:
         return take_over(headers) if self._tracing is None else self._tracing.begin(request_id, headers, ago)

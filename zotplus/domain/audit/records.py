@@ -49,7 +49,7 @@ class Who(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Decided(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One answer of the evaluator; ``policy`` and ``statement`` are those that decided, ``reason`` a denial's."""
+    """One answer of the evaluator, as ``domain.iam.Allowed`` and ``Denied``; ``reason`` is a denial's."""
 
     action: str
     resource: str
@@ -57,6 +57,7 @@ class Decided(msgspec.Struct, frozen=True, omit_defaults=True):
     policy: str = ""
     statement: str = ""
     reason: str = ""
+    layer: str = "identity"
 
 
 class Record(msgspec.Struct, omit_defaults=True):

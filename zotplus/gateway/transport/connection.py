@@ -127,10 +127,10 @@ class GatewayProtocol(RequestHandler):
         detail = next(iter((message or "").splitlines()), "")[:200]
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             log.error("connection_failed", exc_info=exc)
-            reply = manager.refuse_unread(Problem(errors.INTERNAL_ERROR))
+            reply = manager.refuse_unread(Problem(errors.INTERNAL_ERROR), self)
         else:
             told = detail or "The request's head cannot be read."
-            reply = manager.refuse_unread(Problem(errors.REQUEST_INVALID, told))
+            reply = manager.refuse_unread(Problem(errors.REQUEST_INVALID, told), self)
         body = reply.body if isinstance(reply.body, bytes) else b""
         response = web.Response(status=reply.status, headers=CIMultiDict(reply.headers), body=body)
         response.headers["Server"] = "zotplus"
@@ -148,7 +148,7 @@ class GatewayServer(web.Server):
     def __init__(
         self,
         handler: Handler,
-        refuse_unread: Callable[[Problem], Reply],
+        refuse_unread: Callable[[Problem, RequestHandler], Reply],
         answer_at_once: Callable[[RawRequestMessage, GatewayProtocol], bool],
         **limits: Any,
     ) -> None:

@@ -128,20 +128,21 @@ class Server:
             if isinstance(connection, GatewayProtocol):
                 connection.distrust_certificate()
 
-    def _refuse_unread(self, problem: Problem) -> Reply:
+    def _refuse_unread(self, problem: Problem, connection: RequestHandler) -> Reply:
         """The answer when nothing of a request is known but the listener, and so the face."""
         head = RequestHead(
             method="GET",
             raw_path="/",
             raw_query="",
             headers=CIMultiDictProxy(CIMultiDict()),
-            peer="",
+            peer=_peer(connection),
             scheme="http",
             host="",
             listener=self._listener,
         )
         context = self._pipeline.open(head, NO_BODY)
         reply = self._pipeline.refuse(context, problem)
+        self._pipeline.audit.note(context, reply.status, (0, 0))
         return msgspec.structs.replace(reply, headers=(*reply.headers, _stamp(context)))
 
     def _answer_at_once(self, message: RawRequestMessage, connection: GatewayProtocol) -> bool:
@@ -163,7 +164,8 @@ class Server:
             connection.prepared = (context, reply)
             return False
         sent = write_at_once(transport, message, reply, _stamp(context))
-        self._telemetry.answered(message.headers, _finished(context, reply, 0, sent))
+        trace = self._telemetry.answered(message.headers, _finished(context, reply, 0, sent))
+        self._pipeline.audit.note(context, reply.status, (0, sent), trace)
         return True
 
     async def _handle(self, request: web.BaseRequest) -> _Sent:
@@ -188,7 +190,7 @@ class Server:
         try:
             reply, sent, keep_alive = await self._send(request, context, reply, keep_alive=keep_alive)
         finally:
-            self._note(_finished(context, reply, body.received, sent))
+            self._note(context, reply, body.received, sent)
         return _Sent(reply.status, keep_alive=keep_alive)
 
     async def _answered(self, request: web.BaseRequest, body: ConnectionBody) -> tuple[Context, Reply]:
@@ -200,12 +202,14 @@ class Server:
             return context, self._pipeline.refuse(context, Problem(errors.SHUTTING_DOWN))
         return prepared or (context, await self._pipeline.respond(context))
 
-    def _note(self, finished: Finished) -> None:
+    def _note(self, context: Context, reply: Reply, received: int, sent: int) -> None:
+        trace = ""
         try:
-            self._telemetry.finish(finished)
+            trace = self._telemetry.finish(_finished(context, reply, received, sent))
         except Exception:
             # The answer has been sent: aiohttp would append another one for this fault.
-            log.exception("request_not_noted", request_id=finished.request_id)
+            log.exception("request_not_noted", request_id=context.request_id)
+        self._pipeline.audit.note(context, reply.status, (received, sent), trace)
 
     async def _send(
         self, request: web.BaseRequest, context: Context, reply: Reply, *, keep_alive: bool
@@ -234,8 +238,7 @@ class Server:
     def _head(self, message: RawRequestMessage, connection: RequestHandler) -> RequestHead:
         path, _, query = message.path.partition("?")
         headers: CIMultiDictProxy[str] = message.headers
-        name = connection.peername
-        peer, scheme = str(name[0]) if isinstance(name, tuple) else "", "https" if connection.ssl_context else "http"
+        peer, scheme = _peer(connection), "https" if connection.ssl_context else "http"
         host = headers.get("Host", "")
         if self._limits.trusted_proxies and _is_within(peer, self._limits.trusted_proxies):
             forwarded = ",".join(headers.getall("X-Forwarded-For", []))
@@ -289,6 +292,12 @@ def _finished(context: Context, reply: Reply, received: int, sent: int) -> Finis
         seconds=time.perf_counter() - context.started,
         fields=context.log,
     )
+
+
+def _peer(connection: RequestHandler) -> str:
+    """The address at the other end."""
+    name = connection.peername
+    return str(name[0]) if isinstance(name, tuple) else ""
 
 
 def _stamp(context: Context) -> tuple[str, str]:

@@ -1,0 +1,185 @@
+"""From answered requests to audit records, made together after the answers of one turn of the event loop.
+
+While a request is answered only a reference to it is kept: making its record then would find the caches full of other
+things, and the client waits for it.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TypeAlias
+
+from zotplus.domain import errors
+from zotplus.domain.actions import ACTIONS
+from zotplus.domain.audit.records import AGENT_MAX, PATH_MAX, Decided, EventKind, Record, Who
+from zotplus.domain.audit.times import timestamp
+from zotplus.domain.errors import FaultType, Problem
+from zotplus.domain.iam import Allowed, Decision, Need
+from zotplus.domain.principals import Principal
+from zotplus.gateway.context import NOBODY, Context
+from zotplus.gateway.route import Route
+from zotplus.ports.audit import AuditLog
+
+LOGINS: dict[tuple[str, str], EventKind] = {
+    ("oci", "GetToken"): EventKind.LOGIN,
+    ("oci", "PostToken"): EventKind.LOGIN,
+    ("sts", "GetCallerIdentity"): EventKind.REQUEST,
+}
+"""What an operation is that hands out credentials, where its face does not say so of all of them."""
+EXCHANGES = frozenset({"sts"})
+"""Faces whose operations exchange one credential for another."""
+_REFUSALS = frozenset({FaultType.AUTHENTICATION, FaultType.AUTHORIZATION})
+_READ_METHODS = frozenset({"GET", "HEAD"})
+_URGENT = frozenset({EventKind.LOGIN, EventKind.EXCHANGE, EventKind.ADMINISTRATION})
+_KNOWN_MAX = 4_096
+"""Principals whose part of a record is kept; one takes about a KiB."""
+
+Answered: TypeAlias = tuple[float, Context, int, tuple[int, int], str]
+"""When, which request, status, body bytes in and out, and trace id."""
+
+
+class AuditTrail:
+    """The audit log of one worker as its servers use it; without a ``log`` nothing is recorded.
+
+    ``generation`` tells that of grants and policies. ``required`` refuses what changes something while the log fails.
+    """
+
+    def __init__(
+        self,
+        log: AuditLog | None = None,
+        *,
+        anonymous_reads: bool = False,
+        required: bool = False,
+        generation: Callable[[], int] = int,
+    ) -> None:
+        self._log = log
+        self._anonymous_reads = anonymous_reads
+        self._required = required
+        self._generation = generation
+        self._waiting: list[Answered] = []
+        self._known: dict[str, tuple[Principal, Who]] = {}
+
+    def require(self, route: Route) -> None:
+        """Raises ``AUDIT_UNAVAILABLE`` for what must not happen unrecorded, while it would be."""
+        if self._log is None or not self._required or not self._log.is_failing:
+            return
+        action = route.action
+        changes = route.method not in _READ_METHODS if action is None else action.writes or action.family == "admin"
+        if changes:
+            raise Problem(errors.AUDIT_UNAVAILABLE)
+
+    def note(self, context: Context, status: int, sizes: tuple[int, int], trace: str = "") -> None:
+        """A request has been answered."""
+        if self._log is None:
+            return
+        self._waiting.append((time.time(), context, status, sizes, trace))
+        if len(self._waiting) > 1:
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # there is no turn to wait for
+            self.flush()
+        else:
+            loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Hand over the records of all requests that were noted."""
+        waiting, self._waiting = self._waiting, []
+        if self._log is None or not waiting:
+            return
+        generation = self._generation()
+        records = [self._record(answered, generation) for answered in waiting if self._is_recorded(answered[1])]
+        if records:
+            self._log.append(records, urgent=any(record.kind in _URGENT for record in records))
+
+    def _is_recorded(self, context: Context) -> bool:
+        route, fault = context.route, context.fault
+        if route is None or (fault is not None and (fault.type in _REFUSALS or not context.decisions)):
+            return True
+        if route.public and (context.face.name, route.name) not in LOGINS:
+            return context.face.name in EXCHANGES
+        return self._anonymous_reads or not context.principal.is_anonymous or _changes(context)
+
+    def _record(self, answered: Answered, generation: int) -> Record:
+        at, context, status, (received, sent), trace = answered
+        head = context.head
+        return Record(
+            0,
+            timestamp(at),
+            kind_of(context),
+            context.request_id,
+            context.face.name,
+            context.operation_name,
+            self._who(context.principal),
+            tuple([_decided(need, decision) for need, decision in context.decisions]),
+            context.more_decisions,
+            status,
+            "" if context.fault is None else context.fault.code,
+            head.method,
+            head.raw_path[:PATH_MAX],
+            head.peer,
+            head.headers.get("User-Agent", "")[:AGENT_MAX],
+            received,
+            sent,
+            trace or "",
+            generation,
+            context.log,
+        )
+
+    def _who(self, principal: Principal) -> Who:
+        known = self._known.get(principal.id)
+        if known is not None and known[0] is principal:
+            return known[1]
+        if len(self._known) >= _KNOWN_MAX:
+            self._known.clear()
+        who = Who(
+            principal.id,
+            principal.kind.value,
+            principal.name,
+            principal.credential,
+            principal.names,
+            dict(principal.attributes),
+        )
+        self._known[principal.id] = principal, who
+        return who
+
+
+UNAUDITED = AuditTrail()
+
+
+def kind_of(context: Context) -> EventKind:
+    """What the record of a request is about.
+
+    A request that was refused before anything was decided (nonsense, a bad signature, a wrong password) is denied too.
+    """
+    fault, route = context.fault, context.route
+    if fault is not None and (fault.type in _REFUSALS or route is None or context.principal is NOBODY):
+        return EventKind.DENIED
+    face = context.face.name
+    known = LOGINS.get((face, context.operation_name))
+    if known is not None:
+        return known
+    if face in EXCHANGES:
+        return EventKind.EXCHANGE
+    action = None if route is None else route.action
+    if action is not None and action.writes and action.family == "admin":
+        return EventKind.ADMINISTRATION
+    return EventKind.REQUEST
+
+
+def _changes(context: Context) -> bool:
+    return any(ACTIONS[need.action].writes for need, _ in context.decisions if need.action in ACTIONS)
+
+
+def _decided(need: Need, decision: Decision) -> Decided:
+    if isinstance(decision, Allowed):
+        return Decided(need.action, need.resource, True, decision.policy, decision.statement, "", decision.layer.value)  # noqa: FBT003 - fields in order: a keyword call costs twice as much
+    return Decided(
+        action=need.action,
+        resource=need.resource,
+        allowed=False,
+        policy=decision.policy,
+        statement=decision.statement,
+        reason=decision.reason,
+        layer=decision.layer.value,
+    )
