@@ -26,6 +26,8 @@ of any length from what follows, and no text in a key may hold it, so that order
     n <principal id>                                 what was issued to it before then is void; * is everybody
     N                                                generation of credentials, grants, policies and trusts
     r <token id>                                     revoked token of our own; the value is when it ends (seconds: 8)
+    A <stream>                                       newest checkpoint of a stream of the audit log
+    k <key id>                                       key that signs the audit log's checkpoints, sealed
     T <key id>                                       signing key of registry tokens, sealed (services/identity)
 
 Numbers are big-endian. An object key has at most 1,024 bytes (Amazon S3 User Guide, "Naming Amazon S3 objects"), so the
@@ -57,6 +59,8 @@ EXCHANGED_BY_TIME: Final = b"J"
 NOT_BEFORE: Final = b"n"
 GENERATION: Final = b"N"
 REVOKED_TOKENS: Final = b"r"
+AUDIT_HEADS: Final = b"A"
+AUDIT_KEYS: Final = b"k"
 
 BUCKET_ID_BYTES: Final = 8
 UPLOAD_ID_BYTES: Final = 32
@@ -166,6 +170,16 @@ def hold(hold_id: str) -> bytes:
 def credential(credential_id: str) -> bytes:
     """A credential by its id."""
     return CREDENTIALS + credential_id.encode()
+
+
+def audit_head(stream: str) -> bytes:
+    """The newest checkpoint of a stream of the audit log."""
+    return AUDIT_HEADS + stream.encode()
+
+
+def audit_key(key_id: str) -> bytes:
+    """A key that signs the audit log's checkpoints."""
+    return AUDIT_KEYS + key_id.encode()
 
 
 def grant(grant_id: str) -> bytes:

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from zotplus.records import access, blobs, buckets, objects, policies, trusts, uploads
+from zotplus.records import access, audit, blobs, buckets, objects, policies, trusts, uploads
 
 SAMPLES = json.loads(Path(__file__).with_name("samples.json").read_text())
 SHAPES = {
@@ -17,6 +17,7 @@ SHAPES = {
     "upload": uploads.UPLOAD,
     "part": uploads.PART,
     "completed": uploads.COMPLETED,
+    "audit key": audit.AUDIT_KEY,
     "credential": access.CREDENTIAL,
     "grant": access.GRANT,
     "policy": policies.POLICY,

@@ -14,12 +14,14 @@ from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
 from zotplus.ports.sealing import SupportsRotation
 from zotplus.records import layout
 from zotplus.records.access import CREDENTIAL
+from zotplus.records.audit import SEALED_AUDIT_KEYS
 from zotplus.records.sealed import SealedTable, field_of
 from zotplus.services.identity import signing_keys
 
 SEALED_TABLES: tuple[SealedTable, ...] = (
     SealedTable(name="keys and robots", prefix=layout.CREDENTIALS, resealed=field_of(CREDENTIAL)),
     SealedTable(name="signing keys", prefix=signing_keys.KEY_PREFIX, resealed=signing_keys.with_sealed_again),
+    SEALED_AUDIT_KEYS,
 )
 
 _CONTENT = frozenset(
