@@ -4,9 +4,16 @@ import time
 from dataclasses import dataclass
 
 from zotplus.adapters.jose.tokens import JoseSigner
+from zotplus.domain.trusts import LIFETIME_MAX
 from zotplus.ports.identity import TokenVerifier
 from zotplus.ports.keyvalue import KeyValue
 from zotplus.ports.sealing import Sealing
+from zotplus.services.federation.exchange import Exchange
+from zotplus.services.federation.federation import Federation
+from zotplus.services.federation.replay import Replays
+from zotplus.services.federation.sessions import Sessions
+from zotplus.services.federation.standing import Standing
+from zotplus.services.federation.trusts import Trusts
 from zotplus.services.identity.access import Access
 from zotplus.services.identity.callers import Callers
 from zotplus.services.identity.grants import Grants
@@ -29,6 +36,7 @@ class Identities:
     people: People
     tokens: RegistryTokens
     keys: SigningKeys
+    federation: Federation
 
 
 def identities(
@@ -38,13 +46,31 @@ def identities(
     rights = Rights(public_access=settings.identity.public_access)
     access, people = Access(store, sealing, rights, clock=clock), People(store, rights)
     own = settings.registry_tokens
-    keys = SigningKeys(store, sealing, JoseSigner(), max(own.lifetime, own.refresh_lifetime), clock=clock)
-    tokens = RegistryTokens(keys, access, people, Revocations(store, clock=clock), own, clock=clock)
+    longest = max(own.lifetime, own.refresh_lifetime, LIFETIME_MAX)
+    keys = SigningKeys(store, sealing, JoseSigner(), longest, clock=clock)
+    standing = Standing(store, clock=clock)
+    tokens = RegistryTokens(keys, access, people, Revocations(store, standing, clock=clock), own, clock=clock)
+    trusts = Trusts(store, {issuer.name: issuer.url for issuer in settings.identity.issuers}, clock=clock)
+    replays = Replays(store, clock=clock)
+    sessions = Sessions(store, sealing, rights, settings.sessions, clock=clock)
+    exchange = Exchange(
+        verifier=verifier,
+        tokens=tokens,
+        people=people,
+        trusts=trusts,
+        standing=standing,
+        replays=replays,
+        lifetime=settings.sessions.lifetime,
+        clock=clock,
+    )
     return Identities(
         access=access,
-        callers=Callers(access, people, tokens, verifier),
+        callers=Callers(
+            access=access, people=people, tokens=tokens, verifier=verifier, sessions=sessions, exchange=exchange
+        ),
         grants=Grants(store, issuers=[issuer.name for issuer in settings.identity.issuers], clock=clock),
         people=people,
         tokens=tokens,
         keys=keys,
+        federation=Federation(trusts=trusts, standing=standing, replays=replays, exchange=exchange, sessions=sessions),
     )

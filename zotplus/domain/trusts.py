@@ -11,7 +11,6 @@ using ID tokens"; Kubernetes, "Managing Service Accounts".
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +19,7 @@ import msgspec
 from zotplus.domain import errors
 from zotplus.domain.claims import PATH_STEPS_MAX, Claims
 from zotplus.domain.errors import Problem
+from zotplus.domain.iam.patterns import matches
 
 CONDITIONS_MAX = 32
 PATTERNS_MAX = 64
@@ -213,18 +213,7 @@ def _texts(value: Any) -> list[str]:
 
 
 def _fits(pattern: str, text: str) -> bool:
-    return pattern == text if _is_exact(pattern) else _compiled(pattern).fullmatch(text) is not None
-
-
-@lru_cache(maxsize=1_024)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    """``pattern`` as an expression whose time is bounded by pattern times text, as in ``domain.iam``."""
-    first, *others = ("".join("." if char == "?" else re.escape(char) for char in part) for part in pattern.split("*"))
-    if not others:
-        return re.compile(first, re.DOTALL)
-    *middle, last = others
-    stepping = "".join(f"(?>.*?{part})" for part in middle if part)
-    return re.compile(f"{first}{stepping}.*{last}", re.DOTALL)
+    return pattern == text if _is_exact(pattern) else matches(pattern, text)
 
 
 def _is_exact(pattern: str) -> bool:

@@ -39,7 +39,10 @@ class LoginOffer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TokenFault(StrEnum):
-    """Why a token is refused; for logs and audit, never for the client."""
+    """Why a token is refused; for logs and audit, never for the client.
+
+    ``trust``: no trust lets it in, or more than one does. ``unidentified``: it has no ``jti``, but may be used only once.
+    """
 
     TOO_LARGE = "too_large"
     MALFORMED = "malformed"
@@ -55,6 +58,9 @@ class TokenFault(StrEnum):
     NOT_YET_VALID = "not_yet_valid"
     BOUND = "bound"
     CLAIMS = "claims"
+    TRUST = "trust"
+    UNIDENTIFIED = "unidentified"
+    REPLAYED = "replayed"
 
 
 class TokenRefused(Problem):

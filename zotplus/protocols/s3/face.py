@@ -66,9 +66,7 @@ class S3Face:
         claim = parse_authorization(head)
         if claim is None:
             return await self._without_version_4(context)
-        if claim.session_token is not None:
-            raise Problem(errors.TOKEN_INVALID)
-        principal, secret = await context.services.callers.signer(claim.access_key)
+        principal, secret = await context.services.callers.signer(claim.access_key, claim.session_token)
         verify(claim, head, secret, time.time())
         context.claim, context.secret = claim, secret
         return principal

@@ -8,33 +8,56 @@ from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.principals import Principal, PrincipalKind
 from zotplus.ports.identity import TokenVerifier
+from zotplus.services.federation.exchange import Exchange
+from zotplus.services.federation.sessions import Sessions
 from zotplus.services.identity.access import Access
 from zotplus.services.identity.people import People, Somebody
 from zotplus.services.identity.registry_tokens import RegistryTokens
+
+TRUST_USER = "trust"
+"""The user name that a password ``<trust>:<token>`` comes with."""
 
 
 class Callers:
     """Recognises credentials. ``verifier`` knows the issuers."""
 
-    def __init__(self, access: Access, people: People, tokens: RegistryTokens, verifier: TokenVerifier) -> None:
+    def __init__(
+        self,
+        *,
+        access: Access,
+        people: People,
+        tokens: RegistryTokens,
+        verifier: TokenVerifier,
+        sessions: Sessions,
+        exchange: Exchange,
+    ) -> None:
         self._access = access
         self._people = people
         self._tokens = tokens
         self._verifier = verifier
+        self._sessions = sessions
+        self._exchange = exchange
 
     async def anonymous(self) -> Principal:
         """Whoever sent no credential."""
         return await self._access.anonymous()
 
-    async def signer(self, access_key: str) -> tuple[Principal, str]:
-        """As ``Access.signer``."""
-        return await self._access.signer(access_key)
+    async def signer(self, access_key: str, session_token: str | None = None) -> tuple[Principal, str]:
+        """Who signs with this key, and its secret: as ``Access.signer``, and as ``Sessions.signer`` with a token."""
+        if session_token is None:
+            return await self._access.signer(access_key)
+        return await self._sessions.signer(access_key, session_token)
 
     async def by_password(self, user: str, password: str, address: str = "") -> Principal:
         """Basic: a key or robot with its secret; or any user name (``oidc`` is usual) with a token as the password.
 
-        Raises what ``Access.by_password`` and ``by_token`` raise.
+        The user ``trust:<name>`` with an issuer's token is whoever that trust lets in. Basic credentials end the user's
+        name at the first colon (RFC 7617 section 2), so it arrives as ``trust`` with a password that begins with the
+        trust's name. Raises what ``Access.by_password``, ``by_token`` and ``Exchange.at_door`` raise.
         """
+        if user == TRUST_USER:
+            trust, _, token = password.partition(":")
+            return await self._exchange.at_door(token, trust)
         if self._is_token(password):
             return await self.by_token(password)
         return await self._access.by_password(user, password, address)

@@ -250,7 +250,7 @@ class RegistryTokens:
             raise Problem(errors.TOKEN_INVALID, "The token has expired.")
         if claims.iss != ISSUER or claims.nbf > now + CLOCK_LEEWAY_SECONDS:
             raise Problem(errors.TOKEN_INVALID, _OTHER_USE)
-        await self._revocations.require_valid(claims.jti)
+        await self._revocations.require_valid(claims.jti, claims.sub, claims.nbf)
         return claims
 
     def _require(self, claims: _Claims, audience: str) -> None:

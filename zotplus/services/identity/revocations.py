@@ -7,6 +7,7 @@ from zotplus.domain.errors import Problem
 from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
 from zotplus.records import layout
 from zotplus.records.access import raise_generation
+from zotplus.services.federation.standing import Standing
 from zotplus.services.identity.generation_cache import GenerationCache
 from zotplus.services.lookups import Clock
 
@@ -16,13 +17,19 @@ _ALL = "all"
 class Revocations:
     """The ids (``jti``) of revoked tokens, kept until the tokens would have ended by themselves."""
 
-    def __init__(self, store: KeyValue, *, clock: Clock = time.time) -> None:
+    def __init__(self, store: KeyValue, standing: Standing, *, clock: Clock = time.time) -> None:
+        self._standing = standing
         self._store = store
         self._clock = clock
         self._revoked = GenerationCache(store, _load)
 
-    async def require_valid(self, token_id: str) -> None:
-        """Raises ``TOKEN_INVALID`` for a revoked token, in every worker from the next request on."""
+    async def require_valid(self, token_id: str, principal_id: str, issued: float) -> None:
+        """Raises ``TOKEN_INVALID`` for a revoked token, in every worker from the next request on.
+
+        A token can be revoked by itself, or with everything that was ``issued`` (seconds since the epoch) to its
+        holder until some time.
+        """
+        await self._standing.require(principal_id, issued)
         revoked = self._revoked.peek(_ALL)
         if revoked is None:
             revoked = await self._revoked.get(_ALL)

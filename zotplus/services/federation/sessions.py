@@ -1,0 +1,191 @@
+"""Sessions: temporary access keys that are stored nowhere. All there is to know of one is in its session token, sealed.
+
+A session token holds who somebody is and under which session policies, never their rights: those are looked up at each
+use, so that a grant that goes takes effect at once. Revoking and removing a trust do so too (``standing``).
+
+Spec: AWS STS API Reference, "AssumeRoleWithWebIdentity"; AWS IAM User Guide, "Session policies".
+"""
+
+import base64
+import binascii
+import secrets
+import string
+import time
+from typing import Annotated, Final
+
+import msgspec
+
+from zotplus.domain import errors
+from zotplus.domain.errors import Problem
+from zotplus.domain.iam import Policy
+from zotplus.domain.principals import Principal
+from zotplus.domain.trusts import LIFETIME, LIFETIME_MAX, LIFETIME_MIN
+from zotplus.ports.keyvalue import KeyValue, Snapshot
+from zotplus.ports.sealing import Sealing
+from zotplus.services.federation.session_policies import narrowing
+from zotplus.services.federation.standing import is_standing
+from zotplus.services.identity.generation_cache import GenerationCache
+from zotplus.services.identity.people import Somebody
+from zotplus.services.identity.rights import Rights
+from zotplus.services.lookups import Clock
+
+KEY_PREFIX: Final = "ZPS"
+"""What a session's access key id begins with. Whether a key is a session's is told by its token, never by its name."""
+
+TOKEN_MAX_CHARACTERS: Final = 8_192
+"""A token goes into a header, or a query beside a key of 1,024 bytes, and a request line has 16 KiB."""
+OPENED_MAX: Final = 1_024
+"""Session tokens of which the content is remembered, at most 8 MiB."""
+
+_ID_ALPHABET = string.ascii_uppercase + string.digits
+_ID_RANDOM = 17  # with the prefix 20 characters, as AWS's own
+_SECRET_BYTES = 30  # 40 characters of URL-safe base64, as AWS's own
+_CONTEXT = b"session token"
+_VERSION = 1
+
+
+class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings ``sessions``: temporary credentials for S3 clients."""
+
+    lifetime: Annotated[int, msgspec.Meta(ge=LIFETIME_MIN, le=LIFETIME_MAX)] = LIFETIME
+    """Seconds that a person's session lasts at most; trusts have a lifetime of their own. Default one hour: what an
+    issuer says of somebody (groups, roles) is believed for as long as the session lasts."""
+
+
+class SessionPolicies(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What a session is narrowed to: ``text`` is a policy as it was sent or empty, ``names`` are stored policies."""
+
+    text: str = ""
+    names: tuple[str, ...] = ()
+
+    @property
+    def is_narrowing(self) -> bool:
+        """Whether there is any."""
+        return bool(self.text or self.names)
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """Credentials just made; ``expires`` in seconds since the epoch. ``fill`` is how much of a token's room is used."""
+
+    access_key: str
+    secret: str
+    token: str
+    expires: int
+    fill: float
+
+
+class _Content(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What a session token holds. ``who`` expires with the session."""
+
+    version: int
+    access_key: str
+    secret: str
+    who: Somebody
+    policies: SessionPolicies
+    issued: float
+
+
+class Sessions:
+    """Makes sessions and recognises them. ``settings`` limit those of people."""
+
+    def __init__(
+        self, store: KeyValue, sealing: Sealing, rights: Rights, settings: SessionSettings, *, clock: Clock = time.time
+    ) -> None:
+        self.settings = settings
+        self._clock = clock
+        self._sealing = sealing
+        self._rights = rights
+        self._store = store
+        self._opened: dict[str, _Content] = {}
+        self._known = GenerationCache(store, self._load)
+
+    async def check(self, policies: SessionPolicies) -> None:
+        """Refuse policies that no session can have.
+
+        Raises ``POLICY_INVALID`` for a document that cannot be read, ``RECORD_NOT_FOUND`` for a stored policy that is
+        not there.
+        """
+        await self._store.read(lambda snapshot: narrowing(snapshot, policies.text, policies.names, strict=True))
+
+    async def issue(self, who: Somebody, seconds: int, policies: SessionPolicies) -> Session:
+        """Credentials by which their holder is ``who`` for so long, within ``policies``, which were checked before.
+
+        What is wrong with them all the same denies. Raises ``SESSION_TOO_LARGE``.
+        """
+        now = self._clock()
+        expires = int(now) + seconds
+        access_key = KEY_PREFIX + "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_RANDOM))
+        secret = secrets.token_urlsafe(_SECRET_BYTES)
+        content = _Content(
+            version=_VERSION,
+            access_key=access_key,
+            secret=secret,
+            who=msgspec.structs.replace(who, expires=float(expires)),
+            policies=policies,
+            issued=now,
+        )
+        sealed = self._sealing.seal(msgspec.msgpack.encode(content), _CONTEXT)
+        token = base64.urlsafe_b64encode(sealed).decode()
+        if len(token) > TOKEN_MAX_CHARACTERS:
+            detail = f"The session token would have {len(token)} characters, and {TOKEN_MAX_CHARACTERS} fit."
+            raise Problem(errors.SESSION_TOO_LARGE, detail)
+        fill = len(token) / TOKEN_MAX_CHARACTERS
+        return Session(access_key=access_key, secret=secret, token=token, expires=expires, fill=fill)
+
+    async def signer(self, access_key: str, token: str) -> tuple[Principal, str]:
+        """Who holds the session of ``token``, with the rights of now, and its secret, for signatures.
+
+        Raises ``TOKEN_INVALID`` for what is no session token, that of another key, and a session that was ended;
+        ``CREDENTIALS_EXPIRED``.
+        """
+        content = self._open(token)
+        if content.access_key != access_key:
+            raise Problem(errors.TOKEN_INVALID)
+        if content.who.expires <= self._clock():
+            self._opened.pop(token, None)
+            raise Problem(errors.CREDENTIALS_EXPIRED)
+        principal = self._known.peek(token) or await self._known.get(token)
+        return principal, content.secret
+
+    def _open(self, token: str) -> _Content:
+        known = self._opened.get(token)
+        if known is not None:
+            return known
+        content = self._read(token)
+        if len(self._opened) >= OPENED_MAX:
+            self._opened.clear()
+        self._opened[token] = content
+        return content
+
+    def _read(self, token: str) -> _Content:
+        """The content of a token that was sealed here. Raises ``TOKEN_INVALID``."""
+        if not 0 < len(token) <= TOKEN_MAX_CHARACTERS:
+            raise Problem(errors.TOKEN_INVALID)
+        try:
+            sealed = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
+            content = msgspec.msgpack.decode(self._sealing.open(sealed, _CONTEXT), type=_Content)
+        except (binascii.Error, UnicodeEncodeError, msgspec.MsgspecError, Problem) as problem:
+            raise Problem(errors.TOKEN_INVALID) from problem
+        if content.version != _VERSION:
+            raise Problem(errors.TOKEN_INVALID)
+        return content
+
+    def _load(self, snapshot: Snapshot, token: str) -> Principal:
+        """The holder of a token that was opened before, with the rights in ``snapshot``."""
+        content = self._open(token)
+        who, within = content.who, content.policies
+        if not is_standing(snapshot, who.id, content.issued):
+            raise Problem(errors.TOKEN_INVALID, "The session was ended.")
+        session: tuple[Policy, ...] | None = None
+        if within.is_narrowing:
+            session = narrowing(snapshot, within.text, within.names, strict=False)
+        return Principal(
+            id=who.id,
+            kind=who.kind,
+            name=who.name,
+            policies=self._rights.of(snapshot, who.id, who.names, session=session),
+            names=who.names,
+            attributes={**who.attributes, "zotplus:credential": ("session",)},
+            credential=f"session {content.access_key}",
+            expires=who.expires,
+        )

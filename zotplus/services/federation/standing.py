@@ -1,0 +1,91 @@
+"""Whether what was issued to somebody still counts: it can be revoked, and a trust can be removed.
+
+Sessions and tokens are not stored, so each use asks here about whom they were issued to and when.
+"""
+
+import math
+import time
+
+import msgspec
+
+from zotplus.domain import errors
+from zotplus.domain.errors import Problem
+from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
+from zotplus.records.access import raise_generation
+from zotplus.records.issued import EVERYBODY, not_before, put_not_before
+from zotplus.records.trusts import find_trust
+from zotplus.services.federation.trusts import TRUST_PREFIX
+from zotplus.services.identity.generation_cache import GenerationCache
+from zotplus.services.identity.grantees import AUTHENTICATED, PUBLIC, require_grantee
+from zotplus.services.lookups import Clock, milliseconds
+
+__all__ = ["EVERYBODY", "Standing", "is_standing"]
+
+
+class _Known(msgspec.Struct, frozen=True):
+    """What was issued at ``revoked`` or earlier is void, and so is what is older than ``since``."""
+
+    revoked: float
+    since: float
+
+    def covers(self, issued: float) -> bool:
+        return issued > self.revoked and issued >= self.since
+
+
+class Standing:
+    """Who lost what was issued to them, cached under the generation that every change raises."""
+
+    def __init__(self, store: KeyValue, *, clock: Clock = time.time) -> None:
+        self._store = store
+        self._clock = clock
+        self._known = GenerationCache(store, _load)
+
+    async def require(self, principal_id: str, issued: float) -> None:
+        """Raise ``TOKEN_INVALID`` where what was issued then (seconds since the epoch) no longer counts."""
+        if not (await self._of(principal_id)).covers(issued):
+            raise _ended()
+
+    async def require_unrevoked(self, principal_id: str, issued: float) -> None:
+        """The same for a token of another issuer, which may be older than the trust that lets it in."""
+        if issued <= (await self._of(principal_id)).revoked:
+            raise _ended()
+
+    async def revoke(self, principal_id: str) -> None:
+        """End every session and token that was issued to the principal until now; ``*`` for everybody.
+
+        Raises ``ARGUMENT_INVALID`` for what can be no principal's id.
+        """
+        if principal_id != EVERYBODY:
+            require_grantee(principal_id)
+            if principal_id in (PUBLIC, AUTHENTICATED) or principal_id.startswith(("group:", "role:")):
+                detail = f"Sessions belong to one identity, or to everybody ({EVERYBODY}); groups have none."
+                raise Problem(errors.ARGUMENT_INVALID, detail, argument="principal")
+        now_ms = milliseconds(self._clock())
+
+        def change(transaction: Transaction) -> None:
+            put_not_before(transaction, principal_id, now_ms)
+            raise_generation(transaction)
+
+        await self._store.write(change)
+
+    async def _of(self, principal_id: str) -> _Known:
+        return self._known.peek(principal_id) or await self._known.get(principal_id)
+
+
+def _ended() -> Problem:
+    return Problem(errors.TOKEN_INVALID, "What the credential was issued for has ended.")
+
+
+def is_standing(snapshot: Snapshot, principal_id: str, issued: float) -> bool:
+    """Whether something issued then to the principal still counts."""
+    return _load(snapshot, principal_id).covers(issued)
+
+
+def _load(snapshot: Snapshot, principal_id: str) -> _Known:
+    since = 0.0
+    if principal_id.startswith(TRUST_PREFIX):
+        record = find_trust(snapshot, principal_id.removeprefix(TRUST_PREFIX))
+        # tokens tell their time in whole seconds, so that one of the trust's first second may seem older than it
+        since = math.inf if record is None else math.floor(record.created_ms / 1000)
+    revoked_ms = not_before(snapshot, principal_id)
+    return _Known(revoked_ms / 1000 if revoked_ms else -1.0, since)
