@@ -185,6 +185,7 @@ DEBIAN_PROGRAMS = (
     DebianProgram(name="crun", package="crun", licence="GPL-2.0", purpose="runtime that podman and buildah look for"),
     DebianProgram(name="newuidmap", package="uidmap", licence="BSD-3-Clause", purpose="user ids for rootless podman"),
     DebianProgram(name="fuse-overlayfs", package="fuse-overlayfs", licence="GPL-2.0", purpose="storage of podman"),
+    DebianProgram(name="chromium", package="chromium", licence="BSD-3-Clause", purpose="browser: people who log in"),
     DebianProgram(name="curl", package="curl", licence="curl", purpose="HTTP client of the tour in the documentation"),
     DebianProgram(
         name="strace", package="strace", licence="LGPL-2.1", purpose="records fsync and rename for the crash tests"

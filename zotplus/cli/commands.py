@@ -26,8 +26,12 @@ class Entry(msgspec.Struct, frozen=True):
 COMMANDS: dict[str, Entry] = {
     "serve": Entry("zotplus.cli.server:serve", "Run the gateway."),
     "config": Entry("zotplus.cli.server:config", "Check, show and describe the configuration."),
-    "login": Entry("zotplus.cli.account:login", "Store a server's address and credentials."),
-    "status": Entry("zotplus.cli.account:status", "Show how the server is."),
+    "login": Entry("zotplus.cli.signin.account:login", "Log in: with an access key, or by browser (--oidc)."),
+    "logout": Entry("zotplus.cli.signin.commands:logout", "End a login."),
+    "token": Entry("zotplus.cli.signin.commands:token", "Print a fresh access token."),
+    "credential-helper": Entry("zotplus.cli.signin.docker_credentials:credential_helper", "Serve docker and podman."),
+    "credential-process": Entry("zotplus.cli.signin.commands:credential_process", "Serve aws and its SDKs."),
+    "status": Entry("zotplus.cli.signin.account:status", "Show how the server is."),
     "keys": Entry("zotplus.cli.access:keys", "Manage access keys and robot tokens."),
     "grants": Entry("zotplus.cli.access:grants", "Manage who may do what."),
     "buckets": Entry("zotplus.cli.buckets:buckets", "Manage buckets."),
@@ -41,7 +45,7 @@ COMMANDS: dict[str, Entry] = {
     "scrub": Entry("zotplus.cli.maintenance:scrub", "Re-hash what is stored."),
     "backup": Entry("zotplus.cli.maintenance:backup", "Write a backup on the server's disk."),
     "restore": Entry("zotplus.cli.maintenance:restore", "Make a data folder from a backup."),
-    "completion": Entry("zotplus.cli.account:completion", "Print the completion script of a shell."),
+    "completion": Entry("zotplus.cli.signin.account:completion", "Print the completion script of a shell."),
 }
 ALIASES = {"ls": "list"}
 

@@ -81,6 +81,56 @@ PROFILES_MALFORMED = _fault(
     "It is not the document that `zotplus login` writes.",
     "Correct or remove it, and log in again.",
 )
+LOGIN_NOT_OFFERED = _fault(
+    "login_not_offered",
+    FaultType.VALIDATION,
+    "The server does not offer this way to log in.",
+    "The issuers for people, and whether the device flow is among their ways, are settings of the server "
+    "(identity.issuers, login).",
+    "Choose another issuer or way, or log in with an access key: `zotplus login URL`.",
+)
+LOGIN_REFUSED = _fault(
+    "login_refused",
+    FaultType.AUTHENTICATION,
+    "The issuer refused the login.",
+    "It was cancelled, denied, or not as the issuer wants it; the issuer's own words stand above.",
+    "Log in again; if it lasts, the issuer's administrator can tell why.",
+)
+LOGIN_TIMED_OUT = _fault(
+    "login_timed_out",
+    FaultType.AUTHENTICATION,
+    "Nobody logged in in time.",
+    "The page of the issuer was not opened, or left before the end.",
+    "Run the command again.",
+)
+LOGIN_ENDED = _fault(
+    "login_ended",
+    FaultType.AUTHENTICATION,
+    "The login has ended.",
+    "The session at the issuer expired or was ended there, or the login was removed on this machine.",
+    "Log in again: `zotplus login URL --oidc`.",
+)
+LOGIN_WITHOUT_TOKEN = _fault(
+    "login_without_token",
+    FaultType.AUTHENTICATION,
+    "There is no login with an issuer.",
+    "The command needs a token, and the credentials in use are an access key, a robot token or none.",
+    "Log in with `zotplus login URL --oidc`; registries take a key's token: add --registry.",
+)
+ID_TOKEN_REFUSED = _fault(
+    "id_token_refused",
+    FaultType.AUTHENTICATION,
+    "The issuer's answer does not prove who logged in.",
+    "The ID token is not signed by the issuer, was made for another client or login, or is out of date.",
+    "Check this machine's clock and the issuer's client; then log in again.",
+)
+ISSUER_UNSUITABLE = _fault(
+    "issuer_unsuitable",
+    FaultType.UPSTREAM,
+    "The issuer does not answer as OpenID Connect asks.",
+    "Its discovery document or an answer is missing, broken or of another issuer, or it offers no PKCE.",
+    "Check the issuer's address in the server's settings, and what answers there.",
+)
 SERVER_UNREACHABLE = _fault(
     "server_unreachable",
     FaultType.UPSTREAM,

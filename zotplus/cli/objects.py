@@ -151,4 +151,4 @@ def presign(*, address: str, expires: int, method: str, remote: Remote, as_json:
 
 
 async def _presign(server: Server, method: str, place: Address, expires: int) -> str:
-    return server.s3.presign(method, place, expires)
+    return await server.s3.presign(method, place, expires)

@@ -62,7 +62,7 @@ class Remote:
             except Problem as problem:
                 if problem.fault is errors.BUCKET_NOT_FOUND:
                     raise await _with_nearest_buckets(server.s3, problem) from problem
-                if problem.fault in _REFUSALS and not self.target.access_key:
+                if problem.fault in _REFUSALS and self.target.is_anonymous:
                     raise _without_login(self.target, problem) from problem
                 raise
 

@@ -28,6 +28,45 @@ Which server, and as whom: an option wins over the environment, and that over wh
 The secret of a login is only ever sent to that login's own address: another `--endpoint` is asked without credentials,
 and a note on standard error says so. Redirects are not followed.
 
+## Logging in
+
+`zotplus login URL` asks for an access key. `zotplus login URL --oidc` logs a person in at an OpenID Connect issuer that
+the server trusts, such as Keycloak:
+
+```text
+zotplus login https://registry.example.com --oidc               # opens a browser on this machine
+zotplus login https://registry.example.com --oidc --no-browser  # prints the address to open on this machine
+zotplus login https://registry.example.com --device             # prints an address and a code for any other device
+zotplus login https://registry.example.com --issuer staff       # where the server has several issuers
+zotplus logout                                                  # revokes the tokens, and removes them
+```
+
+The server's setting `login` of an issuer says which client people use. All commands then go on as that person: the API
+is asked with the issuer's access token, S3 with keys that the server gives for it and that end within an hour. Tokens
+are renewed behind the commands as long as the session at the issuer lasts; then they end with exit code 3 and ask for a
+new login. They are in the folder `tokens` beside `client.yaml` (mode 600), each for its own server alone.
+
+Other programs log in with the same, and with access keys and robot tokens as well:
+
+- **curl:** `curl -H "Authorization: Bearer $(zotplus token)" https://registry.example.com/api/v1/whoami`. Below `/v2/`
+  it takes a token of the server's own: `zotplus token --registry --scope repository:team/app:pull`.
+- **docker:** `docker-credential-zotplus` is installed beside `zotplus`. In `~/.docker/config.json`:
+  `{"credHelpers": {"registry.example.com": "zotplus"}}`. No `docker login` is needed.
+- **podman, skopeo, buildah:** the same line in the auth file (`~/.config/containers/auth.json`, or the one that
+  `REGISTRY_AUTH_FILE` names).
+- **aws and its SDKs:** in `~/.aws/config`:
+
+  ```ini
+  [profile registry]
+  credential_process = zotplus credential-process
+  endpoint_url = https://registry.example.com/s3
+  region = us-east-1
+  ```
+
+  and then `aws --profile registry s3 ls`. aws asks again before the keys end.
+
+## Output
+
 Every command prints a table, or JSON with `--json`. Errors go to standard error with cause, remedy and the request id
 that finds them in the server's log; with `--json` as one JSON object on a line of its own, and so are notes.
 """

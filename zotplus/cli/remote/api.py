@@ -1,6 +1,5 @@
 """The administration API as a client."""
 
-import base64
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -55,10 +54,10 @@ class Api:
 
     async def raw(self, raw_path: str) -> Answer:
         """Any address of the server, whatever its status."""
-        return await self._connection.send(Outgoing(method="GET", raw_path=raw_path, headers=self._headers()))
+        return await self._connection.send(Outgoing(method="GET", raw_path=raw_path, headers=await self._headers()))
 
     async def _call(self, method: str, path: str, body: bytes | None = None, raw_query: str = "") -> Answer:
-        headers = self._headers()
+        headers = await self._headers()
         if body is not None:
             headers["Content-Type"] = "application/json"
         outgoing = Outgoing(
@@ -72,13 +71,10 @@ class Api:
             raise problem
         return answer
 
-    def _headers(self) -> dict[str, str]:
-        target = self._connection.target
+    async def _headers(self) -> dict[str, str]:
         headers = {"Accept": "application/json"}
-        if target.access_key:
-            pair = f"{target.access_key}:{target.secret_key}".encode()
-            headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
-        return headers
+        proof = await self._connection.caller.authorization()
+        return headers | {"Authorization": proof} if proof else headers
 
 
 def segment(text: str) -> str:

@@ -14,6 +14,7 @@ import msgspec
 from yarl import URL
 
 from zotplus.cli import faults
+from zotplus.cli.remote.caller import Caller, KeyCaller
 from zotplus.cli.remote.target import Target
 from zotplus.domain.errors import Problem
 
@@ -65,6 +66,7 @@ class Connection:
 
     def __init__(self, target: Target, session: aiohttp.ClientSession) -> None:
         self.target = target
+        self.caller: Caller = KeyCaller(target)
         self._session = session
 
     @asynccontextmanager
@@ -110,7 +112,12 @@ async def connect(target: Target) -> AsyncIterator[Connection]:
         cookie_jar=aiohttp.DummyCookieJar(),
     )
     async with session:
-        yield Connection(target, session)
+        made = Connection(target, session)
+        if target.tokens:
+            from zotplus.cli.signin.renewal import SignedIn  # noqa: PLC0415 - it connects to the issuer in its turn
+
+            made.caller = SignedIn(made)
+        yield made
 
 
 async def retried(attempt: Callable[[], Awaitable[Result]]) -> Result:

@@ -18,7 +18,7 @@ from zotplus.domain.headers import PlainHeaders
 from zotplus.domain.names import check_bucket_name
 from zotplus.domain.percent import encode
 from zotplus.domain.signatures.sigv4_canonical import SignedRequest
-from zotplus.domain.signatures.sigv4_sign import SigningCredentials, presign_url, sign_headers
+from zotplus.domain.signatures.sigv4_sign import presign_url, sign_headers
 
 PREFIX = "/s3"
 """Where the endpoint's main port serves S3."""
@@ -70,16 +70,17 @@ class S3:
     @asynccontextmanager
     async def stream(self, call: Call) -> AsyncIterator[aiohttp.ClientResponse]:
         """The answer to ``call`` while its body arrives, tried once. Raises the answer's problem."""
-        async with self._connection.stream(self._outgoing(call)) as response:
+        async with self._connection.stream(await self._outgoing(call)) as response:
             _require_s3(response.status, response.headers)
             if response.status >= errors.REQUEST_INVALID.status:
                 body = await response.read()
                 raise _problem(call, Answer(status=response.status, headers=response.headers, body=body))
             yield response
 
-    def presign(self, method: str, address: Address, expires: int) -> str:
+    async def presign(self, method: str, address: Address, expires: int) -> str:
         """A link that does ``method`` on ``address`` for ``expires`` seconds without further credentials."""
-        if not self._target.access_key:
+        signer = await self._connection.caller.signer()
+        if signer is None:
             raise Problem(errors.CREDENTIALS_MISSING, "A link is signed with an access key, and there is none.")
         request = SignedRequest(
             method=method,
@@ -88,7 +89,7 @@ class S3:
             headers=PlainHeaders([("host", self._target.host)]),
             scheme=self._target.scheme,
         )
-        return presign_url(request, self._credentials(), expires=expires, now=time.time())
+        return presign_url(request, signer, expires=expires, now=time.time())
 
     async def list_buckets(self) -> list[tuple[str, str]]:
         """Name and creation date of every bucket that the caller may see."""
@@ -134,21 +135,22 @@ class S3:
 
     async def _send_once(self, call: Call) -> Answer:
         body = None if call.payload is None else call.payload.open()
-        answer = await self._connection.send(self._outgoing(call), body)
+        answer = await self._connection.send(await self._outgoing(call), body)
         _require_s3(answer.status, answer.headers)
         # CopyObject and CompleteMultipartUpload may begin with 200 and still end in an error.
         if answer.is_error or s3_xml.is_error(answer.body):
             raise _problem(call, answer)
         return answer
 
-    def _outgoing(self, call: Call) -> Outgoing:
+    async def _outgoing(self, call: Call) -> Outgoing:
         headers = {"host": self._target.host, **{name.lower(): value for name, value in call.headers.items()}}
         payload = call.payload
         path = raw_path(call.address)
         query = "&".join(
             f"{encode(name, keep_slash=False)}={encode(value, keep_slash=False)}" for name, value in call.query
         )
-        if self._target.access_key:
+        signer = await self._connection.caller.signer()
+        if signer is not None:
             request = SignedRequest(
                 method=call.method,
                 raw_path=f"{self._target.path}{path}",
@@ -157,16 +159,12 @@ class S3:
                 scheme=self._target.scheme,
             )
             digest = _NOTHING if payload is None else payload.sha256
-            headers |= sign_headers(request, self._credentials(), payload_hash=digest, now=time.time())
+            headers |= sign_headers(request, signer, payload_hash=digest, now=time.time())
         if payload is not None:
             headers["content-length"] = str(payload.length)
             if payload.waits:
                 headers["expect"] = "100-continue"
         return Outgoing(method=call.method, raw_path=path, raw_query=query, headers=headers)
-
-    def _credentials(self) -> SigningCredentials:
-        target = self._target
-        return SigningCredentials(access_key=target.access_key, secret_key=target.secret_key, region=target.region)
 
 
 def raw_path(address: Address | None) -> str:

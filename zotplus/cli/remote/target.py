@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from zotplus.cli import faults
-from zotplus.cli.remote.profiles import Profile, profiles_path, read_profiles
+from zotplus.cli.remote.profiles import Profile, profiles_path, read_profiles, tokens_path
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 
@@ -29,18 +29,24 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """A server and the credentials for it; an empty ``access_key`` asks anonymously."""
+    """A server and the credentials for it: a key, or the file ``tokens`` of a login; with neither, anonymous."""
 
     endpoint: str
     access_key: str = ""
     secret_key: str = ""
     region: str = DEFAULT_REGION
     ca_file: str = ""
+    tokens: str = ""
     other_login: str = ""
     """The endpoint of the login that would have been used, had it been for this one; empty when nothing is amiss."""
 
     def __repr__(self) -> str:
         return f"Target(endpoint={self.endpoint!r}, access_key={self.access_key!r})"  # the rest is secret
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether there is nothing to be known by."""
+        return not self.access_key and not self.tokens
 
     @property
     def scheme(self) -> str:
@@ -63,18 +69,21 @@ def resolve(choice: Choice, environ: Mapping[str, str]) -> Target:
 
     Raises ``PROFILE_UNKNOWN``, ``ENDPOINT_INVALID``, and as ``read_profiles``.
     """
-    stored = _stored(choice, environ)
+    name = choice.profile or environ.get("ZOTPLUS_PROFILE")
+    stored = _stored(name, environ)
     given = choice.endpoint or environ.get("ZOTPLUS_ENDPOINT")
     endpoint = clean_endpoint(given or (stored.endpoint if stored else DEFAULT_ENDPOINT))
     trusted = stored if stored is not None and clean_endpoint(stored.endpoint) == endpoint else None
     access_key, secret_key = _credentials(choice, environ, trusted)
-    unused = stored is not None and trusted is None and bool(stored.access_key) and not access_key
+    unused = stored is not None and trusted is None and stored.is_login and not access_key
+    signed_in = trusted is not None and bool(trusted.issuer) and not access_key
     return Target(
         endpoint=endpoint,
         access_key=access_key,
         secret_key=secret_key,
         region=choice.region or (trusted and trusted.region) or DEFAULT_REGION,
         ca_file=choice.ca_file or environ.get("ZOTPLUS_CA") or (trusted and trusted.ca_file) or "",
+        tokens=str(tokens_path(profiles_path(environ), name or DEFAULT_PROFILE)) if signed_in else "",
         other_login=stored.endpoint if stored is not None and unused else "",
     )
 
@@ -98,8 +107,7 @@ def clean_endpoint(text: str) -> str:
     return f"{parts.scheme}://{netloc}{parts.path.rstrip('/')}"
 
 
-def _stored(choice: Choice, environ: Mapping[str, str]) -> Profile | None:
-    named = choice.profile or environ.get("ZOTPLUS_PROFILE")
+def _stored(named: str | None, environ: Mapping[str, str]) -> Profile | None:
     profiles = read_profiles(profiles_path(environ)).profiles
     found = profiles.get(named or DEFAULT_PROFILE)
     if found is None and named:

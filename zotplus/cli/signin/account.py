@@ -16,8 +16,10 @@ from zotplus.cli.options import Remote, Server, json_option, remote_options
 from zotplus.cli.output import emit_fields, emit_json, human_time
 from zotplus.cli.remote.api import Api
 from zotplus.cli.remote.connection import connect
-from zotplus.cli.remote.profiles import Profile, profiles_path, write_profile
+from zotplus.cli.remote.profiles import Profile, profiles_path, tokens_path, write_profile
 from zotplus.cli.remote.target import DEFAULT_PROFILE, Target, clean_endpoint
+from zotplus.cli.signin.sign_in import Wish, sign_in
+from zotplus.cli.signin.tokens import forget_tokens
 from zotplus.domain import errors
 from zotplus.domain.errors import CATALOGUE, Problem
 from zotplus.protocols.api.documents import Identity, Status
@@ -43,29 +45,61 @@ class _Health(msgspec.Struct):
 @click.option("--profile", default=DEFAULT_PROFILE, show_default=True, metavar="NAME", help="The name to store under.")
 @click.option("--region", default="", metavar="NAME", help="The region that signatures name.")
 @click.option("--ca-file", default="", metavar="FILE", help="Trust the authorities in this PEM file.")
+@click.option("--oidc", is_flag=True, help="Log in at the server's OpenID Connect issuer, with a browser.")
+@click.option("--issuer", metavar="NAME", help="Which issuer, where the server has several; implies --oidc.")
+@click.option("--device", is_flag=True, help="With a browser on another device; implies --oidc.")
+@click.option("--no-browser", is_flag=True, help="Open no browser, only print the address.")
 @json_option
 def login(
-    *, url: str, access_key: str | None, secret_stdin: bool, profile: str, region: str, ca_file: str, as_json: bool
+    *,
+    url: str,
+    access_key: str | None,
+    secret_stdin: bool,
+    profile: str,
+    region: str,
+    ca_file: str,
+    oidc: bool,
+    issuer: str | None,
+    device: bool,
+    no_browser: bool,
+    as_json: bool,
 ) -> None:
     """Try the credentials at URL and store them for later commands.
 
-    They are kept in ~/.config/zotplus/client.yaml (or below XDG_CONFIG_HOME), which only you may read.
+    Without further options it is an access key, or a robot token, that is asked for. With --oidc you log in at an
+    issuer that the server trusts, such as Keycloak, in a browser of this machine; with --device in one of another.
+
+    Keys are kept in ~/.config/zotplus/client.yaml (or below XDG_CONFIG_HOME), an issuer's tokens in the folder tokens
+    beside it; only you may read them. Tokens are renewed as long as the session at the issuer lasts.
     """
     endpoint = clean_endpoint(url)
-    user = access_key or os.environ.get("ZOTPLUS_ACCESS_KEY") or click.prompt("Access key", err=True)
-    secret = _secret(from_stdin=secret_stdin)
     ca_path = os.path.abspath(ca_file) if ca_file else ""  # noqa: PTH100 - Path.resolve would follow links
-    target = Target(endpoint=endpoint, access_key=user, secret_key=secret, ca_file=ca_path)
-    identity = asyncio.run(_whoami(target))
-    path = profiles_path(os.environ)
-    stored = Profile(endpoint=endpoint, access_key=user, secret_key=secret, region=region, ca_file=ca_path)
-    write_profile(path, profile, stored)
+    if oidc or device or issuer is not None:
+        if access_key is not None or secret_stdin:
+            raise click.UsageError("Log in with an access key or at an issuer, not with both.")
+        wish = Wish(issuer=issuer, device=device, browser=not no_browser)
+        target = Target(endpoint=endpoint, ca_file=ca_path)
+        identity = asyncio.run(sign_in(target, profile, region, wish))
+    else:
+        user, secret = _key(access_key, from_stdin=secret_stdin)
+        target = Target(endpoint=endpoint, access_key=user, secret_key=secret, ca_file=ca_path)
+        identity = asyncio.run(_whoami(target))
+        path = profiles_path(os.environ)
+        stored = Profile(endpoint=endpoint, access_key=user, secret_key=secret, region=region, ca_file=ca_path)
+        write_profile(path, profile, stored)
+        forget_tokens(tokens_path(path, profile))
     if endpoint.startswith("http://") and not _is_local(endpoint):
         click.echo("warning: the connection is not encrypted; everybody on the way can read the secret.", err=True)
     if as_json:
         emit_json({"endpoint": endpoint, "profile": profile, "identity": msgspec.to_builtins(identity)})
     else:
-        click.echo(f"Logged in to {endpoint} as {identity.name or identity.id}; stored in {path}.")
+        where = profiles_path(os.environ)
+        click.echo(f"Logged in to {endpoint} as {identity.name or identity.id}; stored in {where}.")
+
+
+def _key(access_key: str | None, *, from_stdin: bool) -> tuple[str, str]:
+    user = access_key or os.environ.get("ZOTPLUS_ACCESS_KEY") or click.prompt("Access key", err=True)
+    return user, _secret(from_stdin=from_stdin)
 
 
 def _secret(*, from_stdin: bool) -> str:
