@@ -22,6 +22,7 @@ OLD, NEW = b"k" * 32, b"n" * 32
 SEALING_MODULES = {
     "services/identity/access.py": "keys and robots",
     "services/identity/signing_keys.py": "signing keys",
+    "services/audit/evidence.py": "keys of the audit log",
 }
 """Module that seals values into the store -> its table."""
 
@@ -55,7 +56,8 @@ async def test_everything_opens_under_the_new_key_alone_afterwards(store, sealin
     robot = await access.create(kind=PrincipalKind.ROBOT, name="ci")
     signed = await keys.sign({})
     await keys.rotate()
-    assert await reseal(store, AeadSealing([NEW, OLD])) == {"keys and robots": 2, "signing keys": 2}
+    resealed = await reseal(store, AeadSealing([NEW, OLD]))
+    assert {name: count for name, count in resealed.items() if count} == {"keys and robots": 2, "signing keys": 2}
 
     alone = AeadSealing([NEW])
     _, secret = await Access(store, alone).signer(made.credential.id)
@@ -85,7 +87,7 @@ async def test_doing_it_again_changes_nothing(store, access):
     both = AeadSealing([NEW, OLD])
     await reseal(store, both)
     before = await values(store, layout.CREDENTIALS)
-    assert await reseal(store, both) == {"keys and robots": 0, "signing keys": 0}
+    assert set((await reseal(store, both)).values()) == {0}
     assert await values(store, layout.CREDENTIALS) == before
 
 
