@@ -27,6 +27,7 @@ from zotplus.services.identity.credentials import (
     ROBOT_PREFIX,
     Credential,
     NewCredential,
+    credential_attributes,
     draft_credential,
     is_credential_id,
     is_key_id,
@@ -208,7 +209,7 @@ class Access:
             kind=kind,
             name=record.name,
             policies=self._rights.of(snapshot, id_),
-            attributes=_attributes(id_, kind, record.name),
+            attributes=credential_attributes(id_, record),
             credential=kind.value,
             expires=math.inf if record.expires_ms is None else record.expires_ms / 1000,
         )
@@ -241,16 +242,6 @@ def _delete_credential(transaction: Transaction, id_: str) -> None:
 def _put_credential(transaction: Transaction, id_: str, record: CredentialRecord) -> None:
     transaction.put(layout.credential(id_), CREDENTIAL.encode(record))
     raise_generation(transaction)
-
-
-def _attributes(id_: str, kind: PrincipalKind, name: str) -> dict[str, tuple[str, ...]]:
-    """Condition keys of a credential's holder."""
-    return {
-        "aws:username": (name,),
-        "aws:userid": (id_,),
-        "aws:principaltype": (kind.value,),
-        "zotplus:credential": (kind.value,),
-    }
 
 
 def _credential(id_: str, record: CredentialRecord) -> Credential:

@@ -3,24 +3,34 @@
 Who counts is a key or robot: what an issuer says of people can change, or not be had, when it is needed most.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from zotplus.domain import errors
-from zotplus.domain.actions import ADMIN_CREATE_GRANT
+from zotplus.domain.actions import ADMIN_ATTACH_POLICY, ADMIN_CREATE_GRANT, ADMIN_PUT_POLICY
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Allowed, Need
 from zotplus.ports.keyvalue import Transaction
 from zotplus.records import layout
 from zotplus.records.access import GRANT, find_credential, raise_generation
+from zotplus.records.policies import policies
+from zotplus.services.identity.credentials import credential_attributes
 from zotplus.services.identity.rights import Rights
 from zotplus.services.identity.roles import Role
 from zotplus.services.lookups import milliseconds
 
 T = TypeVar("T")
 
-_NEEDED = (Need(ADMIN_CREATE_GRANT.name, "admin:grants"),)
-"""With this, an administrator can give back everything else."""
+
+class _Holder:
+    """The condition keys of a key or robot."""
+
+    def __init__(self, known: Mapping[str, tuple[str, ...]]) -> None:
+        self._known = known
+
+    def values(self, key: str) -> tuple[str, ...] | None:
+        """As ``domain.iam.Attributes``."""
+        return self._known.get(key)
 
 
 def guarded(transaction: Transaction, now: float, change: Callable[[], T]) -> T:
@@ -37,8 +47,14 @@ def guarded(transaction: Transaction, now: float, change: Callable[[], T]) -> T:
 
 
 def has_administrator(transaction: Transaction, now: float) -> bool:
-    """Whether a key or robot that has not expired holds the role for everything, and nothing denies it that."""
-    rights = Rights()  # a new one: what is cached of a change that fails would be believed by the next
+    """Whether a key or robot that has not expired can put everything right again.
+
+    It holds the role for everything, and nothing denies it to give grants and to change any policy. What only some
+    requests are denied, such as those from outside of a network, counts as allowed: it is, from elsewhere.
+    """
+    # A new one: what is cached of a change that fails would be believed by the next.
+    rights = Rights(only_certain=True)
+    needs = _needs(transaction)
     for _, value in transaction.scan(*layout.table_span(layout.GRANTS)):
         record = GRANT.decode(value)
         if (record.role, record.pattern, record.networks) != (Role.ADMINISTRATOR.value, "*", ()):
@@ -46,7 +62,15 @@ def has_administrator(transaction: Transaction, now: float) -> bool:
         holder = find_credential(transaction, record.grantee)
         if holder is None or (holder.expires_ms is not None and holder.expires_ms <= milliseconds(now)):
             continue
-        policies = rights.of(transaction, record.grantee)
-        if all(isinstance(policies.decide(need), Allowed) for need in _NEEDED):
+        may = rights.of(transaction, record.grantee)
+        known = _Holder(credential_attributes(record.grantee, holder))
+        if all(isinstance(may.decide(need, known), Allowed) for need in needs):
             return True
     return False
+
+
+def _needs(transaction: Transaction) -> list[Need]:
+    """What an administrator needs: to give back what was taken, and to change whatever policy denies."""
+    names = [f"admin:policies/{name}" for name, _ in policies(transaction)]
+    rewriting = [Need(action.name, name) for name in names for action in (ADMIN_PUT_POLICY, ADMIN_ATTACH_POLICY)]
+    return [Need(ADMIN_CREATE_GRANT.name, "admin:grants"), *rewriting]

@@ -9,6 +9,7 @@ import msgspec
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.principals import PrincipalKind
+from zotplus.records.access import CredentialRecord
 
 ROBOT_PREFIX = "robot:"
 """What a robot's id begins with; an access key id holds no colon, so the two never meet."""
@@ -43,6 +44,16 @@ class NewCredential(msgspec.Struct, frozen=True, kw_only=True):
 
     credential: Credential
     secret: str
+
+
+def credential_attributes(id_: str, record: CredentialRecord) -> dict[str, tuple[str, ...]]:
+    """Condition keys of a credential's holder."""
+    return {
+        "aws:username": (record.name,),
+        "aws:userid": (id_,),
+        "aws:principaltype": (record.kind,),
+        "zotplus:credential": (record.kind,),
+    }
 
 
 def is_key_id(text: str) -> bool:

@@ -12,6 +12,7 @@ from zotplus.domain.iam import (
     PolicyKind,
     PolicySet,
     ResourcePolicies,
+    Statement,
     parse_policy,
     unreadable,
 )
@@ -27,15 +28,35 @@ ANONYMOUS = "anonymous"
 NETWORK_CONDITION = "IpAddress"
 NETWORK_KEY = "aws:SourceIp"
 
+# Condition keys that are the same for an identity whatever it asks (docs/reference/policies.md, the caller).
+_OF_CALLER = frozenset(
+    {
+        "aws:username",
+        "aws:userid",
+        "aws:principaltype",
+        "zotplus:issuer",
+        "zotplus:subject",
+        "zotplus:groups",
+        "zotplus:roles",
+        "zotplus:credential",
+    }
+)
+_FAMILIES_OF_CALLER = ("aws:principaltag/", "zotplus:claim/")
+
 PARSED_MAX = 4_096
 """Documents of policies that are kept parsed, some KiB each."""
 
 
 class Rights:
-    """Loads rights from a snapshot. ``public_access`` off: nothing is open to whoever did not log in."""
+    """Loads rights from a snapshot. ``public_access`` off: nothing is open to whoever did not log in.
 
-    def __init__(self, *, public_access: bool = True) -> None:
+    ``only_certain`` leaves out what depends on the single request (its address, transport, time), be it allowed or
+    denied: what remains holds from everywhere, or could be had from somewhere.
+    """
+
+    def __init__(self, *, public_access: bool = True, only_certain: bool = False) -> None:
         self._public_access = public_access
+        self._as_asked = _certain if only_certain else _whole
         self._generation = -1
         self._stored: tuple[tuple[str, int, bytes], ...] = ()
         self._resources = ResourcePolicies(())
@@ -50,14 +71,15 @@ class Rights:
         """
         if id_ == ANONYMOUS:
             return self._of_anybody(snapshot)
+        kept = self._as_asked
         known = [name for name in (id_, *names, PUBLIC, AUTHENTICATED) if len(name.encode()) <= GRANTEE_MAX_BYTES]
         granted = [policy for name in known for policy in _granted(snapshot, name)]
         attached = [attachment for name in known for attachment in attached_to(snapshot, name)]
-        boundaries = [_attached(one) for one in attached if one.is_boundary]
+        boundaries = [kept(_attached(one)) for one in attached if one.is_boundary]
         return PolicySet(
             everyone_policy(),
-            *granted,
-            *(_attached(one) for one in attached if not one.is_boundary),
+            *map(kept, granted),
+            *(kept(_attached(one)) for one in attached if not one.is_boundary),
             resource=self._resource(snapshot, known, id_),
             boundaries=boundaries or None,
             session=session,
@@ -84,10 +106,28 @@ class Rights:
                 parsed = [
                     _parsed(policy_id(name, version), text, PolicyKind.RESOURCE) for name, version, text in stored
                 ]
-                self._resources = ResourcePolicies(parsed)
+                self._resources = ResourcePolicies(map(self._as_asked, parsed))
                 self._stored = stored
             self._generation = current
         return self._resources.for_names(names, own)
+
+
+def _whole(policy: Policy) -> Policy:
+    return policy
+
+
+def _certain(policy: Policy) -> Policy:
+    """``policy`` without the statements whose conditions look at more than who asks."""
+    statements = tuple([one for one in policy.statement if all(map(_is_of_caller, _condition_keys(one)))])
+    return policy if len(statements) == len(policy.statement) else msgspec.structs.replace(policy, statement=statements)
+
+
+def _condition_keys(statement: Statement) -> set[str]:
+    return {key.lower() for tests in statement.condition.values() for key in tests}
+
+
+def _is_of_caller(key: str) -> bool:
+    return key in _OF_CALLER or key.startswith(_FAMILIES_OF_CALLER)
 
 
 def granted_policy(record: GrantRecord) -> Policy:

@@ -5,6 +5,15 @@ import pytest
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.domain.principals import PrincipalKind
+from zotplus.records.policies import (
+    IDENTITY,
+    AttachmentRecord,
+    PolicyRecord,
+    PolicyVersionRecord,
+    put_attachment,
+    put_policy,
+    put_version,
+)
 from zotplus.services.identity import administrators
 from zotplus.services.identity.grantees import is_grantee, issuer_of
 from zotplus.services.identity.grants import Grants
@@ -92,11 +101,21 @@ async def test_an_administrator_from_some_networks_only_is_none_who_could_stay_a
     assert await refused(grants.withdraw(whole.id)) == "last_administrator"
 
 
-async def test_an_administrator_who_is_denied_granting_is_none(access, grants, store, clock, monkeypatch):
+async def test_an_administrator_who_is_denied_granting_is_none(access, grants, store, clock):
     key = await access.create(kind=PrincipalKind.KEY, name="denied")
     await grants.give(key.credential.id, Role.ADMINISTRATOR, "*")
     assert await store.write(lambda transaction: administrators.has_administrator(transaction, clock.now))
-    monkeypatch.setattr(administrators, "_NEEDED", (Need("admin:CreateGrant", "admin:grants"), Need("x:Y", "admin:x")))
+    text = b'{"Statement": {"Effect": "Deny", "Action": "admin:CreateGrant", "Resource": "*"}}'
+    kept = PolicyVersionRecord(text=text, kind=IDENTITY, author="", created_ms=0, comment="")
+    head = PolicyRecord(current=1, latest=1, kind=IDENTITY, description="", created_ms=0)
+
+    def deny(transaction):
+        put_version(transaction, "denial", 1, kept)
+        put_policy(transaction, "denial", head)
+        attached = AttachmentRecord(is_boundary=False, author="", created_ms=0)
+        put_attachment(transaction, "denial", key.credential.id, attached)
+
+    await store.write(deny)
     assert not await store.write(lambda transaction: administrators.has_administrator(transaction, clock.now))
 
 

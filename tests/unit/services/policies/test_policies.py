@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.unit.services.policies.conftest import ADMIN, AUTHOR, DENY_ALL, OPEN, READ, WRITE, new, refused
+from tests.unit.services.policies.conftest import ADMIN, AUTHOR, DENY_ALL, OPEN, READ, WRITE, document, new, refused
 from zotplus.domain.errors import Problem
 from zotplus.domain.principals import PrincipalKind
 from zotplus.records.access import generation
@@ -249,3 +249,29 @@ async def test_a_boundary_that_takes_administration_from_the_last_administrator_
 async def test_a_resource_policy_that_denies_everybody_everything_is_refused(policies, administrator):
     text = DENY_ALL.replace(b'"Effect"', b'"Principal":"*","Effect"')
     assert await refused(policies.put("closed", new(text))) == "last_administrator"
+
+
+DENY = {"Effect": "Deny", "Action": ["*"], "Resource": ["*"]}
+OUTSIDE = {"NotIpAddress": {"aws:SourceIp": ["10.0.0.0/8"]}}
+
+
+async def test_a_denial_from_some_places_leaves_the_administrator_others(policies, administrator, access):
+    await policies.put("office", new(document({**DENY, "Condition": OUTSIDE})))
+    await policies.attach("office", "authenticated", AUTHOR)
+    assert await access.ensure_administrator(None, None) is None
+
+
+async def test_a_denial_for_everybody_but_one_administrator_is_taken(policies, administrator):
+    but = {"StringNotEquals": {"aws:userid": [ADMIN]}}
+    await policies.put("closed", new(document({**DENY, "Principal": "*", "Condition": but})))
+    others = {"StringNotEquals": {"aws:userid": ["ZPOTHER"]}}
+    assert (
+        await refused(policies.put("closed", new(document({**DENY, "Principal": "*", "Condition": others}))))
+        == "last_administrator"
+    )
+
+
+async def test_a_denial_that_only_covers_its_own_removal_is_refused(policies, administrator):
+    lock = {"Effect": "Deny", "Action": ["admin:*Policy"], "Resource": ["admin:policies/lock"]}
+    await policies.put("lock", new(document(lock)))
+    assert await refused(policies.attach("lock", "authenticated", AUTHOR)) == "last_administrator"
