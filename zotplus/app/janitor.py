@@ -53,8 +53,13 @@ async def _keep(settings: Settings) -> int:
 async def _round(settings: Settings, parts: Engines, metrics: Metrics) -> None:
     """One round; the failure of a job is logged and counted, and the next round tries again."""
     begun = time.monotonic()
-    collected = await _job(metrics, "collector", services(settings, parts).collector.run(time.time()))
+    directory = services(settings, parts)
+    collected = await _job(metrics, "collector", directory.collector.run(time.time()))
     told = msgspec.to_builtins(collected) if collected is not None else {}
+    own = directory.tokens
+    rotated = await _job(metrics, "signing_keys", own.keys.rotate_if_older(own.settings.key_lifetime))
+    if rotated:
+        log.info("signing_key_rotated", key=rotated)
     if isinstance(parts.store, SupportsMaintenance):
         told["stale_readers"] = await _job(metrics, "maintenance", parts.store.maintain())
     log.info("janitor_round", seconds=round(time.monotonic() - begun, 3), **told)

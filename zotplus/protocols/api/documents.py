@@ -191,6 +191,18 @@ class Logins(_Document, frozen=True):
     issuers: tuple[LoginIssuer, ...]
 
 
+class TokenToRevoke(_Document, frozen=True, forbid_unknown_fields=True):
+    """A registry, refresh or access token of the gateway's own."""
+
+    token: Annotated[str, Meta(min_length=1, max_length=16_384)]
+
+
+class SigningKey(_Document, frozen=True):
+    """The key that signs tokens from now on, as ``/auth/jwks`` publishes it."""
+
+    id: str
+
+
 class Status(_Document, frozen=True):
     """The server at a glance; ``now`` is its clock, which signatures are judged by."""
 

@@ -14,7 +14,7 @@ from zotplus.gateway.openapi import openapi
 from zotplus.gateway.problems import render_problem
 from zotplus.gateway.reply import Reply
 from zotplus.gateway.route import Operation, Route
-from zotplus.protocols.api import buckets, grants, keys, login, maintenance, server
+from zotplus.protocols.api import buckets, grants, keys, login, maintenance, server, tokens
 from zotplus.protocols.api.endpoint import Call, Endpoint, describe, route_of
 from zotplus.protocols.api.matching import Matcher, Row, fill
 from zotplus.protocols.api.policies import applying, explaining, managing
@@ -25,6 +25,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *login.ENDPOINTS,
     *keys.ENDPOINTS,
     *grants.ENDPOINTS,
+    *tokens.ENDPOINTS,
     *buckets.ENDPOINTS,
     *maintenance.ENDPOINTS,
     *managing.ENDPOINTS,

@@ -58,10 +58,11 @@ class Server:
     def __init__(self):
         store = KeyValueMemory()
         known = identities(settings_for(Path("unused")), store, AeadSealing([os.urandom(32)]), OidcVerifier(()))
-        self.access, self.grants = known.access, known.grants
+        self.access, self.grants, self.callers, self.tokens = known.access, known.grants, known.callers, known.tokens
         self.buckets = Buckets(store, "us-east-1")
         given = dict.fromkeys(field for field in Services.__dataclass_fields__)
         mine = {"access": self.access, "callers": known.callers, "grants": self.grants, "buckets": self.buckets}
+        mine["tokens"] = self.tokens
         of_policies = {
             "policies": Policies(store),
             "applying": Applying(store),
