@@ -17,7 +17,7 @@ from zotplus.adapters.oidc.settings import login_offers
 from zotplus.adapters.oidc.verifier import OidcVerifier
 from zotplus.adapters.sealing_aead.sealing import open_sealing
 from zotplus.adapters.zot.discovery import connect
-from zotplus.app import omissions
+from zotplus.app import auditing, omissions
 from zotplus.app.identities import identities
 from zotplus.app.observers import UNOBSERVED, Observers
 from zotplus.app.reporting import Reporting
@@ -26,6 +26,7 @@ from zotplus.gateway.pipeline import FaceOf, Pipeline
 from zotplus.gateway.route import Face
 from zotplus.gateway.transport.server import Server, ServerLimits
 from zotplus.gateway.transport.wire import Wire
+from zotplus.ports.audit import AuditLog
 from zotplus.ports.blobs import Blobs
 from zotplus.ports.identity import TokenVerifier
 from zotplus.ports.keyvalue import KeyValue
@@ -33,10 +34,12 @@ from zotplus.ports.sealing import Sealing
 from zotplus.ports.telemetry import Telemetry
 from zotplus.ports.upstream import Upstream
 from zotplus.protocols.api.face import ApiFace
+from zotplus.protocols.mint.face import MintFace
 from zotplus.protocols.oci.face import OciFace
 from zotplus.protocols.operations.face import Exposition, OperationsFace
 from zotplus.protocols.operations.readiness import Readiness
 from zotplus.protocols.s3.face import S3Face
+from zotplus.protocols.sts.face import StsFace, is_sts
 from zotplus.services.buckets import Buckets
 from zotplus.services.directory import Services
 from zotplus.services.multipart import Multipart
@@ -51,6 +54,8 @@ from zotplus.settings import Settings
 
 OCI_PREFIXES = ("/v2", "/auth")
 S3_PREFIX = "/s3"
+STS_PREFIX = "/sts"
+MINT_PREFIX = "/_/oidc"
 OPERATIONS_PREFIXES = ("/health", "/metrics")
 
 
@@ -66,6 +71,7 @@ class Engines:
     exposition: Exposition
     verifier: TokenVerifier = field(default_factory=lambda: OidcVerifier(()))
     observers: Observers = UNOBSERVED
+    audit: AuditLog | None = None
 
     async def close(self) -> None:
         """Release all of them."""
@@ -120,6 +126,7 @@ def services(settings: Settings, parts: Engines) -> Services:
             store, blobs, grace=settings.collector.grace, upload_expiry=settings.collector.upload_expiry
         ),
         scrub=Scrub(store, blobs),
+        audit=auditing.archive(settings, store),
         backup=partial(_backup, parts, settings),
         logins=login_offers(settings.identity),
     )
@@ -137,7 +144,8 @@ async def _backup(parts: Engines, settings: Settings, folder: Path) -> BackupRep
 def pipeline(settings: Settings, parts: Engines) -> Pipeline:
     """All faces behind one pipeline."""
     directory = services(settings, parts)
-    return Pipeline(faces(settings, parts, directory), directory)
+    audit = auditing.trail(settings, parts.store, parts.audit)
+    return Pipeline(faces(settings, parts, directory), directory, audit)
 
 
 def faces(settings: Settings, parts: Engines, directory: Services) -> FaceOf:
@@ -148,19 +156,23 @@ def faces(settings: Settings, parts: Engines, directory: Services) -> FaceOf:
     oci = OciFace(parts.upstream, directory.tokens, settings.http.external_url)
     readiness = Readiness(parts.store, parts.blobs, parts.upstream, parts.verifier.status)
     operations = OperationsFace(readiness, parts.exposition, settings.metrics)
-    api = ApiFace()
+    api, sts = ApiFace(), StsFace()
     by_prefix: tuple[tuple[str, Face], ...] = (
         *((prefix, oci) for prefix in OCI_PREFIXES),
         (S3_PREFIX, main_s3),
+        (STS_PREFIX, sts),
+        (MINT_PREFIX, MintFace()),
         *((prefix, operations) for prefix in OPERATIONS_PREFIXES),
     )
     domain = s3.domain
 
     def face_of(head: RequestHead) -> Face:
         if head.listener is Listener.S3:
-            return root_s3
+            return sts if is_sts(head, "") else root_s3
+        if is_sts(head, S3_PREFIX):
+            return sts
         if domain is not None and _is_within_domain(head.headers.get("Host", ""), domain):
-            return root_s3
+            return sts if is_sts(head, "") else root_s3
         path = head.raw_path
         for prefix, face in by_prefix:
             if path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/"):

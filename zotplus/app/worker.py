@@ -4,11 +4,13 @@ import asyncio
 import signal
 import socket
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 import structlog
 import uvloop
 
+from zotplus.app.auditing import ProcessAudit
 from zotplus.app.composition import engines, servers
 from zotplus.app.reporting import Reporting
 from zotplus.app.tls import ReloadingTls
@@ -36,6 +38,9 @@ async def _serve(
 ) -> int:
     reporting = Reporting(settings, f"worker-{index}")
     parts = engines(settings, reporting, managed_url)
+    audit = ProcessAudit(settings, parts.store, parts.sealing)
+    if settings.audit.enabled:
+        parts = replace(parts, audit=await audit.open(f"worker-{index}"))
     running = servers(settings, parts)
     tls = ReloadingTls(settings.http.tls, settings.identity.operators) if settings.http.tls is not None else None
     if tls is not None:
@@ -53,6 +58,7 @@ async def _serve(
         log.info("worker_draining", worker=index)
         await asyncio.gather(*(running[listener].drain(settings.drain_seconds) for listener in sockets))
     finally:
+        await audit.close()
         await parts.close()
         reporting.close()
     return EXIT_CLEAN

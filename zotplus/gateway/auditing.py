@@ -24,12 +24,15 @@ LOGINS: dict[tuple[str, str], EventKind] = {
     ("oci", "GetToken"): EventKind.LOGIN,
     ("oci", "PostToken"): EventKind.LOGIN,
     ("sts", "GetCallerIdentity"): EventKind.REQUEST,
+    ("mint", "MintToken"): EventKind.EXCHANGE,
 }
 """What an operation is that hands out credentials, where its face does not say so of all of them."""
 EXCHANGES = frozenset({"sts"})
 """Faces whose operations exchange one credential for another."""
 _REFUSALS = frozenset({FaultType.AUTHENTICATION, FaultType.AUTHORIZATION})
 _READ_METHODS = frozenset({"GET", "HEAD"})
+_SAID_BESIDE = frozenset({"aws:username", "aws:userid", "aws:principaltype", "zotplus:credential"})
+"""Condition keys whose values stand in ``Who`` already."""
 _URGENT = frozenset({EventKind.LOGIN, EventKind.EXCHANGE, EventKind.ADMINISTRATION})
 _KNOWN_MAX = 4_096
 """Principals whose part of a record is kept; one takes about a KiB."""
@@ -123,7 +126,7 @@ class AuditTrail:
             sent,
             trace or "",
             generation,
-            context.log,
+            {name: value for name, value in context.log.items() if name != "fault"} if context.log else {},
         )
 
     def _who(self, principal: Principal) -> Who:
@@ -138,7 +141,7 @@ class AuditTrail:
             principal.name,
             principal.credential,
             principal.names,
-            dict(principal.attributes),
+            {key: values for key, values in principal.attributes.items() if key not in _SAID_BESIDE},
         )
         self._known[principal.id] = principal, who
         return who

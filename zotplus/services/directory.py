@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from zotplus.ports.audit import AuditArchive
 from zotplus.ports.identity import LoginOffer
 from zotplus.services.buckets import Buckets
 from zotplus.services.federation.federation import Federation
@@ -42,5 +43,6 @@ class Services:
     multipart: Multipart
     collector: Collector
     scrub: Scrub
+    audit: AuditArchive
     backup: Callable[[Path], Awaitable[BackupReport]]
     logins: tuple[LoginOffer, ...] = ()

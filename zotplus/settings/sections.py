@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from zotplus.adapters.audit.settings import AuditSettings
 from zotplus.adapters.blobs_fs.settings import FilesystemBlobsSettings
 from zotplus.adapters.keyvalue_lmdb.settings import LmdbSettings
 from zotplus.adapters.oidc.settings import IdentitySettings
@@ -198,6 +199,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     collector: CollectorSettings = CollectorSettings()
     registry_tokens: RegistryTokenSettings = RegistryTokenSettings()
     sessions: SessionSettings = SessionSettings()
+    audit: AuditSettings = AuditSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
