@@ -1,5 +1,7 @@
 """A policy's document on its way in: what kind it is, whether it can be believed, and when two say the same."""
 
+from typing import Any
+
 import msgspec
 
 from zotplus.domain import errors
@@ -8,6 +10,10 @@ from zotplus.domain.iam import PolicyKind, parse_policy, warnings
 from zotplus.records.policies import IDENTITY, RESOURCE
 
 _PRINCIPALS = frozenset({"Principal", "NotPrincipal"})
+
+
+class _Statements(msgspec.Struct, frozen=True, rename="pascal"):
+    statement: list[dict[str, Any]] | dict[str, Any]
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,10 +43,12 @@ def says_the_same(text: bytes, other: bytes) -> bool:
 def statement_in(text: bytes, label: str) -> bytes | None:
     """The statement that decisions call ``label`` (its Sid, or ``#`` and its place from 1), as JSON; None if not there.
 
-    ``text`` is a document that was stored.
+    ``text`` is a document that was stored; in a damaged one there is nothing.
     """
-    document = msgspec.json.decode(text)
-    statements = document["Statement"]
+    try:
+        statements = msgspec.json.decode(text, type=_Statements).statement
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
     for place, statement in enumerate(statements if isinstance(statements, list) else [statements], start=1):
         if label in (statement.get("Sid"), f"#{place}"):
             return msgspec.json.encode(statement)

@@ -7,8 +7,10 @@ import pytest
 from tests.unit.services.policies.conftest import ADMIN, AUTHOR, DENY_ALL, OPEN, READ, WRITE, document, new, refused
 from zotplus.domain.errors import Problem
 from zotplus.domain.principals import PrincipalKind
+from zotplus.records import layout
 from zotplus.records.access import generation
 from zotplus.records.policies import VERSIONS_KEPT, resource_policies
+from zotplus.services.policies import changes
 from zotplus.services.policies.changes import ABSENT
 
 
@@ -185,6 +187,14 @@ async def test_a_version_that_never_was_is_not_found(policies, number):
     await policies.put("p", new())
     assert await refused(policies.read("p", number)) == "record_not_found"
     assert await refused(policies.set_current("p", number)) == "record_not_found"
+
+
+async def test_versions_without_a_head_are_damage(policies, store):
+    await policies.put("p", new())
+    await store.write(lambda transaction: transaction.delete(layout.policy("p")))
+    assert await refused(policies.read("p", 1)) == "record_not_found"
+    code = await refused(store.write(lambda transaction: changes.set_current(transaction, "p", 1)))
+    assert code == "storage_failed"
 
 
 @pytest.mark.parametrize("field", ["comment", "description"])
