@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from zotplus.adapters.blobs_fs import BlobsFilesystem, FilesystemBlobsSettings
+from zotplus.adapters.keyvalue_lmdb.wholeness import require_whole
 from zotplus.adapters.sealing_aead.sealing import MASTER_KEY_FILE, open_sealing
 from zotplus.app import omissions
 from zotplus.app.composition import local_blobs, local_store
@@ -100,6 +101,7 @@ def restore(settings: Settings, folder: Path) -> BackupReport:
     # The engine would make a new store of an empty file.
     if not saved.is_file() or saved.stat().st_size == 0:
         raise Problem(errors.STORAGE_FAILED, f"The backup's metadata are missing or empty: {saved}")
+    require_whole(saved)
     with _staged(settings.data, metadata) as staged:
         shutil.copyfile(saved, staged / _STORE_FILE)
         (staged / _STORE_FILE).chmod(0o600)

@@ -195,3 +195,10 @@ def test_an_attempt_that_was_killed_is_begun_again(backup, tmp_path):
     left.write_bytes(b"half")
     assert restore_by_command(backup, tmp_path)[0] == 0
     assert not left.parent.exists()
+
+
+def test_metadata_that_were_cut_off_are_refused_and_do_not_kill_the_restore(backup, tmp_path):
+    saved = backup / "metadata/data.mdb"
+    saved.write_bytes(saved.read_bytes()[:8_192])
+    assert restore_by_command(backup, tmp_path) == (7, "")
+    assert not (tmp_path / "new").exists()
