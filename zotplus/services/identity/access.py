@@ -22,6 +22,7 @@ from zotplus.records.access import (
     grants_of,
     raise_generation,
 )
+from zotplus.records.policies import detach_all
 from zotplus.services.identity.administrators import guarded, has_administrator
 from zotplus.services.identity.credentials import (
     ROBOT_PREFIX,
@@ -159,7 +160,10 @@ class Access:
         return await self._store.read(collect)
 
     async def revoke(self, id_: str) -> None:
-        """Remove a credential and its grants. Raises ``RECORD_NOT_FOUND``, ``LAST_ADMINISTRATOR``."""
+        """Remove a credential with its grants and what is attached to it.
+
+        Raises ``RECORD_NOT_FOUND``, ``LAST_ADMINISTRATOR``.
+        """
 
         def remove(transaction: Transaction) -> None:
             require_credential(transaction, id_)
@@ -236,6 +240,7 @@ class Access:
 def _delete_credential(transaction: Transaction, id_: str) -> None:
     for grant_id, record in grants_of(transaction, id_):
         delete_grant(transaction, grant_id, record)
+    detach_all(transaction, id_)
     transaction.delete(layout.credential(id_))
 
 

@@ -55,9 +55,10 @@ class Answered(msgspec.Struct):
 
 
 class Server:
-    def __init__(self):
-        store = KeyValueMemory()
-        known = identities(settings_for(Path("unused")), store, AeadSealing([os.urandom(32)]), OidcVerifier(()))
+    def __init__(self, store=None, sealing=None):
+        self.store, self.sealing = store or KeyValueMemory(), sealing or AeadSealing([os.urandom(32)])
+        store = self.store
+        known = identities(settings_for(Path("unused")), store, self.sealing, OidcVerifier(()))
         self.access, self.grants, self.callers, self.tokens = known.access, known.grants, known.callers, known.tokens
         self.buckets = Buckets(store, "us-east-1")
         given = dict.fromkeys(field for field in Services.__dataclass_fields__)
@@ -72,6 +73,10 @@ class Server:
         self.face = ApiFace()
         self.pipeline = Pipeline(lambda _: self.face, self.services)
         asyncio.run(self.access.ensure_administrator(*ADMIN))
+
+    def another(self):
+        """A second worker over the same store, with caches of its own."""
+        return Server(self.store, self.sealing)
 
     def ask(self, address, *, user=ADMIN, body=None, headers=()):
         method, _, target = address.partition(" ")
