@@ -10,6 +10,7 @@ from zotplus.gateway.credentials import authorization, basic
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.reply import Reply
 from zotplus.gateway.route import Operation, Route
+from zotplus.ports.identity import TokenRefused
 from zotplus.ports.upstream import Upstream
 from zotplus.protocols.oci.addresses import parse_path, parse_query
 from zotplus.protocols.oci.catalog import CatalogHandler
@@ -23,6 +24,7 @@ from zotplus.protocols.oci.wire import code_of, encode, error_document, oauth2_e
 from zotplus.services.identity.registry_tokens import RegistryTokens, Scope, TokenPrincipal
 
 _UNAUTHORIZED = 401
+_BAD_REQUEST = 400
 
 
 class OciFace:
@@ -83,6 +85,8 @@ class OciFace:
         document = error_document(problem, code_of(problem), context.request_id)
         status = fault.status
         if _is_token_server(context.head):
+            if isinstance(problem, TokenRefused) and context.head.method == "POST":
+                status = _BAD_REQUEST  # RFC 6749 5.2: the grant is refused, not the client
             if status == _UNAUTHORIZED:
                 headers.append(("WWW-Authenticate", 'Basic realm="zotplus", charset="UTF-8"'))
             if context.head.method == "POST":

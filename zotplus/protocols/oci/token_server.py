@@ -12,6 +12,7 @@ from zotplus.domain.errors import Problem
 from zotplus.gateway.context import Context
 from zotplus.gateway.credentials import caller
 from zotplus.gateway.reply import Reply
+from zotplus.protocols.oci import exchange
 from zotplus.protocols.oci.addresses import Parameters, parse_query
 from zotplus.protocols.oci.operations import Bare
 from zotplus.protocols.oci.scopes import allowed, format_scopes, parse_scopes
@@ -54,10 +55,12 @@ class TokenServer:
         return Reply(headers=headers, body=msgspec.json.encode(document))
 
     async def post(self, context: Context, _operation: Bare) -> Reply:
-        """OAuth2: a form with the grant type ``password`` or ``refresh_token``."""
+        """OAuth2: a form with the grant type ``password``, ``refresh_token`` or token exchange (RFC 8693)."""
         parameters = await _form(context)
         grant = _first(parameters, "grant_type")
         refresh = ""
+        if grant == exchange.GRANT:
+            return await exchange.exchange(context, parameters, self._tokens)
         if grant == "password":
             user, password = _required(parameters, "username"), _required(parameters, "password")
             context.principal = await context.services.callers.by_password(user, password, context.head.peer)

@@ -10,6 +10,7 @@ import msgspec
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Fault, FaultType, Problem
+from zotplus.ports.identity import TokenFault, TokenRefused
 
 # What has no word in the specification keeps the catalogue's own in capitals (UPSTREAM_MISSING).
 _CODES: dict[Fault, str] = {
@@ -27,6 +28,9 @@ _CODES: dict[Fault, str] = {
     errors.TOO_MANY_REQUESTS: "TOOMANYREQUESTS",
     errors.UPLOAD_NOT_FOUND: "BLOB_UPLOAD_UNKNOWN",
 }
+
+_TARGETS = frozenset({"audience", "resource"})
+"""Parameters of a token exchange that say what for. Spec: RFC 8693, 2.1."""
 
 
 def code_of(problem: Problem) -> str:
@@ -51,9 +55,12 @@ def error_document(problem: Problem, code: str, request_id: str) -> dict[str, An
 
 
 def oauth2_error(problem: Problem) -> dict[str, str]:
-    """The members that RFC 6749 asks for."""
-    if problem.fault == errors.ARGUMENT_INVALID and problem.fields.get("argument") == "grant_type":
+    """The members that RFC 6749 asks for, and the one error that RFC 8693 (2.2.2) adds."""
+    argument = problem.fields.get("argument") if problem.fault == errors.ARGUMENT_INVALID else None
+    if argument == "grant_type":
         word = "unsupported_grant_type"
+    elif argument in _TARGETS or (isinstance(problem, TokenRefused) and problem.token_fault is TokenFault.TRUST):
+        word = "invalid_target"
     elif problem.fault.status == HTTPStatus.TOO_MANY_REQUESTS:
         word = "temporarily_unavailable"  # no invalid_grant: a client would throw its token away
     elif problem.fault.type is FaultType.AUTHENTICATION:

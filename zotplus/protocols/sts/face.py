@@ -42,10 +42,16 @@ class Nothing(msgspec.Struct, frozen=True):
         return ()
 
 
-def is_sts(head: RequestHead) -> bool:
-    """Whether a request to S3's root is one of this service: S3 takes no form there, and has no actions."""
+def is_sts(head: RequestHead, root: str) -> bool:
+    """Whether a request to S3's address, which is below ``root``, is one of this service.
+
+    Clients that know one address for everything post there. S3 takes no form at its root, and has no actions.
+    """
+    path = head.raw_path
+    if len(path) > len(root) + 1 or path not in (root, root + "/"):
+        return False
     if head.method == "POST":
-        return _media_type(head) == FORM
+        return not head.raw_query and _media_type(head) == FORM
     return head.method == "GET" and any(part.startswith("Action=") for part in head.raw_query.split("&"))
 
 
@@ -112,8 +118,8 @@ class StsFace:
         headers = [CONTENT_TYPE, ("Cache-Control", "no-store"), ("X-Zotplus-Fault", problem.fault.code)]
         if "allow" in problem.fields:
             headers.append(("Allow", str(problem.fields["allow"])))
-        if problem.fault.retry_after is not None:
-            headers.append(("Retry-After", str(problem.fault.retry_after)))
+        if problem.retry_after is not None:
+            headers.append(("Retry-After", str(problem.retry_after)))
         return Reply(status=status, headers=tuple(headers), body=b"" if context.head.method == "HEAD" else body)
 
     async def _handle(self, context: Context, _operation: Operation) -> Reply:

@@ -147,7 +147,13 @@ class Exchange:
         await self._standing.require_unrevoked(who.id, issued if isinstance(issued, int | float) else 0.0)
 
     async def _of_own(self, token: str, role: str, asked: int | None) -> Exchanged:
-        principal = await self._tokens.bearer(token)
+        try:
+            principal = await self._tokens.bearer(token)
+        except Problem as problem:
+            if problem.fault is not errors.TOKEN_INVALID:
+                raise
+            why = f"The token is neither a known issuer's nor one of ours: {problem.detail}"
+            raise TokenRefused(TokenFault.ISSUER, why) from problem
         own = principal.name if principal.kind is PrincipalKind.TRUST else SELF
         if role not in ("", own):
             why = f"The token was issued to {principal.id:.200}, which cannot become {role!r:.140}."

@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from tests.unit.services.federation.conftest import PUBLISHER, terms
+from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Allowed, Need
 from zotplus.domain.principals import PrincipalKind
@@ -207,8 +208,19 @@ async def test_an_access_token_is_exchanged_for_no_more_than_is_left_of_it(worke
     assert (exchanged.issuer, exchanged.subject, exchanged.audience) == ("zotplus", "trust:release", "zotplus")
     assert (await refused(worker.exchange.of_token(access.token, "self"))).token_fault is TokenFault.TRUST
     clock.now += 600
-    with pytest.raises(Problem):
+    assert (await refused(worker.exchange.of_token(access.token))).token_fault is TokenFault.ISSUER
+
+
+async def test_a_store_that_fails_is_no_wrong_token(worker, issued, trust, monkeypatch):
+    _, access = await worker.exchange.access_token(issued.token("github"))
+
+    async def fails(_token):
+        raise Problem(errors.STORAGE_FAILED)
+
+    monkeypatch.setattr(worker.tokens, "bearer", fails)
+    with pytest.raises(Problem) as caught:
         await worker.exchange.of_token(access.token)
+    assert caught.value.fault is errors.STORAGE_FAILED
 
 
 async def test_a_persons_access_token_stands_for_them(worker, issued, clock):

@@ -1,0 +1,130 @@
+"""A gateway that knows issuers by files with their keys, and tokens in the shapes of these issuers."""
+
+import json
+import time
+from urllib.parse import urlencode
+
+import boto3
+import msgspec
+import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
+
+from tests.faces.gateway import settings_for, start
+from tests.issuers import shapes
+from tests.issuers.local import AUDIENCE, LocalIssuer
+from tests.peers.programs import call
+from zotplus.adapters.oidc.settings import IdentitySettings, IssuerSettings
+from zotplus.adapters.oidc.verifier import OidcVerifier
+from zotplus.domain.trusts import TrustTerms
+from zotplus.services.federation.trusts import TrustGrant
+from zotplus.services.identity.roles import Role
+
+URLS = {
+    "github": "https://token.actions.githubusercontent.com",
+    "cluster": "https://kubernetes.default.svc",
+    "keycloak": "https://login.example.org/realms/zotplus",
+}
+ISSUER_OF = {"github": "github", "kubernetes": "cluster", "tekton": "cluster", "keycloak_access": "keycloak"}
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+ROLE = "arn:zotplus:iam:::role/"
+
+
+class Stage:
+    """The gateway with trusts ``release`` (a GitHub repository's main branch) and ``pods`` (a service account)."""
+
+    def __init__(self, gateway, issuer):
+        self.gateway = gateway
+        self._issuer = issuer
+        self._count = 0
+        self.url, self.s3_url = gateway.url, gateway.s3_url
+        publisher = (TrustGrant(role=Role.PUBLISHER, pattern="s3:releases"),)
+        self.put_trust("release", "github", {"repository_id": ("74",), "ref": ("refs/heads/main",)}, publisher)
+        subject = {"sub": ("system:serviceaccount:team-a:builder",)}
+        self.put_trust("pods", "cluster", subject, publisher, reuse=True)
+
+    @property
+    def federation(self):
+        return self.gateway.services.federation
+
+    def put_trust(self, name, issuer, claims, grants=(), **changes):
+        terms = TrustTerms(name=name, issuer=issuer, audience=AUDIENCE, claims=claims, **changes)
+        return self.gateway.run(self.federation.trusts.put(terms, grants))
+
+    def token(self, shape, **changes) -> str:
+        self._count += 1
+        now = time.time()
+        claims = shapes.ALL[shape](URLS[ISSUER_OF.get(shape, shape)], now, **{"jti": f"id-{self._count}", **changes})
+        return self._issuer.mint(claims)
+
+    def post(self, path, *, at=None, headers=None, **fields):
+        """A form: status, headers, body."""
+        return call("POST", (at or self.url) + path, headers=headers or FORM, body=urlencode(fields).encode())
+
+    def assume(self, token, role="release", *, path="/sts", at=None, **changes):
+        fields = {
+            "Action": "AssumeRoleWithWebIdentity",
+            "Version": "2011-06-15",
+            "RoleArn": ROLE + role,
+            "RoleSessionName": "job-1",
+            "WebIdentityToken": token,
+            **changes,
+        }
+        return self.post(path, at=at, **{name: value for name, value in fields.items() if value is not None})
+
+    def client(self, service, url, credentials=None, **config):
+        """A boto3 client with the credentials of an answer, of a key (id, secret), or with none."""
+        keys = {}
+        if isinstance(credentials, tuple):
+            keys = {"aws_access_key_id": credentials[0], "aws_secret_access_key": credentials[1]}
+        elif credentials is not None:
+            keys = {
+                "aws_access_key_id": credentials["AccessKeyId"],
+                "aws_secret_access_key": credentials["SecretAccessKey"],
+                "aws_session_token": credentials["SessionToken"],
+            }
+        else:
+            config["signature_version"] = UNSIGNED
+        options = Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}, **config)
+        return boto3.client(service, endpoint_url=url, region_name="us-east-1", config=options, **keys)
+
+    def session(self, shape="github", role="release", **changes):
+        """Credentials by boto3, as a client gets them."""
+        sts = self.client("sts", self.url + "/sts")
+        return sts.assume_role_with_web_identity(
+            RoleArn=ROLE + role, RoleSessionName="job-1", WebIdentityToken=self.token(shape), **changes
+        )["Credentials"]
+
+    def mint(self, document, query=""):
+        body = document if isinstance(document, bytes) else json.dumps(document).encode()
+        status, headers, answer = call("POST", f"{self.url}/_/oidc/mint-token{query}", body=body)
+        return status, headers, json.loads(answer)
+
+    def exchange(self, token, **changes):
+        fields = {
+            "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+            "subject_token": token,
+            "subject_token_type": "urn:ietf:params:oauth:token-type:id_token",
+            **changes,
+        }
+        status, headers, answer = self.post(
+            "/auth/token", **{name: value for name, value in fields.items() if value is not None}
+        )
+        return status, headers, json.loads(answer)
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("federation")
+    issuer = LocalIssuer()
+    keys = folder / "jwks.json"
+    keys.write_bytes(issuer.jwks())
+    issuers = tuple(
+        IssuerSettings(name=name, url=url, audiences=(AUDIENCE,), jwks_file=str(keys)) for name, url in URLS.items()
+    )
+    settings = msgspec.structs.replace(settings_for(folder), identity=IdentitySettings(issuers=issuers))
+    gateway = start(folder, settings=settings, verifier=OidcVerifier(issuers))
+    made = Stage(gateway, issuer)
+    made.client("s3", gateway.s3_url, (gateway.access_key, gateway.secret)).create_bucket(Bucket="releases")
+    yield made
+    gateway.stop()

@@ -1,0 +1,1 @@
+"""Tokens for CI jobs by the interface of package indexes' trusted publishing."""
