@@ -48,9 +48,10 @@ def test_a_minted_token_is_a_web_identity_for_what_is_left_of_it(stage):
 
 
 def test_a_minted_token_ends_when_it_is_revoked(stage):
-    minted = stage.mint({"token": stage.token("kubernetes"), "trust": "pods"})[2]["token"]
-    assert whoami(stage, bearer(minted)) == (200, "trust:pods")
-    stage.gateway.run(stage.federation.standing.revoke("trust:pods"))
+    stage.put_trust("ended", "cluster", {"sub": ("system:serviceaccount:team-a:pipeline",)})
+    minted = stage.mint({"token": stage.token("tekton"), "trust": "ended"})[2]["token"]
+    assert whoami(stage, bearer(minted)) == (200, "trust:ended")
+    stage.gateway.run(stage.federation.standing.revoke("trust:ended"))
     assert whoami(stage, bearer(minted))[0] == 401
 
 

@@ -9,6 +9,8 @@ from botocore.exceptions import ClientError
 
 from tests.faces.federation.conftest import FORM, ROLE
 from tests.peers.programs import call
+from zotplus.services.federation.trusts import TrustGrant
+from zotplus.services.identity.roles import Role
 
 READ_ONLY = json.dumps({"Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "s3:releases/*"}})
 
@@ -216,9 +218,11 @@ def test_a_key_of_a_session_is_nothing_without_its_token(stage):
 
 
 def test_sessions_end_when_they_are_revoked(stage):
-    s3 = stage.client("s3", stage.s3_url, stage.session("kubernetes", "pods"))
+    grants = (TrustGrant(role=Role.PUBLISHER, pattern="s3:releases"),)
+    stage.put_trust("short", "cluster", {"sub": ("system:serviceaccount:team-a:pipeline",)}, grants)
+    s3 = stage.client("s3", stage.s3_url, stage.session("tekton", "short"))
     put(s3)
-    stage.gateway.run(stage.federation.standing.revoke("trust:pods"))
+    stage.gateway.run(stage.federation.standing.revoke("trust:short"))
     assert code_of(lambda: put(s3)) == "InvalidToken"
 
 
