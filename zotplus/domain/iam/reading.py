@@ -203,15 +203,14 @@ def _conditions(block: Json, path: str) -> ConditionBlock:
     if not isinstance(block, dict):
         raise refusal(path, "it is an object of operators")
     return {
-        _encodable(operator, path): _keys(keys, f"{path}.{operator[:POLICY_TEXT_SHOWN]}")
-        for operator, keys in block.items()
+        _encodable(operator, path): _keys(keys, f"{path}.{shown(operator)[1:-1]}") for operator, keys in block.items()
     }
 
 
 def _keys(keys: Json, path: str) -> dict[str, str | list[str]]:
     if not isinstance(keys, dict) or not keys:
         raise refusal(path, "it is an object of condition keys and their values")
-    return {_encodable(key, path): _values(value, f"{path}.{key[:POLICY_TEXT_SHOWN]}") for key, value in keys.items()}
+    return {_encodable(key, path): _values(value, f"{path}.{shown(key)[1:-1]}") for key, value in keys.items()}
 
 
 def _values(value: Json, path: str) -> str | list[str]:

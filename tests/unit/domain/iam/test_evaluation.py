@@ -1,6 +1,7 @@
 """The evaluator: explicit deny wins, no match denies, an unknown action grants nothing."""
 
 import time
+import timeit
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from zotplus.domain import errors
 from zotplus.domain.actions import ACTIONS, GET_OBJECT, OCI_PULL, PUT_OBJECT
 from zotplus.domain.errors import Problem
-from zotplus.domain.iam import Allowed, Denied, Effect, Need, Policy, PolicySet, Statement, validate
+from zotplus.domain.iam import Allowed, Denied, Effect, Need, Policy, PolicySet, Statement, evaluation, validate
 from zotplus.domain.principals import Principal, PrincipalKind
 
 
@@ -134,6 +135,58 @@ def naive(pattern, text):
 def test_globs_match_what_the_definition_says(pattern, text):
     decision = PolicySet(policy(statement(resource=pattern))).decide(Need("s3:GetObject", text))
     assert isinstance(decision, Allowed) is naive(pattern, text)
+
+
+MANY = policy(*[statement(action="s3:GetObject", resource=f"s3:b{n}/*") for n in range(1000)])
+
+
+def test_what_is_remembered_of_many_statements_is_bounded_and_says_the_same(monkeypatch):
+    monkeypatch.setattr(evaluation, "REMEMBERED_MAX", 3)
+    policies = PolicySet(MANY)
+    for _ in range(2):
+        for n in range(1010):
+            decision = policies.decide(Need("s3:GetObject", f"s3:b{n}/k"))
+            assert isinstance(decision, Allowed) is (n < 1000)
+            assert len(policies._own._remembered) <= 3
+
+
+def test_statements_that_are_remembered_are_counted_over_all_resources(monkeypatch):
+    monkeypatch.setattr(evaluation, "REMEMBERED_RULES_MAX", 50)
+    tested = {"StringEquals": {"s3:prefix": "x"}}
+    policies = PolicySet(policy(*[statement(condition=tested)] * 20))
+    for n in range(10):
+        assert isinstance(policies.decide(Need("s3:ListBucket", f"s3:{n}")), Denied)
+        assert isinstance(policies.decide(Need("s3:ListBucket", f"s3:{n}", {"s3:prefix": "x"})), Allowed)
+        assert sum(map(len, policies._own._remembered.values())) <= 50
+
+
+def test_a_condition_is_asked_each_time_however_many_statements_there_are():
+    denial = statement(effect=Effect.DENY, condition={"StringEquals": {"s3:prefix": "secret"}})
+    policies = PolicySet(policy(denial), MANY)
+    for prefix, allowed in (("x", True), ("secret", False), ("x", True)):
+        decision = policies.decide(Need("s3:GetObject", "s3:b7/k", {"s3:prefix": prefix}))
+        assert isinstance(decision, Allowed) is allowed
+
+
+def test_keys_of_the_need_win_over_those_of_the_caller():
+    rule = statement(
+        condition={"ForAllValues:StringEquals": {"aws:TagKeys": ["a", "b"]}, "Null": {"aws:TagKeys": "false"}}
+    )
+
+    class Caller:
+        def values(self, key):
+            return ("c",)
+
+    policies = PolicySet(policy(rule))
+    assert isinstance(policies.decide(Need("s3:GetObject", "s3:x", {"aws:tagkeys": ("a", "b")}), Caller()), Allowed)
+    assert isinstance(policies.decide(READ, Caller()), Denied)
+
+
+def test_a_decision_that_was_asked_before_takes_no_longer_with_a_thousand_statements():
+    few, many = PolicySet(policy(statement(resource="s3:b999/*"))), PolicySet(MANY)
+    need = Need("s3:GetObject", "s3:b999/k")
+    quick = min(timeit.repeat(lambda: few.decide(need), number=1000, repeat=5))
+    assert min(timeit.repeat(lambda: many.decide(need), number=1000, repeat=5)) < 10 * quick
 
 
 def test_a_principal_decides_by_its_own_policies():
