@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from aiohttp import encode_basic_auth, web
 
-from tests.issuers.local import PATH, LocalIssuer
+from tests.issuers.local import AUDIENCE, PATH, LocalIssuer
 
 CLIENT = "zotplus-cli"
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
@@ -36,6 +36,7 @@ class LoginIssuer(LocalIssuer):
         super().__init__()
         self.forms: list[tuple[str, dict]] = []
         self.seconds = 300
+        self.person: dict = {}
         self.claims: dict = {}
         self.fields: dict = {}
         self.query: dict = {}
@@ -129,7 +130,8 @@ class LoginIssuer(LocalIssuer):
 
     def _granted(self, claims: dict) -> web.Response:
         now = int(time.time())
-        access = self.mint({"iss": self.url, "sub": "alice", "exp": now + self.seconds, "jti": secrets.token_hex(4)})
+        person = {"iss": self.url, "sub": "alice", "aud": AUDIENCE, "azp": CLIENT, **self.person}
+        access = self.mint({**person, "iat": now, "exp": now + self.seconds, "jti": secrets.token_hex(4)})
         refresh = secrets.token_urlsafe(16)
         self.live.add(access)
         self.refresh_tokens.add(refresh)
@@ -159,6 +161,7 @@ class Server:
         self.sts_answer: tuple[int, str] | None = None
         self.seen: list[tuple[str, object, str]] = []
         self.keys: dict[str, str] = {}
+        self.whoami_status = 200
 
     async def up(self) -> None:
         app = web.Application()
@@ -184,6 +187,8 @@ class Server:
         return web.json_response({"issuers": self.offers})
 
     async def _whoami(self, request: web.Request) -> web.Response:
+        if self.whoami_status != 200:
+            return web.Response(status=self.whoami_status)
         header = request.headers.get("Authorization", "")
         for name, secret in self.keys.items():
             if header == encode_basic_auth(name, secret):

@@ -41,6 +41,9 @@ zotplus login https://registry.example.com --issuer staff       # where the serv
 zotplus logout                                                  # revokes the tokens, and removes them
 ```
 
+Log in only at servers that you trust: as with any password, what they are given opens other servers that take tokens
+of the same issuer and audience.
+
 The server's setting `login` of an issuer says which client people use. All commands then go on as that person: the API
 is asked with the issuer's access token, S3 with keys that the server gives for it and that end within an hour. Tokens
 are renewed behind the commands as long as the session at the issuer lasts; then they end with exit code 3 and ask for a

@@ -3,9 +3,7 @@
 import asyncio
 import os
 import sys
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -17,7 +15,7 @@ from zotplus.cli.output import emit_fields, emit_json, human_time
 from zotplus.cli.remote.api import Api
 from zotplus.cli.remote.connection import connect
 from zotplus.cli.remote.profiles import Profile, profiles_path, tokens_path, write_profile
-from zotplus.cli.remote.target import DEFAULT_PROFILE, Target, clean_endpoint
+from zotplus.cli.remote.target import DEFAULT_PROFILE, Target, clean_endpoint, is_exposed
 from zotplus.cli.signin.sign_in import Wish, sign_in
 from zotplus.cli.signin.tokens import forget_tokens
 from zotplus.domain import errors
@@ -88,7 +86,7 @@ def login(
         stored = Profile(endpoint=endpoint, access_key=user, secret_key=secret, region=region, ca_file=ca_path)
         write_profile(path, profile, stored)
         forget_tokens(tokens_path(path, profile))
-    if endpoint.startswith("http://") and not _is_local(endpoint):
+    if is_exposed(endpoint):
         click.echo("warning: the connection is not encrypted; everybody on the way can read the secret.", err=True)
     if as_json:
         emit_json({"endpoint": endpoint, "profile": profile, "identity": msgspec.to_builtins(identity)})
@@ -115,14 +113,6 @@ def _secret(*, from_stdin: bool) -> str:
 async def _whoami(target: Target) -> Identity:
     async with connect(target) as connection:
         return await Api(connection).get("/whoami", Identity)
-
-
-def _is_local(endpoint: str) -> bool:
-    host = urlsplit(endpoint).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 @click.command("status")

@@ -3,6 +3,7 @@
 Spec: OpenID Connect Discovery 1.0, 4; RFC 8414, 3.3 (the issuer in the document must be the one asked); RFC 6749, 5.
 """
 
+import asyncio
 import re
 import time
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
+from zotplus.adapters.oidc.fetching import DOCUMENT_MAX_BYTES
 from zotplus.adapters.oidc.strict_json import read_object
 from zotplus.cli import faults
 from zotplus.cli.remote.connection import Answer, Outgoing, connect
@@ -20,6 +22,8 @@ from zotplus.domain.errors import Problem
 WELL_KNOWN = "/.well-known/openid-configuration"
 ASSUMED_SECONDS = 60
 """How long an access token is taken for good whose issuer does not say: renewed too often rather than refused."""
+ANSWER_SECONDS = 30.0
+"""For one whole answer of the issuer; its pages have seconds, and a drip of bytes must not hold a command for ever."""
 TOLD_CHARACTERS = 300
 """How much of an issuer's own words is repeated."""
 
@@ -165,10 +169,15 @@ async def _send(method: str, url: str, ca_file: str, body: bytes | None = None) 
     headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
     if body is not None:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
-    async with connect(target) as connection:
-        return await connection.send(
-            Outgoing(method=method, raw_path=parts.path or "/", raw_query=parts.query, headers=headers), body
-        )
+    outgoing = Outgoing(method=method, raw_path=parts.path or "/", raw_query=parts.query, headers=headers)
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS), connect(target) as connection:
+            answer = await connection.send(outgoing, body)
+    except TimeoutError:
+        raise Problem(faults.CONNECTION_BROKEN, f"{url} did not answer within {ANSWER_SECONDS:g} s.") from None
+    if len(answer.body) > DOCUMENT_MAX_BYTES:
+        raise Problem(faults.ISSUER_UNSUITABLE, f"{url} answers more than {DOCUMENT_MAX_BYTES} bytes.")
+    return answer
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from zotplus.cli.remote.api import Api
 from zotplus.cli.remote.caller import TokenCaller
 from zotplus.cli.remote.connection import connect
 from zotplus.cli.remote.profiles import Profile, profiles_path, tokens_path, write_profile
-from zotplus.cli.remote.target import Target
+from zotplus.cli.remote.target import Target, is_exposed
 from zotplus.cli.signin.code_flow import Client, by_browser, open_browser
 from zotplus.cli.signin.device_flow import Waiting, by_device
 from zotplus.cli.signin.id_token import verified
@@ -35,6 +35,8 @@ async def sign_in(target: Target, profile: str, region: str, wish: Wish) -> Iden
     Nothing is kept unless the server takes the token. Raises what any step refuses.
     """
     offer = choose(await _offers(target), wish)
+    if is_exposed(offer.url):
+        remark(f"The connection to {offer.url} is not encrypted; everybody on the way can read the tokens.")
     endpoints = await discover(offer.url, target.ca_file)
     client = Client(client_id=offer.client_id, scopes=offer.scopes, ca_file=target.ca_file)
     granted = await _granted(endpoints, client, wish)

@@ -14,8 +14,8 @@ from zotplus.cli import faults
 from zotplus.cli.remote.profiles import read_private, write_private
 from zotplus.domain.errors import Problem
 
-LOCK_SECONDS = 60.0
-"""How long a renewal by another command is waited for: an issuer's answer takes that long at most."""
+LOCK_SECONDS = 120.0
+"""How long a renewal by another command is waited for: an issuer's answer takes 30 s at most, a server's about 60."""
 _POLL_SECONDS = 0.05
 
 

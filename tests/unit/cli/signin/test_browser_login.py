@@ -2,16 +2,19 @@
 
 import json
 import stat
+import threading
 import urllib.parse
 
 import pytest
 
-from tests.issuers.local import DISCOVERY, PATH, public
+from tests.issuers.local import DISCOVERY, PATH, drip, endless, public, redirect
 from tests.issuers.local import key as key_pair
 from tests.issuers.login import refusal
 from tests.unit.cli.signin.conftest import fetch
 from zotplus.cli.remote.profiles import Profile, read_profiles
+from zotplus.cli.remote.target import is_exposed
 from zotplus.cli.signin import code_flow, loopback
+from zotplus.cli.signin import issuer as issuer_module
 
 
 def test_a_person_logs_in_and_is_known(person):
@@ -309,3 +312,71 @@ def test_a_browser_is_opened_where_there_is_a_screen(monkeypatch, environ, expec
     assert code_flow.has_screen(environ) is expected
     monkeypatch.setattr("sys.platform", "darwin")
     assert code_flow.has_screen(environ)
+
+
+def test_an_issuer_that_drips_is_not_waited_for(person, monkeypatch):
+    monkeypatch.setattr(issuer_module, "ANSWER_SECONDS", 0.3)
+    person.issuer.answers[DISCOVERY] = drip(b" ")
+    result = person.login()
+    assert (result.exit_code, "did not answer within" in result.stderr) == (10, True)
+
+
+def test_an_issuer_that_never_stops_is_cut_off(person):
+    person.issuer.answers[DISCOVERY] = b" " * (issuer_module.DOCUMENT_MAX_BYTES + 1)
+    assert "answers more than" in person.login().stderr
+    person.issuer.answers[DISCOVERY] = endless()
+    assert person.login().exit_code == 10
+
+
+@pytest.mark.parametrize("path", [DISCOVERY, PATH + "/token", PATH + "/keys"])
+def test_no_redirect_of_the_issuer_is_followed(person, path):
+    person.issuer.answers[path] = redirect(f"{person.server.url}/elsewhere")
+    result = person.login()
+    assert (result.exit_code, "is not followed" in result.stderr) == (10, True)
+
+
+@pytest.mark.parametrize("path", [DISCOVERY, PATH + "/keys"])
+def test_an_issuers_document_that_is_missing_is_told(person, path):
+    async def gone(_):
+        answer = refusal("", "")
+        answer.set_status(404)
+        return answer
+
+    person.issuer.answers[path] = gone
+    assert "answers 404 when asked for its" in person.login().stderr
+
+
+def test_a_login_without_encryption_is_remarked(person):
+    person.server.offers = [person.server.offer(url="http://login.invalid/realms/x")]
+    assert "note: The connection to http://login.invalid/realms/x is not encrypted" in person.login().stderr
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("http://registry.example", True),
+        ("http://10.0.0.1:8080", True),
+        ("http://[2001:db8::1]/", True),
+        ("http://localhost:8080", False),
+        ("http://127.0.0.2", False),
+        ("http://[::1]:80", False),
+        ("https://registry.example", False),
+    ],
+)
+def test_what_goes_without_encryption_to_another_machine_is_exposed(address, expected):
+    assert is_exposed(address) is expected
+
+
+def test_a_server_that_fails_is_no_refusal_of_the_token(person):
+    person.server.whoami_status = 503
+    result = person.login()
+    assert result.exit_code == 10
+    assert "The issuer knows you" not in result.stderr
+
+
+def test_the_browser_is_started_beside_the_command(monkeypatch):
+    opened = threading.Event()
+    monkeypatch.setattr("webbrowser.open", lambda address: address == "https://x" and opened.set())
+    monkeypatch.setenv("DISPLAY", ":0")
+    code_flow.open_browser("https://x")
+    assert opened.wait(5)
