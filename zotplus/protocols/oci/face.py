@@ -69,7 +69,7 @@ class OciFace:
         scheme, value = authorization(context.head.headers)
         callers = context.services.callers
         if scheme == "bearer":
-            return await (self._tokens.holder(value) if self._tokens.recognises(value) else callers.by_token(value))
+            return await callers.by_registry_token(value)
         if scheme == "basic":
             return await callers.by_password(*basic(value), context.head.peer)
         raise Problem(errors.CREDENTIALS_MISSING)

@@ -69,6 +69,10 @@ class Exchange:
         self._trusts = trusts
         self._replays = replays
 
+    async def verified(self, token: str) -> VerifiedToken:
+        """What an issuer's token says, for explanations. Raises ``TokenRefused``, ``ISSUER_UNAVAILABLE``."""
+        return await self._verifier.verify(token)
+
     async def of_token(self, token: str, role: str = "", seconds: int | None = None) -> Exchanged:
         """Who ``token`` gets in as: under the trust ``role``, as themselves (``self``), or under the one that fits.
 
@@ -105,17 +109,17 @@ class Exchange:
             why = f"The trust {terms.name} lets a token in once, so that it cannot serve as a password."
             raise TokenRefused(TokenFault.TRUST, why, issuer=verified.name)
         who = msgspec.structs.replace(workload(verified, terms), expires=verified.expires)
-        await self._require_unrevoked(verified, who)
+        await self.require_unrevoked(verified, who)
         return await self._people.principal(who, f"jwt {verified.name}")
 
     async def _of_verified(self, verified: VerifiedToken, role: str, asked: int | None) -> Exchanged:
         if role == SELF:
             who, seconds = self._people.holder(verified), _within(asked, self._lifetime)
-            await self._require_unrevoked(verified, who)
+            await self.require_unrevoked(verified, who)
         else:
             terms = await self._fitting(verified, role)
             who, seconds, role = workload(verified, terms), _within(asked, terms.lifetime), terms.name
-            await self._require_unrevoked(verified, who)
+            await self.require_unrevoked(verified, who)
             if not terms.reuse:
                 await self._replays.once(verified)
         return Exchanged(
@@ -141,8 +145,11 @@ class Exchange:
         )
         raise TokenRefused(TokenFault.TRUST, which, issuer=verified.name)
 
-    async def _require_unrevoked(self, verified: VerifiedToken, who: Somebody) -> None:
-        """Refuse a token of before the last revocation: it would only be exchanged again."""
+    async def require_unrevoked(self, verified: VerifiedToken, who: Somebody) -> None:
+        """Refuse a token of before the last revocation, after which it opens no door and is not exchanged again.
+
+        Raises ``TOKEN_INVALID``.
+        """
         issued = verified.claims.get("iat")
         await self._standing.require_unrevoked(who.id, issued if isinstance(issued, int | float) else 0.0)
 

@@ -60,7 +60,7 @@ class Standing:
             if principal_id in (PUBLIC, AUTHENTICATED) or principal_id.startswith(("group:", "role:")):
                 detail = f"Sessions belong to one identity, or to everybody ({EVERYBODY}); groups have none."
                 raise Problem(errors.ARGUMENT_INVALID, detail, argument="principal")
-        now_ms = milliseconds(self._clock())
+        now_ms = milliseconds(self._clock()) + 1  # what was issued within this millisecond is ended as well
 
         def change(transaction: Transaction) -> None:
             put_not_before(transaction, principal_id, now_ms)

@@ -4,8 +4,6 @@ A password may be an access key's secret, a robot's token, a token of a configur
 a bearer token one of the last two.
 """
 
-from zotplus.domain import errors
-from zotplus.domain.errors import Problem
 from zotplus.domain.principals import Principal, PrincipalKind
 from zotplus.ports.identity import TokenVerifier
 from zotplus.services.federation.exchange import Exchange
@@ -68,11 +66,20 @@ class Callers:
         Raises ``TOKEN_INVALID``, ``ISSUER_UNAVAILABLE``.
         """
         if self._verifier.recognises(token):
-            verified = await self._verifier.verify(token)
-            return await self._people.principal(self._people.holder(verified), f"jwt {verified.name}")
-        if self._tokens.recognises(token):
-            return await self._tokens.bearer(token)
-        raise Problem(errors.TOKEN_INVALID)
+            return await self._person(token)
+        return await self._tokens.bearer(token)
+
+    async def by_registry_token(self, token: str) -> Principal:
+        """Bearer at the registry: a token of the token server too. Raises as ``by_token``."""
+        if self._verifier.recognises(token):
+            return await self._person(token)
+        return await self._tokens.holder(token)
+
+    async def _person(self, token: str) -> Principal:
+        verified = await self._verifier.verify(token)
+        somebody = self._people.holder(verified)
+        await self._exchange.require_unrevoked(verified, somebody)
+        return await self._people.principal(somebody, f"jwt {verified.name}")
 
     async def by_certificate(self, operator: str) -> Principal:
         """The operator of this name, whose client certificate the listener has verified."""
