@@ -1,5 +1,6 @@
 """The administration API as a client."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -36,28 +37,50 @@ class Api:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def get(self, path: str, gives: type[Document]) -> Document:
+    async def get(self, path: str, gives: type[Document], raw_query: str = "") -> Document:
         """Read the document at ``path`` (below the prefix)."""
-        return _decode(await self._call("GET", path), gives)
+        return _decode(await self._call("GET", path, raw_query=raw_query), gives)
 
     async def post(self, path: str, body: Any, gives: type[Document]) -> Document:
         """Send ``body`` as JSON. Never repeated by itself; waits for the answer however long that takes."""
         return _decode(await self._call("POST", path, msgspec.json.encode(body)), gives)
 
+    async def put(
+        self, path: str, body: Any, gives: type[Document], conditions: Mapping[str, str] | None = None
+    ) -> Document:
+        """Store ``body`` as JSON at ``path`` and read the answer; ``conditions`` are headers such as If-Match."""
+        return _decode(await self._call("PUT", path, msgspec.json.encode(body), more=conditions), gives)
+
+    async def put(self, path: str, body: Any, gives: type[Document]) -> Document:
+        """As ``post``, for what has this address afterwards."""
+        return _decode(await self._call("PUT", path, msgspec.json.encode(body)), gives)
+
+    async def command(self, path: str, body: Any) -> None:
+        """As ``post``, where nothing is answered."""
+        await self._call("POST", path, msgspec.json.encode(body))
+
     async def delete(self, path: str, gives: type[Document], raw_query: str = "") -> Document:
         """Delete what is at ``path`` and read the answer."""
         return _decode(await self._call("DELETE", path, raw_query=raw_query), gives)
 
-    async def remove(self, path: str) -> None:
+    async def remove(self, path: str, raw_query: str = "") -> None:
         """Delete what is at ``path``, where nothing is answered."""
-        await self._call("DELETE", path)
+        await self._call("DELETE", path, raw_query=raw_query)
 
     async def raw(self, raw_path: str) -> Answer:
         """Any address of the server, whatever its status."""
         return await self._connection.send(Outgoing(method="GET", raw_path=raw_path, headers=await self._headers()))
 
-    async def _call(self, method: str, path: str, body: bytes | None = None, raw_query: str = "") -> Answer:
-        headers = await self._headers()
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        raw_query: str = "",
+        more: Mapping[str, str] | None = None,
+    ) -> Answer:
+        headers = await self._headers() | dict(more or {})
         if body is not None:
             headers["Content-Type"] = "application/json"
         outgoing = Outgoing(

@@ -15,7 +15,9 @@ from zotplus.gateway.problems import render_problem
 from zotplus.gateway.reply import Reply
 from zotplus.gateway.route import Operation, Route
 from zotplus.protocols.api import buckets, grants, keys, login, maintenance, server, tokens
+from zotplus.protocols.api.audit import endpoints as audit
 from zotplus.protocols.api.endpoint import Call, Endpoint, describe, route_of
+from zotplus.protocols.api.federation import sessions, trusts
 from zotplus.protocols.api.matching import Matcher, Row, fill
 from zotplus.protocols.api.policies import applying, explaining, managing
 
@@ -28,6 +30,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *tokens.ENDPOINTS,
     *buckets.ENDPOINTS,
     *maintenance.ENDPOINTS,
+    *audit.ENDPOINTS,
+    *trusts.ENDPOINTS,
+    *sessions.ENDPOINTS,
     *managing.ENDPOINTS,
     *applying.ENDPOINTS,
     *explaining.ENDPOINTS,
