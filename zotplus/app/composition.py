@@ -22,6 +22,7 @@ from zotplus.app.identities import identities
 from zotplus.app.observers import UNOBSERVED, Observers
 from zotplus.app.reporting import Reporting
 from zotplus.gateway.head import Listener, RequestHead
+from zotplus.gateway.limits import RequestLimits
 from zotplus.gateway.pipeline import FaceOf, Pipeline
 from zotplus.gateway.route import Face
 from zotplus.gateway.transport.server import Server, ServerLimits
@@ -42,6 +43,7 @@ from zotplus.protocols.s3.face import S3Face
 from zotplus.protocols.sts.face import StsFace, is_sts
 from zotplus.services.buckets import Buckets
 from zotplus.services.directory import Services
+from zotplus.services.identity.limits import CallerLimits
 from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
 from zotplus.services.policies.applying import Applying
@@ -145,7 +147,12 @@ def pipeline(settings: Settings, parts: Engines) -> Pipeline:
     """All faces behind one pipeline."""
     directory = services(settings, parts)
     audit = auditing.trail(settings, parts.store, parts.audit)
-    return Pipeline(faces(settings, parts, directory), directory, audit)
+    return Pipeline(faces(settings, parts, directory), directory, audit, _limits(settings))
+
+
+def _limits(settings: Settings) -> RequestLimits | None:
+    protection = settings.protection
+    return RequestLimits(CallerLimits(protection, settings.workers)) if protection.is_on else None
 
 
 def faces(settings: Settings, parts: Engines, directory: Services) -> FaceOf:

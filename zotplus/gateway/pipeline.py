@@ -17,6 +17,7 @@ from zotplus.gateway.auditing import UNAUDITED, AuditTrail
 from zotplus.gateway.bodies import RequestBody
 from zotplus.gateway.context import Context
 from zotplus.gateway.head import RequestHead
+from zotplus.gateway.limits import RequestLimits
 from zotplus.gateway.reply import Reply
 from zotplus.gateway.route import Face, Operation, Route
 from zotplus.ports.identity import TokenRefused
@@ -34,10 +35,20 @@ FaceOf = Callable[[RequestHead], Face]
 
 
 class Pipeline:
-    """Serves requests with the given faces and services; ``audit`` is told of each when it has been answered."""
+    """Serves requests with the given faces and services.
 
-    def __init__(self, face_of: FaceOf, services: Services, audit: AuditTrail = UNAUDITED) -> None:
+    ``audit`` is told of each when it has been answered; ``limits`` are those on what one caller asks (None: none).
+    """
+
+    def __init__(
+        self,
+        face_of: FaceOf,
+        services: Services,
+        audit: AuditTrail = UNAUDITED,
+        limits: RequestLimits | None = None,
+    ) -> None:
         self.audit = audit
+        self._limits = limits
         self._face_of = face_of
         self._services = services
         self._serial = random.getrandbits(32)
@@ -83,6 +94,8 @@ class Pipeline:
             reply: Reply = answered.value
             return reply
         answering.close()  # it waits for something; as it is a read, dropping it has no effect
+        if self._limits is not None:
+            self._limits.forget(context)
         return None
 
     def _has_immediate(self, face: Face) -> bool:
@@ -97,6 +110,8 @@ class Pipeline:
             context.route = route
             self.audit.require(route)
             context.principal = await context.face.authenticate(context)
+            if self._limits is not None:
+                self._limits.admit(context)
             authorise(context, route, operation.needs())
             return await route.handle(context, operation)
         except Problem as problem:
@@ -104,6 +119,9 @@ class Pipeline:
         except Exception:
             log.exception("request_failed", request_id=context.request_id, operation=context.operation_name)
             return self.refuse(context, Problem(errors.INTERNAL_ERROR))
+        finally:
+            if self._limits is not None:
+                self._limits.leave(context)
 
     def refuse(self, context: Context, problem: Problem) -> Reply:
         """``problem`` in the wire form of the request's face, noted for the log."""

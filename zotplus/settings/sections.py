@@ -19,6 +19,7 @@ from zotplus.adapters.oidc.settings import IdentitySettings
 from zotplus.adapters.telemetry.settings import LogSettings, MetricsSettings, TelemetrySettings
 from zotplus.adapters.zot.settings import UpstreamSettings
 from zotplus.services.federation.sessions import SessionSettings
+from zotplus.services.identity.limits import ProtectionSettings
 from zotplus.services.identity.registry_tokens import RegistryTokenSettings
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
@@ -194,6 +195,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     upstream: UpstreamSettings = UpstreamSettings()
     admin: AdminSettings = AdminSettings()
     identity: IdentitySettings = IdentitySettings()
+    protection: ProtectionSettings = ProtectionSettings()
     metadata: LmdbSettings = LmdbSettings(path="./var/metadata")
     blobs: FilesystemBlobsSettings = FilesystemBlobsSettings(path="./var/blobs")
     collector: CollectorSettings = CollectorSettings()
