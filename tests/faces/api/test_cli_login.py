@@ -127,3 +127,14 @@ def test_after_logging_out_nothing_is_left(alice, gateway):
     alice.ok("logout")
     assert alice.fails("list", "--endpoint", gateway.url)[0] == 3
     assert alice.fails("logout")[0] == 3
+
+
+def test_the_servers_health_is_told_to_those_whose_login_ended(alice, administrator, issuer):
+    path = tokens_path(profiles_path(alice.environment), "default")
+    write_tokens(path, msgspec.structs.replace(read_tokens(path), expires=0))
+    issuer.refuses_refresh = True
+    result = alice.run("status", "--json")
+    told = json.loads(result.stdout)
+    assert set(told["health"]["checks"])
+    assert told["status"] is None
+    assert "The login has ended." in json.loads(result.stderr.splitlines()[0])["note"]

@@ -15,6 +15,7 @@ from zotplus.domain.percent import encode
 
 PREFIX = "/api/v1"
 Document = TypeVar("Document")
+_ACCEPTED = {"Accept": "application/json"}
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,10 +52,6 @@ class Api:
         """Store ``body`` as JSON at ``path`` and read the answer; ``conditions`` are headers such as If-Match."""
         return _decode(await self._call("PUT", path, msgspec.json.encode(body), more=conditions), gives)
 
-    async def put(self, path: str, body: Any, gives: type[Document]) -> Document:
-        """As ``post``, for what has this address afterwards."""
-        return _decode(await self._call("PUT", path, msgspec.json.encode(body)), gives)
-
     async def command(self, path: str, body: Any) -> None:
         """As ``post``, where nothing is answered."""
         await self._call("POST", path, msgspec.json.encode(body))
@@ -67,9 +64,9 @@ class Api:
         """Delete what is at ``path``, where nothing is answered."""
         await self._call("DELETE", path, raw_query=raw_query)
 
-    async def raw(self, raw_path: str) -> Answer:
-        """Any address of the server, whatever its status."""
-        return await self._connection.send(Outgoing(method="GET", raw_path=raw_path, headers=await self._headers()))
+    async def public(self, raw_path: str) -> Answer:
+        """Any address of the server that needs no credentials, whatever its status."""
+        return await self._connection.send(Outgoing(method="GET", raw_path=raw_path, headers=_ACCEPTED))
 
     async def _call(
         self,
@@ -95,9 +92,8 @@ class Api:
         return answer
 
     async def _headers(self) -> dict[str, str]:
-        headers = {"Accept": "application/json"}
         proof = await self._connection.caller.authorization()
-        return headers | {"Authorization": proof} if proof else headers
+        return {**_ACCEPTED, **({"Authorization": proof} if proof else {})}
 
 
 def segment(text: str) -> str:

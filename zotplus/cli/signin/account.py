@@ -11,7 +11,7 @@ from click.shell_completion import get_completion_class
 
 from zotplus.cli import faults
 from zotplus.cli.options import Remote, Server, json_option, remote_options
-from zotplus.cli.output import emit_fields, emit_json, human_time
+from zotplus.cli.output import emit_fields, emit_json, human_time, remark
 from zotplus.cli.remote.api import Api
 from zotplus.cli.remote.connection import connect
 from zotplus.cli.remote.profiles import Profile, profiles_path, tokens_path, write_profile
@@ -23,6 +23,8 @@ from zotplus.domain.errors import CATALOGUE, Problem
 from zotplus.protocols.api.documents import Identity, Status
 
 _OK = 200
+_UNTOLD = (errors.ACCESS_DENIED, errors.CREDENTIALS_MISSING, faults.LOGIN_ENDED)
+"""What keeps the counts from somebody, and the server's health from nobody."""
 
 
 class _Check(msgspec.Struct):
@@ -154,7 +156,7 @@ def _not_ready(health: Any) -> Problem:
 
 async def _status(server: Server) -> tuple[bool, Any, Status | None]:
     """Readiness, its document, and the counts; None for whoever may not read them, and where they cannot be read."""
-    answer = await server.api.raw("/health/ready")
+    answer = await server.api.public("/health/ready")
     try:
         health = msgspec.json.decode(answer.body)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -163,8 +165,10 @@ async def _status(server: Server) -> tuple[bool, Any, Status | None]:
         found = await server.api.get("/status", Status)
     except Problem as problem:
         is_unready = answer.status == errors.SLOW_DOWN.status and health is not None
-        if not is_unready and problem.fault not in (errors.ACCESS_DENIED, errors.CREDENTIALS_MISSING):
+        if not is_unready and problem.fault not in _UNTOLD:
             raise
+        if problem.fault is faults.LOGIN_ENDED:
+            remark(f"{problem.fault.message} {problem.fault.remedy}")
         found = None
     return answer.status == _OK, health, found
 
