@@ -33,7 +33,13 @@ COMMANDS: dict[str, Entry] = {
     "credential-process": Entry("zotplus.cli.signin.commands:credential_process", "Serve aws and its SDKs."),
     "status": Entry("zotplus.cli.signin.account:status", "Show how the server is."),
     "keys": Entry("zotplus.cli.access:keys", "Manage access keys and robot tokens."),
-    "grants": Entry("zotplus.cli.access:grants", "Manage who may do what."),
+    "grants": Entry("zotplus.cli.identity.grants:grants", "Manage who may do what."),
+    "tokens": Entry("zotplus.cli.identity.tokens:tokens", "End tokens, and change the key that signs them."),
+    "policy": Entry("zotplus.cli.policy.commands:policy", "Manage policies, and apply them from files."),
+    "can": Entry("zotplus.cli.policy.questions:can", "Ask what somebody may do, and which statement says so."),
+    "why": Entry("zotplus.cli.policy.questions:why", "Explain a decision by the id that came with its answer."),
+    "trust": Entry("zotplus.cli.federation.trusts:trust", "Manage which jobs and pods come in without a secret."),
+    "sessions": Entry("zotplus.cli.federation.sessions:sessions", "End sessions and tokens before their time."),
     "buckets": Entry("zotplus.cli.buckets:buckets", "Manage buckets."),
     "rb": Entry("zotplus.cli.buckets:remove_bucket", "Delete a bucket."),
     "list": Entry("zotplus.cli.objects:list_objects", "List buckets or objects (also: ls)."),
@@ -45,6 +51,7 @@ COMMANDS: dict[str, Entry] = {
     "scrub": Entry("zotplus.cli.maintenance:scrub", "Re-hash what is stored."),
     "backup": Entry("zotplus.cli.maintenance:backup", "Write a backup on the server's disk."),
     "restore": Entry("zotplus.cli.maintenance:restore", "Make a data folder from a backup."),
+    "audit": Entry("zotplus.cli.audit.commands:audit", "Read and verify the audit log."),
     "completion": Entry("zotplus.cli.signin.account:completion", "Print the completion script of a shell."),
 }
 ALIASES = {"ls": "list"}
