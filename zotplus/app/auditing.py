@@ -13,6 +13,9 @@ from zotplus.adapters.audit.appending import Appender, Stream
 from zotplus.adapters.audit.archive import FileArchive
 from zotplus.adapters.audit.signing import Ed25519Signer, Verifier
 from zotplus.adapters.audit.stream import AuditStream
+from zotplus.adapters.keyvalue_lmdb import KeyValueLmdb
+from zotplus.domain import errors
+from zotplus.domain.audit.verification import StreamReport
 from zotplus.domain.errors import Problem
 from zotplus.gateway.auditing import UNAUDITED, AuditTrail
 from zotplus.ports.audit import AuditLog
@@ -95,6 +98,21 @@ def audit_folder(settings: Settings) -> Path:
 def archive(settings: Settings, store: KeyValue) -> FileArchive:
     """All streams of the server, for reading."""
     return FileArchive(audit_folder(settings), partial(evidence.known, store))
+
+
+def verify_audit(settings: Settings) -> tuple[StreamReport, ...]:
+    """How each stream in the data folder is, without a server. Raises ``RECORD_NOT_FOUND`` where there is no store."""
+    if not Path(settings.metadata.path).exists():
+        raise Problem(errors.RECORD_NOT_FOUND, f"There is no store in {settings.data.absolute()}.")
+    return asyncio.run(_verify(settings))
+
+
+async def _verify(settings: Settings) -> tuple[StreamReport, ...]:
+    store = KeyValueLmdb(settings.metadata)
+    try:
+        return await archive(settings, store).verify()
+    finally:
+        await store.close()
 
 
 def trail(settings: Settings, store: KeyValue, audit_log: AuditLog | None) -> AuditTrail:

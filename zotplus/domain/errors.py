@@ -201,6 +201,9 @@ BLOB_CORRUPT = _fault("blob_corrupt", 500, _INTEGRITY, "The stored content is da
 BLOB_MISSING = _fault("blob_missing", 500, _INTEGRITY, "The stored content is missing.",
     "Metadata names a blob that is not on disk.", "Restore from a backup; `zotplus scrub` lists what is missing.")
 
+AUDIT_DAMAGED = _fault("audit_damaged", 500, _INTEGRITY, "The audit log is not whole.",
+    "Records were edited, removed or moved, or a disk lost them.", "The output names stream and record; compare with what was sent to a SIEM, or with a backup.")
+
 # --- what is there ---------------------------------------------------------------------------------------------------
 ROUTE_NOT_FOUND = _fault("route_not_found", 404, _MISSING, "There is nothing at this address.",
     "No face of the server has this path.", "Check the address.")

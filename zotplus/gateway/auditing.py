@@ -61,6 +61,7 @@ class AuditTrail:
         self._generation = generation
         self._waiting: list[Answered] = []
         self._known: dict[str, tuple[Principal, Who]] = {}
+        self._kinds: dict[int, EventKind] = {}
 
     def require(self, route: Route) -> None:
         """Raises ``AUDIT_UNAVAILABLE`` for what must not happen unrecorded, while it would be."""
@@ -109,7 +110,7 @@ class AuditTrail:
         return Record(
             0,
             timestamp(at),
-            kind_of(context),
+            self._kind(context),
             context.request_id,
             context.face.name,
             context.operation_name,
@@ -128,6 +129,15 @@ class AuditTrail:
             generation,
             {name: value for name, value in context.log.items() if name != "fault"} if context.log else {},
         )
+
+    def _kind(self, context: Context) -> EventKind:
+        """As ``kind_of``; that of a route's successes is kept, since routes stay where they are."""
+        if context.fault is not None or context.route is None:
+            return kind_of(context)
+        known = self._kinds.get(id(context.route))
+        if known is None:
+            known = self._kinds[id(context.route)] = kind_of(context)
+        return known
 
     def _who(self, principal: Principal) -> Who:
         known = self._known.get(principal.id)
@@ -176,7 +186,7 @@ def _changes(context: Context) -> bool:
 
 def _decided(need: Need, decision: Decision) -> Decided:
     if isinstance(decision, Allowed):
-        return Decided(need.action, need.resource, True, decision.policy, decision.statement, "", decision.layer.value)  # noqa: FBT003 - fields in order: a keyword call costs twice as much
+        return Decided(need.action, need.resource, True, decision.policy, decision.statement, "", decision.layer)  # noqa: FBT003 - fields in order: a keyword call costs twice as much
     return Decided(
         action=need.action,
         resource=need.resource,
@@ -184,5 +194,5 @@ def _decided(need: Need, decision: Decision) -> Decided:
         policy=decision.policy,
         statement=decision.statement,
         reason=decision.reason,
-        layer=decision.layer.value,
+        layer=decision.layer,
     )

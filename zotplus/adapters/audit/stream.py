@@ -67,13 +67,14 @@ class AuditStream:
         if self._bytes > PENDING_MAX_BYTES or self._closed:
             self._lost += len(records)
             return
-        lines = [self._line(record) for record in (*self._loss(), *records)]
+        lines = [self._line(record) for record in ((*self._loss(), *records) if self._lost else records)]
         with self._lock:
             self._lines += lines
             self._bytes += sum(map(len, lines))
         if self._thread is None:
             self._start()
-        self._pending.set()
+        if not self._pending.is_set():
+            self._pending.set()
         if urgent:
             self._urgent.set()
 
@@ -96,8 +97,6 @@ class AuditStream:
 
     def _loss(self) -> tuple[Record, ...]:
         """The record of records that are missing, before the first that comes again."""
-        if not self._lost:
-            return ()
         lost, self._lost = self._lost, 0
         return (Record(0, timestamp(time.time()), EventKind.LOST, details={"records": lost}),)
 

@@ -10,6 +10,8 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from zotplus.domain.iam import Layer
+
 T = TypeVar("T")
 
 AGENT_MAX: Final = 200
@@ -57,7 +59,7 @@ class Decided(msgspec.Struct, frozen=True, omit_defaults=True):
     policy: str = ""
     statement: str = ""
     reason: str = ""
-    layer: str = "identity"
+    layer: Layer = Layer.IDENTITY
 
 
 class Record(msgspec.Struct, omit_defaults=True):

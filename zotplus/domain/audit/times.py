@@ -2,12 +2,18 @@
 
 import time
 from datetime import datetime
+from functools import lru_cache
+
+
+@lru_cache(maxsize=8)
+def _second(whole: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
 
 
 def timestamp(seconds: float) -> str:
     """``seconds`` since the epoch as text."""
     whole = int(seconds)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{int((seconds - whole) * 1000):03d}Z"
+    return f"{_second(whole)}.{int((seconds - whole) * 1000):03d}Z"
 
 
 def moment(text: str) -> float:

@@ -40,14 +40,15 @@ class ResourceStatements(Protocol):
 class _Statements:
     """Statements that apply together: the first that covers a need decides, denials before allowances.
 
-    For every action that was asked about the rules that name it are kept.
+    For every action that was asked about the statements that name it are kept: their rules, where they are few.
     """
 
-    __slots__ = ("_by_action", "_remembered", "_remembered_rules", "_statements")
+    __slots__ = ("_by_action", "_many", "_remembered", "_remembered_rules", "_statements")
 
     def __init__(self, statements: Sequence[Prepared]) -> None:
         self._statements = statements
         self._by_action: dict[str, tuple[Rule, ...]] = {}
+        self._many: dict[str, tuple[Prepared, ...]] = {}
         self._remembered: dict[tuple[str, str], tuple[Rule, ...]] = {}
         self._remembered_rules = 0
 
@@ -55,32 +56,36 @@ class _Statements:
         """What the first statement that applies decides; None where none does."""
         rules = self._by_action.get(need.action)
         if rules is None:
-            rules = self._rules(need.action)
-        if len(rules) > MANY:
-            remembered = self._remembered.get((need.action, need.resource))
-            rules = self._narrowed(need, rules) if remembered is None else remembered
+            rules = self._remembered.get((need.action, need.resource))
+        if rules is None:
+            rules = self._rules(need)
         for rule in rules:
             if rule.applies(need, attributes):
                 return rule.decision
         return None
 
-    def _rules(self, action: str) -> tuple[Rule, ...]:
-        """The rules about ``action``, denials first."""
-        if action not in ACTIONS:
+    def _rules(self, need: Need) -> tuple[Rule, ...]:
+        """The rules about the action, denials first; of many statements only what can concern the resource."""
+        if need.action not in ACTIONS:
             return ()
-        named = [statement for statement in self._statements if statement.names(action)]
-        denials = [statement.rule for statement in named if statement.denies]
-        rules = (*denials, *[statement.rule for statement in named if not statement.denies])
-        self._by_action[action] = rules
+        named = self._many.get(need.action)
+        if named is None:
+            found = [statement for statement in self._statements if statement.names(need.action)]
+            denials = [statement for statement in found if statement.denies]
+            named = (*denials, *[statement for statement in found if not statement.denies])
+        if len(named) > MANY:
+            self._many[need.action] = named
+            return self._narrowed(need, named)
+        rules = self._by_action[need.action] = tuple([statement.rule for statement in named])
         return rules
 
-    def _narrowed(self, need: Need, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
-        """Those of ``rules`` that can concern the resource, up to the first that certainly decides; remembered."""
+    def _narrowed(self, need: Need, statements: tuple[Prepared, ...]) -> tuple[Rule, ...]:
+        """The rules that can concern the resource, up to the first that certainly decides; remembered."""
         found: list[Rule] = []
-        for rule in rules:
-            if rule.may_cover(need.resource):
-                found.append(rule)
-                if rule.is_certain:
+        for statement in statements:
+            if statement.may_cover(need.resource):
+                found.append(statement.rule)
+                if statement.rule.is_certain:
                     break
         if len(self._remembered) >= REMEMBERED_MAX or self._remembered_rules + len(found) > REMEMBERED_RULES_MAX:
             self._remembered = {}

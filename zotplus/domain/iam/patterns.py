@@ -40,7 +40,9 @@ Matcher: TypeAlias = Callable[[str], re.Match[str] | None]
 
 _SPECIAL = re.compile(r"\$\{([^}]*)\}|([*?])")
 _WILDCARD = re.compile(r"()([*?])")  # the same groups
+_WILDCARDS = {row.value: row for row in Wildcard}
 _OPENING = "${"
+_beginning = re.compile(r"[^*?$]*").match
 _is_variable = re.compile(r"([^\s,'{}$*?]+)(?:, *'([^']*)')?").fullmatch
 _LITERALS = frozenset({"*", "?", "$"})
 
@@ -58,7 +60,7 @@ def parts_of(text: str, *, variables: bool, wildcards: bool = True) -> tuple[Par
         parts.append(_plain(text[end : found.start()], variables=variables))
         name, wildcard = found.groups()
         if wildcard:
-            parts.append(Wildcard(wildcard) if wildcards else wildcard)
+            parts.append(_WILDCARDS[wildcard] if wildcards else wildcard)
         else:
             parts.append(_variable(name))
         end = found.end()
@@ -125,6 +127,12 @@ def matches(pattern: str, text: str) -> bool:
     """Whether ``text`` as a whole is what ``pattern``, which has no variables, describes."""
     fixed = [part for part in parts_of(pattern, variables=False) if not isinstance(part, Variable)]
     return fixed_matches(tuple(fixed), text)
+
+
+def beginning_of(pattern: str) -> str:
+    """What every text that ``pattern`` matches begins with, whatever its variables stand for."""
+    found = _beginning(pattern)
+    return found[0] if found else ""
 
 
 def is_wider(pattern: str, other: str) -> bool:

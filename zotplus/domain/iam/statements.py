@@ -16,6 +16,7 @@ from zotplus.domain.iam.patterns import (
     Part,
     Variable,
     Wildcard,
+    beginning_of,
     expression,
     filled,
     fixed_matches,
@@ -150,7 +151,7 @@ class Rule:
 class Prepared:
     """A statement with its place. Its rule is made when it is first needed, and kept."""
 
-    __slots__ = ("_layer", "_place", "_policy", "_rule", "statement")
+    __slots__ = ("_beginnings", "_layer", "_place", "_policy", "_rule", "statement")
 
     def __init__(self, policy: Policy, place: int, layer: Layer) -> None:
         self.statement = policy.statement[place]
@@ -158,6 +159,7 @@ class Prepared:
         self._place = place
         self._layer = layer
         self._rule: Rule | None = None
+        self._beginnings: tuple[str, ...] | None = None
 
     @property
     def denies(self) -> bool:
@@ -175,6 +177,14 @@ class Prepared:
     def names(self, action: str) -> bool:
         """Whether the statement is about ``action``."""
         return action in actions_of(self.statement)
+
+    def may_cover(self, resource: str) -> bool:
+        """Whether the statement can apply to ``resource`` at all; most are told apart before their rule is made."""
+        if self._beginnings is None:
+            patterns = self.statement.resource
+            is_open = self.denies or not patterns  # one that cannot be read denies everything
+            self._beginnings = ("",) if is_open else tuple([beginning_of(pattern) for pattern in patterns])
+        return resource.startswith(self._beginnings) and self.rule.may_cover(resource)
 
     def _decision(self) -> Decision:
         name = self.statement.sid or f"#{self._place + 1}"

@@ -108,6 +108,7 @@ _wire(errors.ISSUER_UNAVAILABLE, "ServiceUnavailable")
 _wire(errors.UPSTREAM_FAILED, "InternalError")
 
 _wire(errors.STORAGE_FULL, "XMinioStorageFull")
+_wire(errors.AUDIT_DAMAGED, "InternalError")
 _wire(errors.AUDIT_UNAVAILABLE, "XMinioStorageFull")
 _wire(errors.STORAGE_FAILED, "InternalError")
 _wire(errors.SLOW_DOWN, "SlowDown")
