@@ -19,6 +19,10 @@ EXIT_CODES: dict[FaultType, int] = {
 }
 """The process's exit code by the type of the fault; complete, which a test keeps."""
 
+DIFFERENT = 11
+"""`zotplus policy diff` found differences: no fault, but what a pipeline asks for."""
+NOT_ALLOWED = 12
+"""`zotplus can` answered no; told from 4, which says that the question itself was refused."""
 INTERRUPTED = 130
 """As shells report a program that SIGINT ended (128 + 2)."""
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import click
 
 from zotplus.cli.commands import cli
-from zotplus.cli.faults import EXIT_CODES, FAULTS, INTERRUPTED
+from zotplus.cli.faults import DIFFERENT, EXIT_CODES, FAULTS, INTERRUPTED, NOT_ALLOWED
 
 HEAD = """# The command line
 
@@ -101,7 +101,8 @@ def _contexts(context: click.Context) -> Iterator[click.Context]:
 def _exit_codes() -> str:
     rows = [f"| {code} | {kind.value.replace('_', ' ')} |" for kind, code in EXIT_CODES.items()]
     table = "\n".join(["| code | what went wrong |", "|---|---|", "| 0 | nothing |", *rows])
-    return f"\n## Exit codes\n\n{table}\n| {INTERRUPTED} | interrupted |\n"
+    answers = f"| {DIFFERENT} | `policy diff` found differences |\n| {NOT_ALLOWED} | `can` answered no |\n"
+    return f"\n## Exit codes\n\n{table}\n{answers}| {INTERRUPTED} | interrupted |\n"
 
 
 def _faults() -> str:
