@@ -1,4 +1,4 @@
-"""``zotplus keys`` and ``zotplus grants``: who is known, and who may do what."""
+"""``zotplus keys``: access keys and robot tokens."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +13,7 @@ from zotplus.cli.options import DURATION, Remote, json_option, remote_options
 from zotplus.cli.output import emit_fields, emit_json, emit_table, human_time
 from zotplus.cli.remote.api import segment
 from zotplus.cli.remote.naming import with_hint
-from zotplus.protocols.api.documents import CreatedKey, GrantDocument, Grants, Keys, NewGrant, NewKey
+from zotplus.protocols.api.documents import CreatedKey, GrantDocument, Keys, NewGrant, NewKey
 from zotplus.services.identity.roles import Role, role_policy
 
 
@@ -101,54 +101,6 @@ def admin_key(*, config_file: Path | None, data_dir: str | None, as_json: bool) 
 
 
 keys.add_command(rotate_master)
-
-
-@click.group(cls=Group)
-def grants() -> None:
-    """Manage grants: a role (administrator, publisher, reader) on a pattern, for a key, a robot or everybody."""
-
-
-@grants.command("list")
-@remote_options
-@json_option
-def list_grants(*, remote: Remote, as_json: bool) -> None:
-    """List all grants."""
-    found = remote.run(lambda server: server.api.get("/grants", Grants))
-    if as_json:
-        emit_json(msgspec.to_builtins(found.grants))
-        return
-    rows = [(row.id, row.grantee, row.role.value, row.pattern, human_time(row.created)) for row in found.grants]
-    emit_table(("ID", "GRANTEE", "ROLE", "PATTERN", "CREATED"), rows)
-
-
-@grants.command("create")
-@click.argument("grantee")
-@click.argument("role", type=click.Choice([role.value for role in Role]))
-@click.argument("pattern")
-@remote_options
-@json_option
-def create_grant(*, grantee: str, role: str, pattern: str, remote: Remote, as_json: bool) -> None:
-    """Give GRANTEE (a key's id, a robot's id, or "public" for everybody) the ROLE on PATTERN.
-
-    Patterns: oci:team/** for repositories, s3:releases/* for objects, * for everything. Everybody can only be a reader.
-    """
-    wanted = NewGrant(grantee=grantee, role=Role(role), pattern=pattern)
-    made = remote.run(lambda server: with_hint(server.api, grantee, server.api.post("/grants", wanted, GrantDocument)))
-    if as_json:
-        emit_json(msgspec.to_builtins(made))
-        return
-    who = "everybody" if grantee == "public" else grantee
-    click.echo(f"{made.id}: {who} is {made.role.value} on {made.pattern}")
-
-
-@grants.command("delete")
-@click.argument("id_", metavar="ID")
-@remote_options
-@json_option
-def delete_grant(*, id_: str, remote: Remote, as_json: bool) -> None:
-    """Withdraw the grant ID."""
-    remote.run(lambda server: with_hint(server.api, id_, server.api.remove(f"/grants/{segment(id_)}")))
-    _done(as_json, deleted=id_)
 
 
 def _done(as_json: bool, **what: str) -> None:  # noqa: FBT001 - the flag as the command got it

@@ -38,6 +38,28 @@ def test_the_secret_is_printed_once_for_people_too(terminal):
     assert len(rows["secret"]) >= 20
 
 
+def test_a_grant_for_a_network_says_so(terminal):
+    made = terminal.ok("grants", "create", "authenticated", "reader", "s3:near/*", "--from", "10.0.0.0/8")
+    assert "everybody who is logged in is reader on s3:near/*, from 10.0.0.0/8" in made
+    assert "10.0.0.0/8" in terminal.ok("grants", "list")
+    code, told = terminal.fails("grants", "create", "public", "reader", "s3:near/*", "--from", "10.0.0.1/8")
+    assert (code, "such as 10.0.0.0/8" in told) == (2, True)
+
+
+def test_a_group_of_an_issuer_that_is_not_configured_is_refused_with_those_that_are(terminal):
+    code, told = terminal.fails("grants", "create", "group:keycloak:team", "reader", "*")
+    assert (code, "No issuer is called 'keycloak' in the settings; known: none." in told) == (5, True)
+
+
+def test_the_signing_key_of_tokens_is_changed_and_a_token_ended(terminal, gateway):
+    assert "from now on" in terminal.ok("tokens", "rotate-key")
+    principal = gateway.run(gateway.services.callers.by_password(gateway.access_key, gateway.secret))
+    token = gateway.run(gateway.services.tokens.issue_access(principal, 600)).token
+    assert "revoked" in terminal.ok("tokens", "revoke", stdin=token)
+    assert terminal.fails("tokens", "revoke", stdin=token)[0] == 3
+    assert "holds no token" in terminal.fails("tokens", "revoke", stdin="")[1]
+
+
 def test_grants_are_made_listed_and_withdrawn(terminal):
     grant = terminal.json("grants", "create", "public", "reader", "s3:open/*")
     assert grant["pattern"] == "s3:open/*"
