@@ -60,6 +60,7 @@ async def _round(settings: Settings, parts: Engines, metrics: Metrics) -> None:
     rotated = await _job(metrics, "signing_keys", own.keys.rotate_if_older(own.settings.key_lifetime))
     if rotated:
         log.info("signing_key_rotated", key=rotated)
+    told["forgotten_tokens"] = await _job(metrics, "used_tokens", directory.federation.replays.forget())
     if isinstance(parts.store, SupportsMaintenance):
         told["stale_readers"] = await _job(metrics, "maintenance", parts.store.maintain())
     log.info("janitor_round", seconds=round(time.monotonic() - begun, 3), **told)
