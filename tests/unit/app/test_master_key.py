@@ -33,7 +33,8 @@ def test_the_administrator_is_the_same_under_the_new_key(settings_of, tmp_path):
     [old] = read_keyring(settings_of().data)
     result = rotate(tmp_path, "--save-old-key", str(tmp_path / "old.key"))
     assert result.exit_code == 0, result.stderr
-    assert json.loads(result.stdout) == {"resumed": False, "resealed": {"keys and robots": 1, "signing keys": 0}}
+    told = json.loads(result.stdout)
+    assert (told["resumed"], told["resealed"]["keys and robots"]) == (False, 1)
     [new] = read_keyring(settings_of().data)
     assert new != old
     assert administrator_key(settings_of()) == drawn
@@ -134,5 +135,5 @@ def test_people_are_told_what_backups_need(settings_of, tmp_path):
     prepare(settings_of())
     command = ["keys", "rotate-master", "--data-dir", str(tmp_path / "data"), "--discard-old-key"]
     result = CliRunner().invoke(cli, command)
-    assert "keys and robots sealed anew  1" in result.stdout
+    assert result.stdout.splitlines()[0].split() == ["keys", "and", "robots", "sealed", "anew", "1"]
     assert "Backups made until now need the old key" in result.stderr
