@@ -270,6 +270,21 @@ def test_dockers_way_of_asking_is_served(person, as_user):
     assert json.loads(asked.stdout)["Secret"] == person.tokens["access_token"]
 
 
+def test_helm_pushes_and_pulls_through_the_helper(person, as_user):
+    helped(person)
+    person.environment["HELM_REGISTRY_CONFIG"] = str(person.folder / "docker" / "config.json")
+    as_user("bob")
+    person.run("helm", "create", "chart")
+    person.run("helm", "package", "chart")
+    charts = f"oci://{person.gateway.host}/team-a/charts"
+    person.run("helm", "push", "chart-0.1.0.tgz", charts, "--plain-http")
+    (person.folder / "chart-0.1.0.tgz").rename(person.folder / "mine.tgz")
+    as_user("carol")
+    person.run("helm", "pull", f"{charts}/chart", "--version", "0.1.0", "--plain-http", "-d", person.folder)
+    refused = person.run("helm", "push", "chart-0.1.0.tgz", charts, "--plain-http", fails=True)
+    assert "denied" in refused.lower()
+
+
 def test_aws_works_without_any_secret_in_its_configuration(person, as_user):
     as_user("bob")
     config = person.folder / "aws"
