@@ -6,6 +6,7 @@ it; ``People`` gives it the rights of the moment, again at every use.
 
 import math
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -26,6 +27,9 @@ CLAIMS_MAX = 128
 CLAIMS_MAX_CHARACTERS = 8_192
 """All names and values together. Tokens made from this one carry them, in a header of 16 KiB at most."""
 CLAIMS_DEPTH = 4
+TAGS_CLAIM = "https://aws.amazon.com/tags"
+_LATEST = 100_000_000_000
+"""Seconds since the epoch, year 5138: a later time is a mistake."""
 
 SEEN_MAX = 4_096
 """Tokens whose holder is remembered, some KiB each."""
@@ -109,8 +113,24 @@ def person(verified: VerifiedToken) -> Somebody:
     )
 
 
+def _token_attributes(verified: VerifiedToken) -> dict[str, tuple[str, ...]]:
+    """When the token was issued, and the tags that it gives its holder.
+
+    Spec: AWS IAM User Guide, "Pass session tags in AWS STS" (the claim ``https://aws.amazon.com/tags``).
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    issued = verified.claims.get("iat")
+    if isinstance(issued, int | float) and 0 <= issued < _LATEST:
+        found["aws:tokenissuetime"] = (datetime.fromtimestamp(issued, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),)
+    tags = verified.claims.get(TAGS_CLAIM)
+    given = tags.get("principal_tags") if isinstance(tags, Mapping) else None
+    for path, values in _flat(given, "", 1) if isinstance(given, Mapping) else ():
+        found[f"aws:principaltag/{path.lower()}"] = values
+    return found
+
+
 def claim_attributes(verified: VerifiedToken) -> dict[str, tuple[str, ...]]:
-    """The claims of a token as condition keys: text, numbers and truth values, and lists of them.
+    """The claims of a token as condition keys: text, numbers and truth values, and lists of them; also its tags.
 
     Raises ``TokenRefused`` beyond ``CLAIMS_MAX``: leaving one out could leave out what denies.
     """
@@ -123,7 +143,7 @@ def claim_attributes(verified: VerifiedToken) -> dict[str, tuple[str, ...]]:
         if len(found) > CLAIMS_MAX or characters > CLAIMS_MAX_CHARACTERS:
             why = f"The token has more than {CLAIMS_MAX} claims or {CLAIMS_MAX_CHARACTERS} characters in them."
             raise TokenRefused(TokenFault.CLAIMS, why, issuer=verified.name)
-    return found
+    return found | _token_attributes(verified)
 
 
 def _flat(claims: Mapping[str, Any], before: str, depth: int) -> Iterator[tuple[str, tuple[str, ...]]]:

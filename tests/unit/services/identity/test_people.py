@@ -60,6 +60,19 @@ def test_claims_are_condition_keys_as_their_json_says():
     assert "zotplus:claim/nothing" not in somebody.attributes
 
 
+def test_a_token_says_when_it_was_issued_and_which_tags_its_holder_has():
+    tags = {"https://aws.amazon.com/tags": {"principal_tags": {"Project": ["gw"], "team": "a"}}}
+    attributes = person(verified(iat=1_790_000_000, **tags)).attributes
+    assert attributes["aws:tokenissuetime"] == ("2026-09-21T14:13:20Z",)
+    assert (attributes["aws:principaltag/project"], attributes["aws:principaltag/team"]) == (("gw",), ("a",))
+
+
+@pytest.mark.parametrize("claims", [{}, {"iat": "x"}, {"iat": -1}, {"iat": 1e15}, {"https://aws.amazon.com/tags": "x"}])
+def test_a_token_without_them_has_no_such_keys(claims):
+    attributes = person(verified(**claims)).attributes
+    assert not [name for name in attributes if name.startswith(("aws:tokenissuetime", "aws:principaltag"))]
+
+
 def test_claims_that_differ_in_case_only_are_one_key_with_all_values():
     assert person(verified(Team="a", team="b")).attributes["zotplus:claim/team"] == ("a", "b")
 
