@@ -131,7 +131,9 @@ def _about_conditions(statement: Statement, path: str) -> Iterator[PolicyWarning
 
 
 def _about_key(statement: Statement, found: Comparison, row: ConditionKey) -> Iterator[tuple[WarningCode, str]]:
-    if row.actions and named_actions(row.actions).isdisjoint(actions_of(statement)):
+    if row.is_reserved:
+        yield WarningCode.KEY_NEVER_PRESENT, "nothing brings this key yet: it is absent from every request"
+    elif row.actions and named_actions(row.actions).isdisjoint(actions_of(statement)):
         yield WarningCode.KEY_NEVER_PRESENT, f"no action named here carries it; it is present in {row.present}"
     compared = found.operator.type
     is_text = row.type is ValueType.STRING

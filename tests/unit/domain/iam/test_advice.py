@@ -109,6 +109,10 @@ def test_conditions_on_keys_that_no_named_action_carries_are_warned_about():
     assert codes("StringLike", "aws:username", action="s3:GetObject") == []
 
 
+def test_conditions_on_keys_that_nothing_brings_yet_are_warned_about():
+    assert codes("Bool", "zotplus:signed", action="oci:Pull", resource="oci:*") == ["key_never_present"]
+
+
 def test_operators_of_another_type_than_the_key_are_warned_about():
     assert codes("StringEquals", "aws:SourceIp") == ["type_mismatch"]
     assert codes("NumericEquals", "aws:CurrentTime") == ["type_mismatch"]

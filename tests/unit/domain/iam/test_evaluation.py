@@ -160,6 +160,22 @@ def test_statements_that_are_remembered_are_counted_over_all_resources(monkeypat
         assert sum(map(len, policies._own._remembered.values())) <= 50
 
 
+def test_an_action_that_does_not_exist_leaves_nothing_behind():
+    policies = PolicySet(MANY)
+    for n in range(10):
+        assert isinstance(policies.decide(Need(f"s3:Invented{n}", "s3:b1/k")), Denied)
+    assert not policies._own._by_action
+    assert not policies._own._remembered
+
+
+def test_variables_are_filled_in_each_time_however_many_statements_there_are():
+    home = Policy(statement=(statement(resource="s3:home/${s3:prefix}/*"),), version="2012-10-17")
+    policies = PolicySet(home, MANY)
+    for name, allowed in (("bob", False), ("alice", True), ("bob", False)):
+        decision = policies.decide(Need("s3:GetObject", "s3:home/alice/x", {"s3:prefix": name}))
+        assert isinstance(decision, Allowed) is allowed
+
+
 def test_a_condition_is_asked_each_time_however_many_statements_there_are():
     denial = statement(effect=Effect.DENY, condition={"StringEquals": {"s3:prefix": "secret"}})
     policies = PolicySet(policy(denial), MANY)

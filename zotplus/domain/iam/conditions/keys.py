@@ -14,7 +14,7 @@ class ConditionKey(msgspec.Struct, frozen=True, kw_only=True):
     """One row. A ``name`` that ends in ``/…`` or ``-…`` stands for all names that go on from there.
 
     ``present`` says for people where the key is; ``actions`` are patterns of the actions that carry it, empty where
-    every request can.
+    every request can. ``is_reserved``: nothing brings it yet, so that a condition on it is one on an absent key.
     """
 
     name: str
@@ -23,6 +23,7 @@ class ConditionKey(msgspec.Struct, frozen=True, kw_only=True):
     present: str
     actions: tuple[str, ...] = ()
     is_multivalued: bool = False
+    is_reserved: bool = False
 
     @property
     def prefix(self) -> str:
@@ -58,6 +59,7 @@ def condition_key(name: str) -> ConditionKey | None:
 
 _STRING, _NUMERIC, _DATE, _BOOL = ValueType.STRING, ValueType.NUMERIC, ValueType.DATE, ValueType.BOOL
 _EVERY = "every request"
+_LATER = "nothing yet"
 _KNOWN = "callers that logged in"
 _ISSUED = "callers with a token of an issuer, and their sessions"
 _SENT = "requests that send it"
@@ -72,14 +74,14 @@ _key("aws:CurrentTime", _DATE, _EVERY, "The server's time.")
 _key("aws:EpochTime", _DATE, _EVERY, "The server's time in seconds since 1970.")
 _key("aws:UserAgent", _STRING, _SENT, "The `User-Agent` header. Clients choose it freely: never rely on it.")
 _key("aws:Referer", _STRING, _SENT, "The `Referer` header. Clients choose it freely: never rely on it.")
-_key("zotplus:door", _STRING, _EVERY, "The protocol of the request: `s3`, `oci`, `api` and so on.")
+_key("zotplus:door", _STRING, _EVERY, "The protocol of the request: `s3`, `oci`, `api`, `sts` and so on.")
 
 # --- the caller ------------------------------------------------------------------------------------------------------
 _key("aws:username", _STRING, _KNOWN, "The caller's name for people. Issuers may let users change it.")
 _key("aws:userid", _STRING, _KNOWN, "The caller's stable id, as the audit log names it.")
 _key("aws:PrincipalType", _STRING, _EVERY, "`anonymous`, `key`, `robot`, `user`, `trust` or `certificate`.")
-_key("aws:PrincipalTag/…", _STRING, "callers that carry the tag", "A tag of the caller or of its session.")
-_key("aws:TokenIssueTime", _DATE, "callers with temporary credentials", "When the credentials were issued.")
+_key("aws:PrincipalTag/…", _STRING, _LATER, "A tag of the caller or of its session.", is_reserved=True)
+_key("aws:TokenIssueTime", _DATE, _LATER, "When temporary credentials were issued.", is_reserved=True)
 _key("zotplus:issuer", _STRING, _ISSUED, "The configured name of the token's issuer.")
 _key("zotplus:subject", _STRING, _ISSUED, "The subject that the issuer gave: stable, never reused.")
 _key("zotplus:groups", _STRING, _ISSUED, "The caller's groups at the issuer.", is_multivalued=True)
@@ -91,18 +93,17 @@ _key("zotplus:credential", _STRING, _KNOWN, "`key`, `robot`, `jwt`, `session`, `
 _key("s3:prefix", _STRING, "listings of a bucket", "The prefix that is listed.", actions=_LISTS)
 _key("s3:delimiter", _STRING, "listings of a bucket", "The delimiter of the listing.", actions=_LISTS)
 _key("s3:max-keys", _NUMERIC, "listings of a bucket", "The most keys that are asked for.", actions=_LISTS)
-_key("s3:VersionId", _STRING, "requests for one version", "The version that is asked for.", actions=_OBJECTS)
+_key("s3:VersionId", _STRING, _LATER, "The version that is asked for.", actions=_OBJECTS, is_reserved=True)
 _key("s3:x-amz-…", _STRING, "requests that send the header", "A header of the S3 API.", actions=("s3:*",))
-_key("s3:ExistingObjectTag/…", _STRING, "objects that carry the tag", "A tag of the object.", actions=_OBJECTS)
-_key("s3:RequestObjectTag/…", _STRING, _SENT, "A tag that the request gives to an object.", actions=_OBJECTS)
-_key("s3:RequestObjectTagKeys", _STRING, _SENT, "The keys of all those tags.", actions=_OBJECTS, is_multivalued=True)
-_key("aws:RequestTag/…", _STRING, _SENT, "A tag that the request gives.")
-_key("aws:ResourceTag/…", _STRING, "resources that carry the tag", "A tag of the resource.")
-_key("aws:TagKeys", _STRING, _SENT, "The keys of all tags that the request gives.", is_multivalued=True)
+_key("s3:ExistingObjectTag/…", _STRING, _LATER, "A tag of the object.", actions=_OBJECTS, is_reserved=True)
+_key("s3:RequestObjectTag/…", _STRING, _LATER, "A tag for the object.", actions=_OBJECTS, is_reserved=True)
 _key(
-    "zotplus:signed",
-    _BOOL,
-    "artifacts that were looked at",
-    "Whether a trusted signature is there.",
-    actions=_ARTIFACTS,
+    *("s3:RequestObjectTagKeys", _STRING, _LATER, "The keys of all those tags."),
+    actions=_OBJECTS,
+    is_multivalued=True,
+    is_reserved=True,
 )
+_key("aws:RequestTag/…", _STRING, _LATER, "A tag that the request gives.", is_reserved=True)
+_key("aws:ResourceTag/…", _STRING, _LATER, "A tag of the resource.", is_reserved=True)
+_key("aws:TagKeys", _STRING, _LATER, "The keys of all tags of a request.", is_multivalued=True, is_reserved=True)
+_key("zotplus:signed", _BOOL, _LATER, "Whether a trusted signature is there.", actions=_ARTIFACTS, is_reserved=True)

@@ -253,11 +253,12 @@ def _rows() -> list[Operator]:
         *_pair("ArnLike", ValueType.ARN, _arn_like, "The same as `ArnEquals`."),
         *_pair("IpAddress", ValueType.IP, _within, "An address within a network (`192.0.2.0/24`, `2001:db8::/32`)."),
     ]
-    for type_, read, noun in ((ValueType.NUMERIC, read_number, "number"), (ValueType.DATE, read_date, "date")):
+    for type_, read, noun, less, more in _SCALES:
         prefix = type_.value.capitalize()
         rows += _pair(f"{prefix}Equals", type_, _ordered(read, compare.eq), f"The same {noun}.")
-        for suffix, is_so, adjective in _ORDERS:
-            summary = f"A{'n' if adjective[0] in 'aeiou' else ''} {adjective} {noun}."
+        for suffix, is_so, is_less in _ORDERS:
+            summary = f"The same {noun} or {less if is_less else more}." if "Equals" in suffix else ""
+            summary = summary or f"A {noun} that is {less if is_less else more}."
             rows.append(Operator(name=prefix + suffix, type=type_, prepare=_ordered(read, is_so), summary=summary))
     return [
         *rows,
@@ -271,11 +272,15 @@ def _rows() -> list[Operator]:
     ]
 
 
+_SCALES = (
+    (ValueType.NUMERIC, read_number, "number", "smaller", "greater"),
+    (ValueType.DATE, read_date, "date", "earlier", "later"),
+)
 _ORDERS = (
-    ("LessThan", compare.lt, "smaller or earlier"),
-    ("LessThanEquals", compare.le, "equal, smaller or earlier"),
-    ("GreaterThan", compare.gt, "greater or later"),
-    ("GreaterThanEquals", compare.ge, "equal, greater or later"),
+    ("LessThan", compare.lt, True),
+    ("LessThanEquals", compare.le, True),
+    ("GreaterThan", compare.gt, False),
+    ("GreaterThanEquals", compare.ge, False),
 )
 
 
