@@ -18,6 +18,9 @@ from zotplus.domain.iam.statements import named_actions
 PATTERN_MAX = 2_048
 """Characters of one pattern or accepted value: a bucket's name and an object's key (63 and 1,024) with room."""
 
+SID_MAX = 128
+"""Characters of a statement's ``Sid``: a name for people."""
+
 FAMILIES = tuple(dict.fromkeys(action.family for action in ACTIONS.values()))
 """What names of resources begin with, before the colon."""
 
@@ -28,6 +31,7 @@ def validate(policy: Policy, kind: PolicyKind | None = None) -> None:
     Raises ``POLICY_INVALID`` whose detail begins with the path of what is wrong (``$.Statement[2].Action``).
     """
     has_variables = policy.version == VERSION
+    _check_sids(policy)
     for place, statement in enumerate(policy.statement):
         path = f"$.Statement[{place}]"
         _check_elements(statement, path, kind)
@@ -39,6 +43,18 @@ def validate(policy: Policy, kind: PolicyKind | None = None) -> None:
         for name, principals in (("Principal", statement.principal), ("NotPrincipal", statement.not_principal)):
             _check_principals(principals, f"{path}.{name}")
         _check_condition(statement, f"{path}.Condition", has_variables=has_variables)
+
+
+def _check_sids(policy: Policy) -> None:
+    """Spec: "Sid" is unique within a policy. Decisions name statements by it, or by ``#`` and their place."""
+    seen: set[str] = set()
+    for place, statement in enumerate(policy.statement):
+        sid, path = statement.sid, f"$.Statement[{place}].Sid"
+        if len(sid) > SID_MAX or not sid.isprintable() or sid.startswith("#"):
+            raise refusal(path, f"it has at most {SID_MAX} printable characters and does not begin with '#'")
+        if sid in seen:
+            raise refusal(path, f"another statement is called {shown(sid)} already")
+        seen.update([sid] if sid else [])
 
 
 def _check_elements(statement: Statement, path: str, kind: PolicyKind | None) -> None:

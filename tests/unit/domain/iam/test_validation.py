@@ -21,6 +21,9 @@ def refused(kind=PolicyKind.IDENTITY, **fields):
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
+        ({"sid": "#1"}, "$.Statement[0].Sid: it has at most 128 printable characters and does not begin with '#'."),
+        ({"sid": "a\nb"}, "$.Statement[0].Sid: "),
+        ({"sid": "s" * 129}, "$.Statement[0].Sid: "),
         ({"action": ()}, "either Action or NotAction is needed"),
         ({"not_action": ("s3:*",)}, "either Action or NotAction is needed, and not both"),
         ({"resource": ()}, "either Resource or NotResource is needed"),
@@ -107,6 +110,14 @@ def test_a_name_that_nobody_has_is_refused_as_principal(name, says):
 )
 def test_the_names_of_grants_are_principals(name):
     validate(policy(principal=(name,)), PolicyKind.RESOURCE)
+
+
+def test_statements_of_one_policy_have_different_names_or_none():
+    (row,) = policy(sid="read").statement
+    (unnamed,) = policy().statement
+    validate(Policy(statement=(row, unnamed, unnamed), version=VERSION))
+    with pytest.raises(Problem, match=r"Statement\[1\].Sid: another statement is called 'read' already"):
+        validate(Policy(statement=(row, row), version=VERSION))
 
 
 def test_a_resource_policy_says_who_is_meant_and_not_who_is_and_is_not():

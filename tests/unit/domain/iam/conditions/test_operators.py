@@ -173,6 +173,15 @@ def test_no_value_of_a_request_breaks_an_operator(value, name):
     assert holds(name, accepted, value) in (True, False)
 
 
+@pytest.mark.parametrize("nothing", [None, ()])
+def test_a_key_without_any_value_is_an_absent_one(nothing):
+    for operator, holds_then in (("StringEquals", False), ("StringNotEquals", True), ("ForAnyValue:StringLike", False)):
+        (test,) = prepare({operator: {"zotplus:groups": "*"}}, denies=False, variables=False)
+        assert test({"zotplus:groups": nothing}.get) is holds_then
+    (test,) = prepare({"Null": {"zotplus:groups": "true"}}, denies=False, variables=False)
+    assert test({"zotplus:groups": nothing}.get)
+
+
 def test_condition_keys_are_found_in_any_case_and_by_family():
     assert condition_key("AWS:sourceip") is CONDITION_KEYS["aws:sourceip"]
     assert condition_key("aws:PrincipalTag/Team") is CONDITION_KEYS["aws:principaltag/…"]
