@@ -1,7 +1,6 @@
 """The audit log of one process: its stream, the heads that the store keeps of it, and reading all streams."""
 
 import asyncio
-import contextlib
 import time
 from functools import partial
 from pathlib import Path
@@ -11,10 +10,14 @@ import structlog
 from zotplus.adapters.audit import signing
 from zotplus.adapters.audit.appending import Appender, Stream
 from zotplus.adapters.audit.archive import FileArchive
+from zotplus.adapters.audit.outputs.shipping import Shipper, output_of
+from zotplus.adapters.audit.retention import remove_old
 from zotplus.adapters.audit.signing import Ed25519Signer, Verifier
 from zotplus.adapters.audit.stream import AuditStream
 from zotplus.adapters.keyvalue_lmdb import KeyValueLmdb
 from zotplus.domain import errors
+from zotplus.domain.audit.records import EventKind, Record
+from zotplus.domain.audit.times import timestamp
 from zotplus.domain.audit.verification import StreamReport
 from zotplus.domain.errors import Problem
 from zotplus.gateway.auditing import UNAUDITED, AuditTrail
@@ -27,12 +30,14 @@ from zotplus.settings import Settings
 
 log = structlog.get_logger("zotplus.audit")
 
+_DAY_SECONDS = 86_400
+
 AUDIT_FOLDER = "audit"
 """Below the data folder."""
 
 
 class ProcessAudit:
-    """The stream ``process`` (``worker-0``, ``janitor``), and a task that stores how far it has come."""
+    """The stream ``process`` (``worker-0``, ``janitor``), and tasks that store how far it has come and send it on."""
 
     def __init__(self, settings: Settings, store: KeyValue, sealing: Sealing) -> None:
         self._settings = settings
@@ -40,46 +45,76 @@ class ProcessAudit:
         self._sealing = sealing
         self._name = ""
         self._kept = b""
-        self._keeping: asyncio.Task[None] | None = None
-        self.stream: AuditStream | None = None
-        self.signer: Ed25519Signer | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._opened: tuple[AuditStream, Ed25519Signer] | None = None
 
-    async def open(self, process: str) -> AuditStream:
-        """Take the stream up. Raises ``STORAGE_FAILED``, ``STORAGE_FULL``, ``DATA_DIR_BUSY``."""
-        self._name = process
-        self.signer = Ed25519Signer(await evidence.signing_key(self._store, self._sealing, signing))
-        known = await evidence.known(self._store)
+    async def open(self, process: str) -> AuditStream | None:
+        """Take the stream up; None where the log is switched off.
+
+        Raises ``STORAGE_FAILED``, ``STORAGE_FULL``, ``DATA_DIR_BUSY``.
+        """
         settings = self._settings.audit
+        if not settings.enabled:
+            return None
+        self._name = process
+        signer = Ed25519Signer(await evidence.signing_key(self._store, self._sealing, signing))
+        known = await evidence.known(self._store)
         stream = Stream(
             name=process,
             folder=audit_folder(self._settings) / process,
-            signer=self.signer,
+            signer=signer,
             verify=Verifier(known.keys),
             file_bytes=settings.file_mib << 20,
         )
         self._kept = known.heads.get(process, b"")
-        appender = Appender(stream, self._kept)
-        self.stream = AuditStream(appender, checkpoint_seconds=settings.checkpoint_seconds)
-        self._keeping = asyncio.create_task(self._keep(settings.checkpoint_seconds))
-        return self.stream
+        made = AuditStream(Appender(stream, self._kept), checkpoint_seconds=settings.checkpoint_seconds)
+        self._opened = made, signer
+        self._tasks.append(asyncio.create_task(self._keep(made, settings.checkpoint_seconds)))
+        return made
+
+    def ship(self) -> None:
+        """Send all streams to the outputs from now on; one process of the server does."""
+        service, folder = self._settings.telemetry.service_name, audit_folder(self._settings)
+        outputs = self._settings.audit.outputs if self._opened is not None else ()
+        for output in outputs:
+            shipper = Shipper(folder, output.label, output_of(output, service))
+            self._tasks.append(asyncio.create_task(shipper.run()))
+
+    async def retain(self) -> int:
+        """Remove files older than ``audit.retention_days``; how many. Raises ``STORAGE_FAILED``."""
+        if self._opened is None:
+            return 0
+        stream, signer = self._opened
+        before = time.time() - self._settings.audit.retention_days * _DAY_SECONDS
+        try:
+            removed = await asyncio.to_thread(remove_old, audit_folder(self._settings), before, signer, time.time)
+        except OSError as error:
+            raise Problem(errors.STORAGE_FAILED, f"Old files of the audit log cannot be removed: {error}") from error
+        now = timestamp(time.time())
+        told: list[dict[str, str | int | float]] = [
+            {"stream": one.stream, "files": one.files, "up_to": one.seq} for one in removed
+        ]
+        if told:
+            stream.append([Record(0, now, EventKind.RETENTION, details=details) for details in told], urgent=True)
+        return sum(one.files for one in removed)
 
     async def close(self) -> None:
         """Write what waits, make the last checkpoint and store it."""
-        if self._keeping is not None:
-            self._keeping.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._keeping
-        if self.stream is not None:
-            await asyncio.to_thread(self.stream.close)
-            await self._store_head()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._opened is not None:
+            stream, _ = self._opened
+            await asyncio.to_thread(stream.close)
+            await self._store_head(stream)
 
-    async def _keep(self, seconds: float) -> None:
+    async def _keep(self, stream: AuditStream, seconds: float) -> None:
         while True:
-            await self._store_head()
+            await self._store_head(stream)
             await asyncio.sleep(seconds)
 
-    async def _store_head(self) -> None:
-        head = self.stream.head if self.stream is not None else b""
+    async def _store_head(self, stream: AuditStream) -> None:
+        head = stream.head
         if head == self._kept:
             return
         try:
@@ -126,8 +161,3 @@ def trail(settings: Settings, store: KeyValue, audit_log: AuditLog | None) -> Au
         required=settings.audit.required,
         generation=int if read_now is None else partial(read_now, generation),
     )
-
-
-def day_before(days: int) -> float:
-    """The second, since the epoch, that was ``days`` ago."""
-    return time.time() - days * 86_400

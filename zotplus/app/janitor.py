@@ -12,6 +12,7 @@ import uvloop
 
 from zotplus.adapters.telemetry.metrics import Metrics
 from zotplus.adapters.telemetry.metrics_table import JOB_FAILURES, JOB_SECONDS
+from zotplus.app.auditing import ProcessAudit
 from zotplus.app.composition import Engines, engines, services
 from zotplus.app.reporting import Reporting
 from zotplus.domain.errors import Problem
@@ -31,26 +32,30 @@ def run_janitor(settings: Settings) -> int:
 async def _keep(settings: Settings) -> int:
     reporting = Reporting(settings, "janitor")
     parts = engines(settings, reporting)
+    audit = ProcessAudit(settings, parts.store, parts.sealing)
     ending = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ending.set)
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
     try:
+        await audit.open("janitor")
+        audit.ship()
         while not ending.is_set():
-            await _round(settings, parts, reporting.metrics)
+            await _round(settings, parts, reporting.metrics, audit)
             try:
                 async with asyncio.timeout(settings.collector.interval):
                     await ending.wait()
             except TimeoutError:
                 continue
     finally:
+        await audit.close()
         await parts.close()
         reporting.close()
     return 0
 
 
-async def _round(settings: Settings, parts: Engines, metrics: Metrics) -> None:
+async def _round(settings: Settings, parts: Engines, metrics: Metrics, audit: ProcessAudit) -> None:
     """One round; the failure of a job is logged and counted, and the next round tries again."""
     begun = time.monotonic()
     directory = services(settings, parts)
@@ -61,6 +66,7 @@ async def _round(settings: Settings, parts: Engines, metrics: Metrics) -> None:
     if rotated:
         log.info("signing_key_rotated", key=rotated)
     told["forgotten_tokens"] = await _job(metrics, "used_tokens", directory.federation.replays.forget())
+    told["audit_files"] = await _job(metrics, "audit_retention", audit.retain())
     if isinstance(parts.store, SupportsMaintenance):
         told["stale_readers"] = await _job(metrics, "maintenance", parts.store.maintain())
     log.info("janitor_round", seconds=round(time.monotonic() - begun, 3), **told)

@@ -14,13 +14,18 @@ from zotplus.app.auditing import ProcessAudit
 from zotplus.app.composition import engines, servers
 from zotplus.app.reporting import Reporting
 from zotplus.app.tls import ReloadingTls
+from zotplus.domain.errors import Problem
 from zotplus.gateway.head import Listener
 from zotplus.gateway.transport.server import Server
+from zotplus.services.identity.key_lifecycle import KeyLifecycle
 from zotplus.settings import Settings
 
 log = structlog.get_logger("zotplus.worker")
 
 EXIT_CLEAN = 0
+
+USES_SECONDS = 60.0
+"""How often the last use of keys is written down: one small write a minute and worker."""
 
 
 def run_worker(
@@ -39,8 +44,7 @@ async def _serve(
     reporting = Reporting(settings, f"worker-{index}")
     parts = engines(settings, reporting, managed_url)
     audit = ProcessAudit(settings, parts.store, parts.sealing)
-    if settings.audit.enabled:
-        parts = replace(parts, audit=await audit.open(f"worker-{index}"))
+    parts = replace(parts, audit=await audit.open(f"worker-{index}"))
     running = servers(settings, parts)
     tls = ReloadingTls(settings.http.tls, settings.identity.operators) if settings.http.tls is not None else None
     if tls is not None:
@@ -51,17 +55,42 @@ async def _serve(
         for listener, listening in sockets.items():
             await running[listener].start(listening, tls.context if tls else None, tls.holder if tls else None)
         log.info("worker_ready", worker=index)
-        watching = asyncio.create_task(tls.watch()) if tls is not None else None
+        uses = _Uses(running[Listener.MAIN].callers, KeyLifecycle(parts.store, parts.sealing))
+        tasks = [asyncio.create_task(uses.keep()), *([asyncio.create_task(tls.watch())] if tls is not None else [])]
         await ending.wait()
-        if watching is not None:
-            watching.cancel()
+        for task in tasks:
+            task.cancel()
         log.info("worker_draining", worker=index)
         await asyncio.gather(*(running[listener].drain(settings.drain_seconds) for listener in sockets))
+        await uses.note()
     finally:
         await audit.close()
         await parts.close()
         reporting.close()
     return EXIT_CLEAN
+
+
+class _Uses:
+    """Notes which keys and robots were used: ``callers`` collects ids and is emptied at each round."""
+
+    def __init__(self, callers: set[str], lifecycle: KeyLifecycle) -> None:
+        self._callers = callers
+        self._lifecycle = lifecycle
+
+    async def keep(self) -> None:
+        """Note them every minute, until cancelled."""
+        while True:
+            await asyncio.sleep(USES_SECONDS)
+            await self.note()
+
+    async def note(self) -> None:
+        """Note them now; what cannot be written is left out, for a full disk must not end a server that still reads."""
+        used = frozenset(self._callers)
+        self._callers.clear()
+        try:
+            await self._lifecycle.note_use(used)
+        except Problem as problem:
+            log.warning("uses_not_noted", fault=problem.fault.code)
 
 
 def _signals(tls: ReloadingTls | None) -> asyncio.Event:

@@ -13,8 +13,8 @@ class AuditOutput(msgspec.Struct, frozen=True, kw_only=True):
     """``lines``: JSON lines to standard output or a file; ``syslog``: RFC 5424; ``otlp``: logs by OTLP/HTTP in JSON."""
 
     to: Annotated[str, msgspec.Meta(min_length=1, max_length=1_024)]
-    """``lines``: ``stdout`` or a path. ``syslog``: ``udp://host:514``, ``tcp://host:601`` (octet counting) or
-    ``unix:///dev/log``. ``otlp``: the collector's address (``http://collector:4318/v1/logs``)."""
+    """``lines``: ``stdout`` or a path. ``syslog``: ``udp://host:514``, ``tcp://host:601`` or ``tls://host:6514``
+    (octet counting), ``unix:///dev/log``. ``otlp``: the collector's address (``http://collector:4318/v1/logs``)."""
 
     name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,32}$")] = ""
     """Names the stored position, so that address and order may change. By default the kind."""
@@ -23,7 +23,7 @@ class AuditOutput(msgspec.Struct, frozen=True, kw_only=True):
     """The facility of syslog messages. 13 is "log audit" (RFC 5424, table 1)."""
 
     def __post_init__(self) -> None:
-        schemes = {"syslog": {"udp", "tcp", "unix"}, "otlp": {"http", "https"}}.get(self.kind)
+        schemes = {"syslog": {"udp", "tcp", "tls", "unix"}, "otlp": {"http", "https"}}.get(self.kind)
         parts = urlsplit(self.to)
         if schemes is not None and parts.scheme not in schemes:
             raise ValueError(f"an output of kind {self.kind} is sent to {' or '.join(sorted(schemes))}://")

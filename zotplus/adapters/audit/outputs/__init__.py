@@ -1,0 +1,1 @@
+"""Where records are sent besides the log itself: JSON lines, syslog, OTLP."""
