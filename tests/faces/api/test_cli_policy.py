@@ -83,8 +83,28 @@ def test_a_file_is_validated_with_the_path_of_the_fault(terminal, tmp_path):
 
 
 def test_a_document_comes_by_standard_input(terminal):
-    result = terminal.fails("policy", "validate", "-", stdin="{")
-    assert result[0] == 2
+    assert "- is a valid identity policy." in terminal.ok("policy", "validate", "-", stdin=json.dumps(READ))
+    code, told = terminal.fails("policy", "put", "p", "-", stdin="{")
+    assert (code, "no JSON" in told) == (2, True)
+
+
+def test_warnings_are_notes(terminal, tmp_path):
+    wide = write(tmp_path / "wide.json", {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}})
+    assert "note: $.Statement[0]" in terminal.run("policy", "put", "wide-by-hand", wide).stderr
+    assert "note: wide: $.Statement[0]" in terminal.run("policy", "diff", "-f", wide).stderr
+
+
+def test_who_may_apply_but_not_read_is_shown_no_differences(terminal, gateway, folder, tmp_path):
+    allowed = {"Effect": "Allow", "Action": ["admin:ListPolicies", "admin:PutPolicy"], "Resource": "admin:*"}
+    key = gateway.key()
+    terminal.ok("policy", "put", "applier", write(tmp_path / "applier.json", {"Statement": allowed}))
+    terminal.ok("policy", "attach", "applier", key[0])
+    terminal.ok("policy", "put", "hidden", write(tmp_path / "hidden.json", READ))
+    write(folder / "hidden.json", WRITE)
+    code, told = terminal.as_key(key).fails("policy", "diff", "-f", folder)
+    assert (code, "admin:ReadPolicy" in told) == (4, True)
+    done = terminal.as_key(key).json("policy", "apply", "-f", folder, "--yes")
+    assert [row["change"] for row in done["changes"]] == ["update"]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from zotplus.records import layout
 from zotplus.services.identity.roles import Role
 
 READ = {"Sid": "no-reading", "Effect": "Deny", "Action": "s3:GetObject", "Resource": "s3:*"}
@@ -76,3 +77,13 @@ def test_a_request_that_no_policy_was_asked_about_is_explained_too(audited, deni
 
 def test_a_decision_that_is_not_in_the_log_is_not_found(audited):
     assert audited.command("why", "0000000000000000").exit_code == 5
+
+
+def test_a_version_that_is_no_longer_kept_is_said_to_be(audited, denied):
+    async def forget():
+        await audited.gateway.parts.store.write(lambda transaction: transaction.delete(layout.policy_version("p", 1)))
+
+    audited.gateway.run(forget())
+    told = audited.command("why", denied[0])
+    assert told.exit_code == 0, told.stderr
+    assert "The statement cannot be shown" in told.stdout

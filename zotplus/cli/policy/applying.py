@@ -80,7 +80,7 @@ def _wanted(path: Path, *, prune: bool, comment: str = "") -> NewState:
 def _plan(remote: Remote, wanted: NewState, *, as_json: bool) -> Changes:
     """What would be changed; shown, unless it is printed as JSON."""
     after = {row.name: row.document for row in wanted.policies}
-    planned, before = remote.run(lambda server: _planned(server, wanted))
+    planned, before = remote.run(lambda server: _planned(server, wanted, with_documents=not as_json))
     if as_json:
         return planned
     for warning in planned.warnings:
@@ -92,10 +92,11 @@ def _plan(remote: Remote, wanted: NewState, *, as_json: bool) -> Changes:
     return planned
 
 
-async def _planned(server: Server, wanted: NewState) -> tuple[Changes, Documents]:
+async def _planned(server: Server, wanted: NewState, *, with_documents: bool) -> tuple[Changes, Documents]:
+    """What would be changed, and the documents that would be: reading those takes leave of its own."""
     planned = await server.api.post("/policies/apply", wanted, Changes)
-    before = {change.policy: await _document(server, change) for change in planned.changes if change.version}
-    return planned, before
+    changed = [change for change in planned.changes if change.version and with_documents]
+    return planned, {change.policy: await _document(server, change) for change in changed}
 
 
 async def _document(server: Server, change: ChangeDocument) -> msgspec.Raw:

@@ -99,7 +99,7 @@ def put(
     as_json: bool,
 ) -> None:
     """Create or change the policy NAME from FILE (JSON or YAML; - reads JSON from standard input)."""
-    wanted = NewPolicy(document=_document(file), kind=kind, description=description, comment=comment)
+    wanted = NewPolicy(document=read_document(file), kind=kind, description=description, comment=comment)
     conditions = _conditions(if_version)
     stored = remote.run(lambda server: server.api.put(_path(name), wanted, PolicyDocument, conditions))
     _tell_stored(stored, as_json=as_json)
@@ -201,7 +201,7 @@ def attachments(*, grantee: str | None, name: str | None, remote: Remote, as_jso
 @json_option
 def validate(*, file: Path, kind: Kind | None, remote: Remote, as_json: bool) -> None:
     """Have the server look at FILE (- for standard input) without storing it: errors and warnings."""
-    candidate = Candidate(document=_document(file), kind=kind)
+    candidate = Candidate(document=read_document(file), kind=kind)
     verdict = remote.run(lambda server: server.api.post("/policies/validate", candidate, Verdict))
     if not verdict.valid:
         raise Problem(errors.POLICY_INVALID, f"{file}: {verdict.error}")
@@ -215,10 +215,6 @@ def validate(*, file: Path, kind: Kind | None, remote: Remote, as_json: bool) ->
 
 def _path(name: str) -> str:
     return f"/policies/{segment(name)}"
-
-
-def _document(file: Path) -> msgspec.Raw:
-    return read_document(Path("/dev/stdin") if str(file) == "-" else file)
 
 
 def _conditions(if_version: int | None) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Policies in files: one document a file, called after it, and who has which policy in a file beside them."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from zotplus.protocols.api.policies.documents import WantedAttachmentDocument, W
 from zotplus.services.policies.values import require_policy_name
 from zotplus.settings.yaml_reader import parse
 
+STANDARD_INPUT = Path("-")
 SUFFIXES = (".json", ".yaml", ".yml")
 ATTACHMENTS = "attachments"
 """The file {policy: [grantees]} of what is given."""
@@ -56,7 +58,9 @@ def read_state(path: Path) -> State:
 
 
 def read_document(path: Path) -> msgspec.Raw:
-    """The document in a file as JSON: a JSON file as it is, so that the server sees what the author wrote.
+    """The document in a file, or on standard input (``-``), as JSON.
+
+    What is JSON is left as it is, so that the server sees what the author wrote.
 
     Raises ``POLICY_INVALID``, ``FILE_FAILED``.
     """
@@ -88,8 +92,11 @@ def _grantees(path: Path) -> Grantees:
 
 
 def _content(path: Path) -> bytes:
-    with path.open("rb") as file:
-        content = file.read(FILE_MAX + 1)
+    if path == STANDARD_INPUT:
+        content = sys.stdin.buffer.read(FILE_MAX + 1)
+    else:
+        with path.open("rb") as file:
+            content = file.read(FILE_MAX + 1)
     if len(content) > FILE_MAX:
         raise Problem(faults.FILE_FAILED, f"{path}: a policy's file has at most {FILE_MAX} bytes.")
     return content
