@@ -49,6 +49,17 @@ is asked with the issuer's access token, S3 with keys that the server gives for 
 are renewed behind the commands as long as the session at the issuer lasts; then they end with exit code 3 and ask for a
 new login. They are in the folder `tokens` beside `client.yaml` (mode 600), each for its own server alone.
 
+A job or pod logs in with the token that its platform gives it, under a trust (`zotplus trust`). No secret is stored
+anywhere:
+
+```text
+zotplus login https://registry.example.com --token-file /var/run/secrets/tokens/registry                # Kubernetes
+printf %s "$ID_TOKEN" | zotplus login https://registry.example.com --token-file - --trust release      # GitHub, GitLab
+```
+
+The token is exchanged for one of the server's own. When that ends, a file is read again, where Kubernetes has put a new
+token by then; without a file, or where the trust takes each token once only, the login ends with it.
+
 Other programs log in with the same, and with access keys and robot tokens as well:
 
 - **curl:** `curl -H "Authorization: Bearer $(zotplus token)" https://registry.example.com/api/v1/whoami`. Below `/v2/`

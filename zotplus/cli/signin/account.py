@@ -16,7 +16,7 @@ from zotplus.cli.remote.api import Api
 from zotplus.cli.remote.connection import connect
 from zotplus.cli.remote.profiles import Profile, profiles_path, tokens_path, write_profile
 from zotplus.cli.remote.target import DEFAULT_PROFILE, Target, clean_endpoint, is_exposed
-from zotplus.cli.signin.sign_in import Wish, sign_in
+from zotplus.cli.signin.sign_in import Job, Wish, sign_in, sign_in_job
 from zotplus.cli.signin.tokens import forget_tokens
 from zotplus.domain import errors
 from zotplus.domain.errors import CATALOGUE, Problem
@@ -48,6 +48,8 @@ class _Health(msgspec.Struct):
 @click.option("--oidc", is_flag=True, help="Log in at the server's OpenID Connect issuer, with a browser.")
 @click.option("--issuer", metavar="NAME", help="Which issuer, where the server has several; implies --oidc.")
 @click.option("--device", is_flag=True, help="With a browser on another device; implies --oidc.")
+@click.option("--token-file", metavar="FILE", help="Log in with the token of a job or pod; - is standard input.")
+@click.option("--trust", default="", metavar="NAME", help="Under which trust; by default the one that fits.")
 @click.option("--no-browser", is_flag=True, help="Open no browser, only print the address.")
 @json_option
 def login(
@@ -61,29 +63,37 @@ def login(
     oidc: bool,
     issuer: str | None,
     device: bool,
+    token_file: str | None,
+    trust: str,
     no_browser: bool,
     as_json: bool,
 ) -> None:
     """Try the credentials at URL and store them for later commands.
 
     Without further options it is an access key, or a robot token, that is asked for. With --oidc you log in at an
-    issuer that the server trusts, such as Keycloak, in a browser of this machine; with --device in one of another.
+    issuer that the server trusts, such as Keycloak, in a browser of this machine; with --device in one of another. A
+    job or pod has a token from its platform (GitHub, GitLab, Kubernetes), which --token-file exchanges for one of the
+    server's own.
 
     Keys are kept in ~/.config/zotplus/client.yaml (or below XDG_CONFIG_HOME), an issuer's tokens in the folder tokens
     beside it; only you may read them. Tokens are renewed as long as the session at the issuer lasts.
     """
     endpoint = clean_endpoint(url)
     ca_path = os.path.abspath(ca_file) if ca_file else ""  # noqa: PTH100 - Path.resolve would follow links
-    if oidc or device or issuer is not None:
-        if access_key is not None or secret_stdin:
-            raise click.UsageError("Log in with an access key or at an issuer, not with both.")
+    by_key, by_issuer = access_key is not None or secret_stdin, oidc or device or issuer is not None
+    if by_key + by_issuer + (token_file is not None) > 1:
+        raise click.UsageError("Log in with an access key, at an issuer or with a job's token: with one of them.")
+    target = Target(endpoint=endpoint, ca_file=ca_path)
+    if token_file is not None:
+        job = Job(token_file=token_file, trust=trust)
+        identity = asyncio.run(sign_in_job(target, profile, region, job))
+    elif by_issuer:
         wish = Wish(issuer=issuer, device=device, browser=not no_browser)
-        target = Target(endpoint=endpoint, ca_file=ca_path)
         identity = asyncio.run(sign_in(target, profile, region, wish))
     else:
         user, secret = _key(access_key, from_stdin=secret_stdin)
-        target = Target(endpoint=endpoint, access_key=user, secret_key=secret, ca_file=ca_path)
-        identity = asyncio.run(_whoami(target))
+        keyed = msgspec.structs.replace(target, access_key=user, secret_key=secret)
+        identity = asyncio.run(_whoami(keyed))
         path = profiles_path(os.environ)
         stored = Profile(endpoint=endpoint, access_key=user, secret_key=secret, region=region, ca_file=ca_path)
         write_profile(path, profile, stored)

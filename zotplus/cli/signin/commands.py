@@ -8,29 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
 from zotplus.cli import faults
 from zotplus.cli.options import Remote, json_option, remote_options
 from zotplus.cli.output import emit_json, remark
-from zotplus.cli.remote.api import problem_of
-from zotplus.cli.remote.caller import basic_header
-from zotplus.cli.remote.connection import Connection, Outgoing, connect
+from zotplus.cli.remote.api import Api
+from zotplus.cli.remote.caller import TokenCaller
+from zotplus.cli.remote.connection import connect
 from zotplus.cli.remote.profiles import Profile, profiles_path, read_profiles, remove_profile, tokens_path
+from zotplus.cli.remote.registry import registry_token
 from zotplus.cli.remote.target import DEFAULT_PROFILE, Target
 from zotplus.cli.signin.issuer import Refused, post
 from zotplus.cli.signin.renewal import SignedIn
 from zotplus.cli.signin.tokens import forget_tokens, locked, read_tokens
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
-from zotplus.domain.percent import encode
-
-REGISTRY_TOKENS = "/auth/token"
-"""Where the server gives tokens for ``/v2/``."""
-
-
-class _RegistryToken(msgspec.Struct):
-    token: str
+from zotplus.protocols.api.documents import TokenToRevoke
 
 
 @click.command("logout")
@@ -72,6 +65,11 @@ async def _ended(path: Path, stored: Profile) -> bool:
 async def _revoked(path: Path, ca_file: str) -> bool:
     """Whether the issuer revoked the login: its refresh token, and with it all else. Spec: RFC 7009, 2.1."""
     tokens = read_tokens(path)
+    if tokens.is_of_server:
+        async with connect(Target(endpoint=tokens.endpoint, ca_file=ca_file)) as connection:
+            connection.caller = TokenCaller(tokens.access_token)
+            await Api(connection).command("/tokens/revoke", TokenToRevoke(token=tokens.access_token))
+        return True
     if not tokens.revocation_endpoint:
         remark(f"{tokens.issuer} revokes no tokens: this one ends by itself.")
         return False
@@ -110,25 +108,10 @@ def token(*, registry: bool, scopes: tuple[str, ...], remote: Remote, as_json: b
 async def _token(target: Target, scopes: tuple[str, ...], *, registry: bool) -> str:
     async with connect(target) as connection:
         if registry:
-            return await _registry_token(connection, scopes)
+            return await registry_token(connection, scopes)
         if not isinstance(connection.caller, SignedIn):
             raise Problem(faults.LOGIN_WITHOUT_TOKEN)
         return await connection.caller.access_token()
-
-
-async def _registry_token(connection: Connection, scopes: tuple[str, ...]) -> str:
-    pair = await connection.caller.basic()
-    headers = {"Accept": "application/json"} | ({} if pair is None else {"Authorization": basic_header(*pair)})
-    fields = [("service", connection.target.host), *(("scope", scope) for scope in scopes)]
-    query = "&".join(f"{name}={encode(value, keep_slash=False)}" for name, value in fields)
-    outgoing = Outgoing(method="GET", raw_path=REGISTRY_TOKENS, raw_query=query, headers=headers)
-    answer = await connection.send(outgoing)
-    if answer.is_error:
-        raise problem_of(answer)
-    try:
-        return msgspec.json.decode(answer.body, type=_RegistryToken).token
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Problem(faults.ANSWER_UNEXPECTED, "The answer holds no token.") from None
 
 
 @click.command("credential-process")

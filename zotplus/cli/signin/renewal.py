@@ -9,10 +9,11 @@ import msgspec
 
 from zotplus.cli import faults
 from zotplus.cli.remote.caller import TOKEN_USER
+from zotplus.cli.remote.registry import exchange
 from zotplus.cli.signin.issuer import Granted, Refused, post
 from zotplus.cli.signin.session_keys import assume_role
-from zotplus.cli.signin.tokens import SessionKeys, Tokens, locked, read_tokens, write_tokens
-from zotplus.domain.errors import Problem
+from zotplus.cli.signin.tokens import SELF, SessionKeys, Tokens, locked, read_job_token, read_tokens, write_tokens
+from zotplus.domain.errors import FaultType, Problem
 from zotplus.domain.signatures.sigv4_sign import SigningCredentials
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class SignedIn:
             found = await self._refreshed(self._read())
             if _last(found.keys):
                 return found  # another command was quicker
-            keys = await assume_role(self._connection, found.access_token)
+            keys = await assume_role(self._connection, found.access_token, found.role)
             return self._kept(msgspec.structs.replace(found, keys=keys))
 
     async def _refreshed(self, found: Tokens) -> Tokens:
@@ -95,6 +96,8 @@ class SignedIn:
         if _lives(found):
             return found
         try:
+            if found.token_file:
+                return self._kept(await exchanged_anew(self._connection, found))
             return self._kept(await refresh(found, self._connection.target.ca_file))
         except Problem:
             if found.expires > time.time():
@@ -118,7 +121,7 @@ async def refresh(tokens: Tokens, ca_file: str) -> Tokens:
     Raises ``LOGIN_ENDED`` where the issuer refuses or there is no refresh token, and as ``Connection.send``.
     """
     if not tokens.refresh_token:
-        raise Problem(faults.LOGIN_ENDED, "The issuer gave no refresh token.")
+        raise Problem(faults.LOGIN_ENDED, "There is no refresh token.")
     form = {"grant_type": "refresh_token", "refresh_token": tokens.refresh_token, "client_id": tokens.client_id}
     try:
         granted = Granted.read(await post(tokens.token_endpoint, form, ca_file))
@@ -130,6 +133,21 @@ async def refresh(tokens: Tokens, ca_file: str) -> Tokens:
         expires=granted.expires,
         refresh_token=granted.refresh_token or tokens.refresh_token,
     )
+
+
+async def exchanged_anew(connection: "Connection", tokens: Tokens) -> Tokens:
+    """``tokens`` with a new access token, for the token that the job's platform has put into its file by now.
+
+    Raises ``LOGIN_ENDED`` where the server refuses that one, ``FILE_FAILED``, and as ``Connection.send``.
+    """
+    trust = "" if tokens.role == SELF else tokens.role
+    try:
+        made = await exchange(connection, read_job_token(tokens.token_file), trust)
+    except Problem as problem:
+        if problem.fault.type is not FaultType.AUTHENTICATION:
+            raise
+        raise Problem(faults.LOGIN_ENDED, problem.detail, **problem.fields) from problem
+    return msgspec.structs.replace(tokens, access_token=made.access_token, expires=time.time() + made.expires_in)
 
 
 def _lives(tokens: Tokens) -> bool:

@@ -16,19 +16,21 @@ if TYPE_CHECKING:
     from zotplus.cli.remote.connection import Connection
 
 PATH = "/sts"
-ROLE = "arn:zotplus:iam:::role/self"
-"""One's own rights, neither more nor less."""
+ROLE = "arn:zotplus:iam:::role/"
 SECONDS = 3_600
 """What AWS gives when nothing is asked for."""
 _BY_STATUS = {401: errors.CREDENTIALS_INVALID, 403: errors.ACCESS_DENIED, 503: errors.SLOW_DOWN}
 
 
-async def assume_role(connection: "Connection", token: str) -> SessionKeys:
-    """Keys with the rights of whom ``token`` names. Raises what the server answers, and as ``Connection.send``."""
+async def assume_role(connection: "Connection", token: str, role: str) -> SessionKeys:
+    """Keys with the rights of whom ``token`` names in ``role``.
+
+    Raises what the server answers, and as ``Connection.send``.
+    """
     form = {
         "Action": "AssumeRoleWithWebIdentity",
         "Version": "2011-06-15",
-        "RoleArn": ROLE,
+        "RoleArn": ROLE + role,
         "RoleSessionName": "zotplus",
         "WebIdentityToken": token,
         "DurationSeconds": str(SECONDS),

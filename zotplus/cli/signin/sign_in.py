@@ -1,7 +1,9 @@
 """A login at one of the server's issuers, from the choice of the issuer to the stored profile."""
 
 import os
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
@@ -11,14 +13,18 @@ from zotplus.cli.remote.api import Api
 from zotplus.cli.remote.caller import TokenCaller
 from zotplus.cli.remote.connection import connect
 from zotplus.cli.remote.profiles import Profile, profiles_path, tokens_path, write_profile
+from zotplus.cli.remote.registry import exchange
 from zotplus.cli.remote.target import Target, is_exposed
 from zotplus.cli.signin.code_flow import Client, by_browser, open_browser
 from zotplus.cli.signin.device_flow import Waiting, by_device
 from zotplus.cli.signin.id_token import verified
 from zotplus.cli.signin.issuer import Endpoints, Granted, discover
-from zotplus.cli.signin.tokens import Tokens, locked, write_tokens
+from zotplus.cli.signin.tokens import SELF, Tokens, locked, read_job_token, write_tokens
 from zotplus.domain.errors import FaultType, Problem
 from zotplus.protocols.api.documents import Identity, LoginIssuer, Logins
+from zotplus.services.federation.trusts import TRUST_PREFIX
+
+STANDARD_INPUT = "-"
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +33,16 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     issuer: str | None = None
     device: bool = False
     browser: bool = True
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """A job or pod: where its platform puts its token (``-`` is standard input), and under which trust it comes in.
+
+    Without a trust it is the one that fits; ``self`` is somebody as they are.
+    """
+
+    token_file: str
+    trust: str = ""
 
 
 async def sign_in(target: Target, profile: str, region: str, wish: Wish) -> Identity:
@@ -50,14 +66,35 @@ async def sign_in(target: Target, profile: str, region: str, wish: Wish) -> Iden
         expires=granted.expires,
         refresh_token=granted.refresh_token,
     )
-    identity = await _known_as(target, granted)
+    identity = await _known_as(target, granted.access_token)
+    await _keep(tokens, profile, region, target.ca_file)
+    return identity
+
+
+async def sign_in_job(target: Target, profile: str, region: str, job: Job) -> Identity:
+    """Log in with the token that a job or pod has from its platform; otherwise as ``sign_in``."""
+    async with connect(target) as connection:
+        made = await exchange(connection, read_job_token(job.token_file), job.trust)
+    identity = await _known_as(target, made.access_token)
+    tokens = Tokens(
+        endpoint=target.endpoint,
+        issuer=target.endpoint,
+        access_token=made.access_token,
+        expires=time.time() + made.expires_in,
+        role=identity.id.removeprefix(TRUST_PREFIX) if identity.id.startswith(TRUST_PREFIX) else SELF,
+        token_file="" if job.token_file == STANDARD_INPUT else str(Path(job.token_file).absolute()),
+    )
+    await _keep(tokens, profile, region, target.ca_file)
+    return identity
+
+
+async def _keep(tokens: Tokens, profile: str, region: str, ca_file: str) -> None:
     profiles = profiles_path(os.environ)
     path = tokens_path(profiles, profile)
     async with locked(path):
         write_tokens(path, tokens)
-    stored = Profile(endpoint=target.endpoint, issuer=endpoints.issuer, region=region, ca_file=target.ca_file)
+    stored = Profile(endpoint=tokens.endpoint, issuer=tokens.issuer, region=region, ca_file=ca_file)
     write_profile(profiles, profile, stored)
-    return identity
 
 
 def choose(offers: tuple[LoginIssuer, ...], wish: Wish) -> LoginIssuer:
@@ -105,10 +142,10 @@ def _tell_device(waiting: Waiting) -> None:
         remark(f"The same with the code in it: {waiting.complete}")
 
 
-async def _known_as(target: Target, granted: Granted) -> Identity:
+async def _known_as(target: Target, token: str) -> Identity:
     """What the server says of the new token."""
     async with connect(target) as connection:
-        connection.caller = TokenCaller(granted.access_token)
+        connection.caller = TokenCaller(token)
         try:
             return await Api(connection).get("/whoami", Identity)
         except Problem as problem:

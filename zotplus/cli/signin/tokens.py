@@ -8,15 +8,23 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import click
 import msgspec
 
 from zotplus.cli import faults
 from zotplus.cli.remote.profiles import read_private, write_private
+from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 
 LOCK_SECONDS = 120.0
 """How long a renewal by another command is waited for: an issuer's answer takes 30 s at most, a server's about 60."""
+JOB_TOKEN_MAX_BYTES = 16_384
+"""The server reads no longer ones (``adapters.oidc.compact``)."""
 _POLL_SECONDS = 0.05
+
+
+SELF = "self"
+"""One's own rights, neither more nor less."""
 
 
 class SessionKeys(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,17 +40,28 @@ class SessionKeys(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tokens(msgspec.Struct, frozen=True, kw_only=True):
-    """A login. The tokens are for ``endpoint`` alone; ``expires`` is when the access token ends."""
+    """A login. The tokens are for ``endpoint`` alone; ``expires`` is when the access token ends.
+
+    ``role`` is what keys for S3 are asked for: oneself, or the trust that let a job in. ``token_file`` is where a job's
+    platform puts its tokens; the access token is then the server's own.
+    """
 
     endpoint: str
     issuer: str
-    client_id: str
-    token_endpoint: str
+    client_id: str = ""
+    token_endpoint: str = ""
     revocation_endpoint: str = ""
     access_token: str
     expires: float
     refresh_token: str = ""
+    role: str = SELF
+    token_file: str = ""
     keys: SessionKeys | None = None
+
+    @property
+    def is_of_server(self) -> bool:
+        """Whether the server gave the access token itself, in exchange for another."""
+        return self.issuer == self.endpoint
 
     def __repr__(self) -> str:
         return f"Tokens(endpoint={self.endpoint!r}, issuer={self.issuer!r})"  # the rest is secret
@@ -70,6 +89,21 @@ def forget_tokens(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError as error:
         raise Problem(faults.FILE_FAILED, f"{path}: {error.strerror}.") from error
+
+
+def read_job_token(path: str) -> str:
+    """The token that a job's platform gave; ``-`` is standard input.
+
+    Raises ``FILE_FAILED``, ``CREDENTIALS_MISSING``.
+    """
+    try:
+        with click.open_file(path, "rb") as file:
+            content: bytes = file.read(JOB_TOKEN_MAX_BYTES + 1).strip()
+    except OSError as error:
+        raise Problem(faults.FILE_FAILED, f"{path}: {error.strerror}.") from error
+    if not content or len(content) > JOB_TOKEN_MAX_BYTES or not content.isascii():
+        raise Problem(errors.CREDENTIALS_MISSING, f"{path} holds no token.")
+    return content.decode()
 
 
 @asynccontextmanager

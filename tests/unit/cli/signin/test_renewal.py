@@ -102,7 +102,7 @@ def test_without_a_refresh_token_the_login_ends_with_the_token(person):
     assert person.run("token").exit_code == 0
     aged(person, -1, refresh_token="")
     result = person.run("token")
-    assert (result.exit_code, "gave no refresh token" in result.stderr) == (3, True)
+    assert (result.exit_code, "There is no refresh token" in result.stderr) == (3, True)
 
 
 def test_an_issuer_that_is_away_is_no_loss_while_the_token_lives(person):
