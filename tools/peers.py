@@ -88,6 +88,8 @@ class DebianProgram:
     licence: str
     purpose: str
     bench: bool = False
+    answer: str = ""
+    """What the package would ask (debconf): no package may start a server of its own."""
 
 
 GO_PROGRAMS = (
@@ -186,6 +188,14 @@ DEBIAN_PROGRAMS = (
     DebianProgram(name="newuidmap", package="uidmap", licence="BSD-3-Clause", purpose="user ids for rootless podman"),
     DebianProgram(name="fuse-overlayfs", package="fuse-overlayfs", licence="GPL-2.0", purpose="storage of podman"),
     DebianProgram(name="chromium", package="chromium", licence="BSD-3-Clause", purpose="browser: people who log in"),
+    DebianProgram(
+        name="slapd",
+        package="slapd",
+        licence="OLDAP-2.8",
+        purpose="LDAP server: people who come by Keycloak",
+        answer="slapd slapd/no_configuration boolean true",
+    ),
+    DebianProgram(name="ldapmodify", package="ldap-utils", licence="OLDAP-2.8", purpose="changes that LDAP server"),
     DebianProgram(name="curl", package="curl", licence="curl", purpose="HTTP client of the tour in the documentation"),
     DebianProgram(
         name="strace", package="strace", licence="LGPL-2.1", purpose="records fsync and rename for the crash tests"
@@ -214,7 +224,7 @@ def find(name: str) -> Path | None:
     cached = cache() / "bin" / name
     if os.access(cached, os.X_OK):
         return cached
-    found = shutil.which(name)
+    found = shutil.which(name, path=_system_path())
     return Path(found) if found else None
 
 
@@ -360,6 +370,8 @@ def _install_debian(programs: list[DebianProgram]) -> None:
         print(f"installing {packages}", flush=True)
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         _run([*prefix, "apt-get", "update"], environment=environment)
+        for answer in (p.answer for p in missing if p.answer):
+            _run([*prefix, "sh", "-c", 'echo "$1" | debconf-set-selections', "sh", answer], environment=environment)
         get = [*prefix, "apt-get", "install", "-y", "--no-install-recommends", *packages.split()]
         reason = _run(get, environment=environment)
     for program in missing:

@@ -56,7 +56,7 @@ class Keycloak:
         fields = {"client_id": "zotplus-ci", "client_secret": PASSWORD, "grant_type": "client_credentials"}
         return self._granted(REALM, fields)["access_token"]
 
-    def admin(self, method: str, path: str, document: object = None) -> object:
+    def admin(self, method: str, path: str, document: object = None, *, realm: str = REALM) -> object:
         """A call of the administration API below the realm (``/users?username=bob``)."""
         fields = {"client_id": "admin-cli", "grant_type": "password", "username": ADMIN, "password": ADMIN_PASSWORD}
         headers = {
@@ -64,7 +64,7 @@ class Keycloak:
             "Content-Type": "application/json",
         }
         body = None if document is None else json.dumps(document).encode()
-        status, _, answer = call(method, f"{self.url}/admin/realms/{REALM}{path}", headers=headers, body=body)
+        status, _, answer = call(method, f"{self.url}/admin/realms/{realm}{path}", headers=headers, body=body)
         assert status < 300, answer
         return json.loads(answer) if answer else None
 
