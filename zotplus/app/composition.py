@@ -114,6 +114,7 @@ def services(settings: Settings, parts: Engines) -> Services:
     known = identities(settings, store, parts.sealing, parts.verifier)
     return Services(
         access=known.access,
+        lifecycle=known.lifecycle,
         callers=known.callers,
         grants=known.grants,
         federation=known.federation,
@@ -161,7 +162,7 @@ def faces(settings: Settings, parts: Engines, directory: Services) -> FaceOf:
     main_s3 = S3Face(S3_PREFIX, None, s3.region, s3.allow_signature_v2)
     root_s3 = S3Face("", s3.domain, s3.region, s3.allow_signature_v2)
     oci = OciFace(parts.upstream, directory.tokens, settings.http.external_url)
-    readiness = Readiness(parts.store, parts.blobs, parts.upstream, parts.verifier.status)
+    readiness = Readiness(parts.store, parts.blobs, parts.upstream, parts.verifier.status, parts.audit)
     operations = OperationsFace(readiness, parts.exposition, settings.metrics)
     api, sts = ApiFace(), StsFace()
     by_prefix: tuple[tuple[str, Face], ...] = (

@@ -17,6 +17,7 @@ from zotplus.services.federation.trusts import Trusts
 from zotplus.services.identity.access import Access
 from zotplus.services.identity.callers import Callers
 from zotplus.services.identity.grants import Grants
+from zotplus.services.identity.key_lifecycle import KeyLifecycle
 from zotplus.services.identity.people import People
 from zotplus.services.identity.registry_tokens import RegistryTokens
 from zotplus.services.identity.revocations import Revocations
@@ -36,6 +37,7 @@ class Identities:
     people: People
     tokens: RegistryTokens
     keys: SigningKeys
+    lifecycle: KeyLifecycle
     federation: Federation
 
 
@@ -72,5 +74,11 @@ def identities(
         people=people,
         tokens=tokens,
         keys=keys,
+        lifecycle=KeyLifecycle(store, sealing, _lifetime(settings), clock=clock),
         federation=Federation(trusts=trusts, standing=standing, replays=replays, exchange=exchange, sessions=sessions),
     )
+
+
+def _lifetime(settings: Settings) -> float | None:
+    days = settings.identity.key_days
+    return None if days is None else days * 86_400.0

@@ -70,6 +70,7 @@ STS_GET_CALLER_IDENTITY = _action("sts:GetCallerIdentity", "Ask who the credenti
 
 ADMIN_LIST_KEYS = _action("admin:ListKeys", "List access keys and robot tokens, without their secrets.")
 ADMIN_CREATE_KEY = _action("admin:CreateKey", "Create an access key or robot token.", writes=True)
+ADMIN_ROTATE_KEY = _action("admin:RotateKey", "Give an access key or robot token a new secret.", writes=True)
 ADMIN_REVOKE_KEY = _action("admin:RevokeKey", "Revoke an access key or robot token.", writes=True)
 ADMIN_LIST_GRANTS = _action("admin:ListGrants", "List grants.")
 ADMIN_CREATE_GRANT = _action("admin:CreateGrant", "Grant a role on a pattern.", writes=True)

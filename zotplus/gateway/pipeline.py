@@ -38,6 +38,7 @@ class Pipeline:
     """Serves requests with the given faces and services.
 
     ``audit`` is told of each when it has been answered; ``limits`` are those on what one caller asks (None: none).
+    ``callers`` are the ids of all who were recognised since somebody emptied it.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Pipeline:
         limits: RequestLimits | None = None,
     ) -> None:
         self.audit = audit
+        self.callers: set[str] = set()
         self._limits = limits
         self._face_of = face_of
         self._services = services
@@ -110,6 +112,7 @@ class Pipeline:
             context.route = route
             self.audit.require(route)
             context.principal = await context.face.authenticate(context)
+            self.callers.add(context.principal.id)
             if self._limits is not None:
                 self._limits.admit(context)
             authorise(context, route, operation.needs())

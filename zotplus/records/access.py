@@ -7,14 +7,31 @@ from zotplus.records import layout
 from zotplus.records.shape import Previous, Shape
 
 
-class CredentialRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """An access key or robot. ``kind`` is a ``PrincipalKind``'s value, ``sealed`` the secret under the master key."""
+class FirstCredentialRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A credential of the first shape: without a scope, with one secret."""
 
     kind: str
     name: str
     created_ms: int
     expires_ms: int | None
     sealed: bytes
+
+
+class CredentialRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """An access key or robot. ``kind`` is a ``PrincipalKind``'s value, ``sealed`` the secret under the master key.
+
+    ``scope`` is a session policy in JSON that narrows what it may, empty for none. ``former`` is the secret before, in
+    the same form, valid until ``former_until_ms``; empty for none.
+    """
+
+    kind: str
+    name: str
+    created_ms: int
+    expires_ms: int | None
+    sealed: bytes
+    scope: bytes = b""
+    former: bytes = b""
+    former_until_ms: int = 0
 
 
 class FirstGrantRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -40,7 +57,11 @@ def _with_networks(first: FirstGrantRecord) -> GrantRecord:
     return GrantRecord(**msgspec.structs.asdict(first))
 
 
-CREDENTIAL = Shape(b"C\x01", CredentialRecord)
+def _unscoped(first: FirstCredentialRecord) -> CredentialRecord:
+    return CredentialRecord(**msgspec.structs.asdict(first))
+
+
+CREDENTIAL = Shape(b"C\x02", CredentialRecord, Previous(Shape(b"C\x01", FirstCredentialRecord), _unscoped))
 GRANT = Shape(b"G\x02", GrantRecord, Previous(Shape(b"G\x01", FirstGrantRecord), _with_networks))
 
 
@@ -58,6 +79,24 @@ def find_credential(snapshot: Snapshot, credential_id: str) -> CredentialRecord 
     """The credential, or None."""
     data = snapshot.get(layout.credential(credential_id))
     return None if data is None else CREDENTIAL.decode(data)
+
+
+def put_credential(transaction: Transaction, credential_id: str, record: CredentialRecord) -> None:
+    """Store a credential, and make every cache of it stale."""
+    transaction.put(layout.credential(credential_id), CREDENTIAL.encode(record))
+    raise_generation(transaction)
+
+
+def last_used_ms(snapshot: Snapshot, credential_id: str) -> int | None:
+    """When the credential was used last; None where it never was."""
+    value = snapshot.get(layout.last_used(credential_id))
+    return None if value is None else int.from_bytes(value, "big")
+
+
+def put_last_used(transaction: Transaction, credential_id: str, now_ms: int) -> None:
+    """Note a use; of a later one already noted nothing changes."""
+    if now_ms > (last_used_ms(transaction, credential_id) or 0):
+        transaction.put(layout.last_used(credential_id), now_ms.to_bytes(8, "big"))
 
 
 def grants_of(snapshot: Snapshot, grantee: str) -> list[tuple[str, GrantRecord]]:

@@ -14,6 +14,7 @@ of any length from what follows, and no text in a key may hold it, so that order
     Z <milliseconds: 8> <digest: 32>                 a blob without references since then
     H <hold id>                                      nothing may be collected until it ends
     C <credential id>                                credential, its secret sealed
+    L <credential id>                                when a credential was used last (milliseconds: 8)
     G <grant id>                                     grant
     g <grantee> \0 <grant id>                        the grants of one grantee
     V <policy name> \0 <version: 4>                  version of a policy
@@ -47,6 +48,7 @@ BLOCK_SUMS: Final = b"S"
 UNREFERENCED: Final = b"Z"
 HOLDS: Final = b"H"
 CREDENTIALS: Final = b"C"
+LAST_USED: Final = b"L"
 GRANTS: Final = b"G"
 GRANTS_BY_GRANTEE: Final = b"g"
 POLICY_VERSIONS: Final = b"V"
@@ -180,6 +182,11 @@ def audit_head(stream: str) -> bytes:
 def audit_key(key_id: str) -> bytes:
     """A key that signs the audit log's checkpoints."""
     return AUDIT_KEYS + key_id.encode()
+
+
+def last_used(credential_id: str) -> bytes:
+    """When a credential was used last."""
+    return LAST_USED + credential_id.encode()
 
 
 def grant(grant_id: str) -> bytes:

@@ -26,11 +26,16 @@ class SealedTable(msgspec.Struct, frozen=True, kw_only=True):
     resealed: Callable[[bytes, Reseal], bytes]
 
 
-def field_of(shape: Shape[Any]) -> Callable[[bytes, Reseal], bytes]:
-    """``SealedTable.resealed`` for records of ``shape`` that keep the sealed value in their field ``sealed``."""
+def field_of(shape: Shape[Any], *fields: str) -> Callable[[bytes, Reseal], bytes]:
+    """``SealedTable.resealed`` for records of ``shape`` that keep sealed values in ``fields`` (by default ``sealed``).
+
+    An empty field holds none.
+    """
 
     def resealed(value: bytes, reseal: Reseal) -> bytes:
         record = shape.decode(value)
-        return shape.encode(msgspec.structs.replace(record, sealed=reseal(record.sealed)))
+        held = {name: getattr(record, name) for name in fields or ("sealed",)}
+        changed = {name: reseal(sealed) for name, sealed in held.items() if sealed}
+        return shape.encode(msgspec.structs.replace(record, **changed))
 
     return resealed

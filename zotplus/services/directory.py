@@ -11,6 +11,7 @@ from zotplus.services.federation.federation import Federation
 from zotplus.services.identity.access import Access
 from zotplus.services.identity.callers import Callers
 from zotplus.services.identity.grants import Grants
+from zotplus.services.identity.key_lifecycle import KeyLifecycle
 from zotplus.services.identity.registry_tokens import RegistryTokens
 from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
@@ -31,6 +32,7 @@ class Services:
     """
 
     access: Access
+    lifecycle: KeyLifecycle
     callers: Callers
     grants: Grants
     federation: Federation

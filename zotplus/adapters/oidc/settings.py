@@ -115,6 +115,10 @@ class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True):
     is the principal ``user:<name>:<subject>`` at every door, in the groups and roles that the token names, and may what
     was granted to these."""
 
+    key_days: Annotated[int, msgspec.Meta(ge=1, le=3_650)] | None = 90
+    """Days after which a new key or robot expires where nobody says otherwise. 90 by default: a secret that was lost
+    without a word is worth nothing after a quarter. ``null`` for ever; the first administrator never expires."""
+
     public_access: bool = True
     """Whether anything can be open to everybody. Off: whoever does not log in gets nothing, whatever grants and
     policies say of ``public``; for registries that must not have such a mistake."""

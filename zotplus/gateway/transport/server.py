@@ -122,6 +122,11 @@ class Server:
             self._sweeper.cancel()
         await self._protocols.shutdown(1.0)
 
+    @property
+    def callers(self) -> set[str]:
+        """See ``Pipeline.callers``; that of all servers of one process."""
+        return self._pipeline.callers
+
     def distrust_certificates(self) -> None:
         """End every connection that a client certificate was shown for, after the request under way."""
         for connection in self._protocols.connections:

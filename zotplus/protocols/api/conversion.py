@@ -24,6 +24,8 @@ def key(credential: Credential) -> documents.Key:
         name=credential.name,
         created=moment(credential.created),
         expires=expires,
+        last_used=None if credential.last_used is None else moment(credential.last_used),
+        scope=msgspec.json.decode(credential.scope) if credential.scope else None,
     )
 
 

@@ -4,10 +4,10 @@ Unknown fields of a request are refused; clients ignore unknown fields of answer
 """
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from zotplus.services.identity.roles import Role
 
@@ -29,24 +29,37 @@ class _Document(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewKey(_Document, frozen=True, forbid_unknown_fields=True):
-    """What to create: an access key for S3 clients, or a robot token for pipelines."""
+    """What to create: an access key for S3 clients, or a robot token for pipelines.
+
+    Without ``expires`` it expires after the usual time (``identity.key_days``), with null never. ``scope`` is a session
+    policy that narrows what it may, whatever is granted to it.
+    """
 
     name: Name
     kind: Literal["key", "robot"] = "key"
-    expires: Moment | None = None
+    expires: Moment | UnsetType | None = UNSET
+    scope: dict[str, Any] | None = None
+
+
+class KeyRotation(_Document, frozen=True, forbid_unknown_fields=True):
+    """How long the old secret is still good beside the new one, in seconds: a day unless said otherwise."""
+
+    overlap_seconds: Annotated[int, Meta(ge=0, le=7_776_000)] = 86_400
 
 
 class Key(_Document, frozen=True):
-    """A credential without its secret."""
+    """A credential without its secret. ``last_used`` is known to the minute; ``scope`` narrows what it may."""
 
     id: str
     kind: str
     name: str
     created: datetime
     expires: datetime | None
+    last_used: datetime | None = None
+    scope: dict[str, Any] | None = None
 
 
-class CreatedKey(Key, frozen=True):
+class CreatedKey(Key, frozen=True, kw_only=True):
     """A credential just made; ``secret`` is shown this once."""
 
     secret: str

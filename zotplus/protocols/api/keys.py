@@ -1,13 +1,16 @@
-"""Access keys and robot tokens: list, create, revoke."""
+"""Access keys and robot tokens: list, create, rotate, revoke."""
 
 from datetime import UTC, datetime
+
+import msgspec
+from msgspec import UNSET
 
 from zotplus.domain import actions, errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.principals import PrincipalKind
 from zotplus.gateway.context import Context
 from zotplus.protocols.api.conversion import created_key, key
-from zotplus.protocols.api.documents import CreatedKey, Keys, NewKey
+from zotplus.protocols.api.documents import CreatedKey, KeyRotation, Keys, NewKey
 from zotplus.protocols.api.endpoint import Call, Endpoint
 
 
@@ -18,13 +21,20 @@ async def list_keys(context: Context, _call: Call, _body: None) -> Keys:
 
 async def create_key(context: Context, _call: Call, body: NewKey) -> CreatedKey:
     """A new credential; its secret is in this answer and nowhere else."""
-    if body.expires is not None and body.expires <= datetime.now(UTC):
+    lifecycle = context.services.lifecycle
+    if isinstance(body.expires, datetime) and body.expires <= datetime.now(UTC):
         raise Problem(errors.ARGUMENT_INVALID, "The expiry lies in the past.", argument="expires")
-    made = await context.services.access.create(
-        kind=PrincipalKind(body.kind),
-        name=body.name,
-        expires=None if body.expires is None else body.expires.timestamp(),
-    )
+    chosen = body.expires.timestamp() if isinstance(body.expires, datetime) else None
+    expires = lifecycle.usual_expiry() if body.expires is UNSET else chosen
+    scope = "" if body.scope is None else msgspec.json.encode(body.scope).decode()
+    made = await lifecycle.create(PrincipalKind(body.kind), body.name, expires, scope)
+    context.log["credential"] = made.credential.id
+    return created_key(made.credential, made.secret)
+
+
+async def rotate_key(context: Context, call: Call, body: KeyRotation) -> CreatedKey:
+    """A new secret beside the old one; for a key under a new id."""
+    made = await context.services.lifecycle.rotate(call.path["id"], body.overlap_seconds)
     context.log["credential"] = made.credential.id
     return created_key(made.credential, made.secret)
 
@@ -55,7 +65,19 @@ ENDPOINTS = (
         takes=NewKey,
         gives=CreatedKey,
         status=201,
-        faults=(errors.RECORD_EXISTS,),
+        faults=(errors.RECORD_EXISTS, errors.POLICY_INVALID),
+    ),
+    Endpoint(
+        address="POST /keys/{id}/rotate",
+        name="RotateKey",
+        summary="Give a key or robot a new secret beside the old one; a key's successor has another id.",
+        work=rotate_key,
+        action=actions.ADMIN_ROTATE_KEY,
+        resource="admin:keys/{id}",
+        takes=KeyRotation,
+        gives=CreatedKey,
+        status=201,
+        faults=(errors.RECORD_NOT_FOUND, errors.LAST_ADMINISTRATOR),
     ),
     Endpoint(
         address="DELETE /keys/{id}",

@@ -20,7 +20,8 @@ from zotplus.records.access import (
     delete_grant,
     find_credential,
     grants_of,
-    raise_generation,
+    last_used_ms,
+    put_credential,
 )
 from zotplus.records.policies import detach_all
 from zotplus.services.identity.administrators import guarded, has_administrator
@@ -32,6 +33,9 @@ from zotplus.services.identity.credentials import (
     draft_credential,
     is_credential_id,
     is_key_id,
+    scope_policies,
+    sealed_record,
+    shown_credential,
 )
 from zotplus.services.identity.failed_logins import FailedLogins
 from zotplus.services.identity.generation_cache import GenerationCache
@@ -44,12 +48,17 @@ _KEY = PrincipalKind.KEY
 
 
 class _Known(msgspec.Struct, frozen=True, kw_only=True):
-    """A credential ready for use; ``expires`` is infinite where it never does."""
+    """A credential ready for use; ``expires`` is infinite where it never does.
+
+    ``former`` is the secret before, valid until ``former_until``.
+    """
 
     principal: Principal
     secret: str
     created: float
     expires: float
+    former: str
+    former_until: float
 
 
 class Access:
@@ -100,9 +109,7 @@ class Access:
             user = ROBOT_PREFIX + name
         self._failed.require_patience(user, address)
         known = await self._find(user)
-        expected = self._nobodys_secret if known is None else known.secret
-        is_right = hmac.compare_digest(password.encode(errors="replace"), expected.encode())
-        if known is None or not is_right:
+        if not self._is_right(password, known) or known is None:
             # nothing else than an id is ever right, and it could be long
             self._failed.failed(user if is_credential_id(user) else "", address)
             raise Problem(errors.CREDENTIALS_INVALID)
@@ -110,6 +117,15 @@ class Access:
         if known.expires <= self._clock():
             raise Problem(errors.CREDENTIALS_EXPIRED)
         return known.principal
+
+    def _is_right(self, password: str, known: _Known | None) -> bool:
+        """Whether ``password`` is that of ``known``; as long in the making for nobody and for somebody."""
+        given, nobodys = password.encode(errors="replace"), self._nobodys_secret
+        is_right = hmac.compare_digest(given, (nobodys if known is None else known.secret).encode())
+        is_former = hmac.compare_digest(given, (nobodys if known is None else known.former or nobodys).encode())
+        if known is None:
+            return False
+        return is_right or (is_former and self._clock() < known.former_until)
 
     async def by_id(self, principal_id: str, *, issued: float = math.inf) -> Principal:
         """A principal from a registry token's subject, as it is now.
@@ -140,12 +156,12 @@ class Access:
         """Make a credential. Raises ``RECORD_EXISTS``, ``ARGUMENT_INVALID``."""
         credential = Credential(id=id_ or "", kind=kind, name=name, created=self._clock(), expires=expires)
         made = draft_credential(credential, secret)
-        record = self._sealed(made)
+        record = sealed_record(made, self._sealing)
 
         def insert(transaction: Transaction) -> None:
             if find_credential(transaction, made.credential.id) is not None:
                 raise Problem(errors.RECORD_EXISTS, f"A credential {made.credential.id} exists already.")
-            _put_credential(transaction, made.credential.id, record)
+            put_credential(transaction, made.credential.id, record)
 
         await self._store.write(insert)
         return made
@@ -155,7 +171,8 @@ class Access:
 
         def collect(snapshot: Snapshot) -> tuple[Credential, ...]:
             found = snapshot.scan(*layout.table_span(layout.CREDENTIALS))
-            return tuple([_credential(key[1:].decode(), CREDENTIAL.decode(value)) for key, value in found])
+            rows = [(key[1:].decode(), CREDENTIAL.decode(value)) for key, value in found]
+            return tuple([shown_credential(id_, record, last_used_ms(snapshot, id_)) for id_, record in rows])
 
         return await self._store.read(collect)
 
@@ -184,7 +201,7 @@ class Access:
         now = self._clock()
         credential = Credential(id=access_key or "", kind=PrincipalKind.KEY, name="administrator", created=now)
         made = draft_credential(credential, secret)
-        sealed = self._sealed(made)
+        sealed = sealed_record(made, self._sealing)
         grant_id = new_grant_id()
         id_ = made.credential.id
         record = GrantRecord(grantee=id_, role=Role.ADMINISTRATOR.value, pattern="*", created_ms=milliseconds(now))
@@ -194,7 +211,7 @@ class Access:
                 return False
             there = find_credential(transaction, id_)
             if there is None or there.expires_ms is not None or self._secret(id_, there) != made.secret:
-                _put_credential(transaction, id_, sealed)
+                put_credential(transaction, id_, sealed)
             put_grant_once(transaction, grant_id, record)
             return there is None
 
@@ -212,13 +229,21 @@ class Access:
             id=id_,
             kind=kind,
             name=record.name,
-            policies=self._rights.of(snapshot, id_),
+            policies=self._rights.of(snapshot, id_, session=scope_policies(record)),
             attributes=credential_attributes(id_, record),
             credential=kind.value,
             expires=math.inf if record.expires_ms is None else record.expires_ms / 1000,
         )
         created, expires = record.created_ms / 1000, principal.expires
-        return _Known(principal=principal, secret=self._secret(id_, record), created=created, expires=expires)
+        former = self._sealing.open(record.former, layout.credential(id_)).decode() if record.former else ""
+        return _Known(
+            principal=principal,
+            secret=self._secret(id_, record),
+            created=created,
+            expires=expires,
+            former=former,
+            former_until=record.former_until_ms / 1000,
+        )
 
     def _load_anonymous(self, snapshot: Snapshot, id_: str) -> Principal:
         return Principal(id=id_, kind=PrincipalKind.ANONYMOUS, policies=self._rights.of(snapshot, id_))
@@ -226,34 +251,10 @@ class Access:
     def _secret(self, id_: str, record: CredentialRecord) -> str:
         return self._sealing.open(record.sealed, layout.credential(id_)).decode()
 
-    def _sealed(self, made: NewCredential) -> CredentialRecord:
-        credential = made.credential
-        return CredentialRecord(
-            kind=credential.kind.value,
-            name=credential.name,
-            created_ms=milliseconds(credential.created),
-            expires_ms=None if credential.expires is None else milliseconds(credential.expires),
-            sealed=self._sealing.seal(made.secret.encode(), layout.credential(credential.id)),
-        )
-
 
 def _delete_credential(transaction: Transaction, id_: str) -> None:
     for grant_id, record in grants_of(transaction, id_):
         delete_grant(transaction, grant_id, record)
     detach_all(transaction, id_)
     transaction.delete(layout.credential(id_))
-
-
-def _put_credential(transaction: Transaction, id_: str, record: CredentialRecord) -> None:
-    transaction.put(layout.credential(id_), CREDENTIAL.encode(record))
-    raise_generation(transaction)
-
-
-def _credential(id_: str, record: CredentialRecord) -> Credential:
-    return Credential(
-        id=id_,
-        kind=PrincipalKind(record.kind),
-        name=record.name,
-        created=record.created_ms / 1000,
-        expires=None if record.expires_ms is None else record.expires_ms / 1000,
-    )
+    transaction.delete(layout.last_used(id_))

@@ -14,7 +14,7 @@ from zotplus.ports.keyvalue import Transaction
 from zotplus.records import layout
 from zotplus.records.access import GRANT, find_credential, raise_generation
 from zotplus.records.policies import policies
-from zotplus.services.identity.credentials import credential_attributes
+from zotplus.services.identity.credentials import credential_attributes, scope_policies
 from zotplus.services.identity.rights import Rights
 from zotplus.services.identity.roles import Role
 from zotplus.services.lookups import milliseconds
@@ -62,7 +62,7 @@ def has_administrator(transaction: Transaction, now: float) -> bool:
         holder = find_credential(transaction, record.grantee)
         if holder is None or (holder.expires_ms is not None and holder.expires_ms <= milliseconds(now)):
             continue
-        may = rights.of(transaction, record.grantee)
+        may = rights.of(transaction, record.grantee, session=scope_policies(holder))
         known = _Holder(credential_attributes(record.grantee, holder))
         if all(isinstance(may.decide(need, known), Allowed) for need in needs):
             return True

@@ -8,11 +8,18 @@ import msgspec
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
+from zotplus.domain.iam import Policy, PolicyKind, parse_policy, unreadable
 from zotplus.domain.principals import PrincipalKind
+from zotplus.ports.sealing import Sealing
+from zotplus.records import layout
 from zotplus.records.access import CredentialRecord
+from zotplus.services.lookups import milliseconds
 
 ROBOT_PREFIX = "robot:"
 """What a robot's id begins with; an access key id holds no colon, so the two never meet."""
+
+SCOPE = "scope"
+"""What decisions call the policy that narrows a credential."""
 
 _ID_ALPHABET = string.ascii_uppercase + string.digits
 _ID_RANDOM = 18  # with "ZP" 20 characters, as long as AWS's own: some clients check
@@ -30,13 +37,19 @@ _RESERVED = frozenset({"public", "anonymous"})
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):
-    """An access key or robot token without its secret. ``id`` is the access key id or robot name (``robot:ci``)."""
+    """An access key or robot token without its secret. ``id`` is the access key id or robot name (``robot:ci``).
+
+    Times are in seconds since the epoch. ``scope`` is a policy in JSON that narrows what the credential may, empty for
+    none; ``last_used`` is known to the minute, and None where it was never used.
+    """
 
     id: str
     kind: PrincipalKind
     name: str
     created: float
     expires: float | None = None
+    scope: str = ""
+    last_used: float | None = None
 
 
 class NewCredential(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +69,45 @@ def credential_attributes(id_: str, record: CredentialRecord) -> dict[str, tuple
     }
 
 
+def sealed_record(made: NewCredential, sealing: Sealing) -> CredentialRecord:
+    """What is stored of a new credential."""
+    credential = made.credential
+    return CredentialRecord(
+        kind=credential.kind.value,
+        name=credential.name,
+        created_ms=milliseconds(credential.created),
+        expires_ms=None if credential.expires is None else milliseconds(credential.expires),
+        sealed=sealing.seal(made.secret.encode(), layout.credential(credential.id)),
+        scope=credential.scope.encode(),
+    )
+
+
+def shown_credential(id_: str, record: CredentialRecord, used_ms: int | None = None) -> Credential:
+    """What people see of a stored credential."""
+    return Credential(
+        id=id_,
+        kind=PrincipalKind(record.kind),
+        name=record.name,
+        created=record.created_ms / 1000,
+        expires=None if record.expires_ms is None else record.expires_ms / 1000,
+        scope=record.scope.decode(errors="replace"),
+        last_used=None if used_ms is None else used_ms / 1000,
+    )
+
+
+def scope_policies(record: CredentialRecord) -> tuple[Policy, ...] | None:
+    """The policies that narrow a credential, as those of a session; None where none do.
+
+    A scope that cannot be read denies everything.
+    """
+    if not record.scope:
+        return None
+    try:
+        return (msgspec.structs.replace(parse_policy(record.scope, PolicyKind.SESSION), id=SCOPE),)
+    except Problem:
+        return (unreadable(SCOPE),)
+
+
 def is_key_id(text: str) -> bool:
     """Whether ``text`` could be the id of a key."""
     return _is_key_id(text) is not None
@@ -69,7 +121,8 @@ def is_credential_id(text: str) -> bool:
 def draft_credential(credential: Credential, secret: str | None) -> NewCredential:
     """``credential`` with an id and a secret where it has none yet (``id`` empty, ``secret`` None).
 
-    A robot without an id is called after its name. Raises ``ARGUMENT_INVALID`` for anything outside its form.
+    A robot without an id is called after its name. Raises ``ARGUMENT_INVALID`` for anything outside its form, and
+    ``POLICY_INVALID`` for a scope that is no session policy.
     """
     if credential.kind not in (PrincipalKind.KEY, PrincipalKind.ROBOT):
         raise _invalid("kind", "only access keys and robots can be made")
@@ -83,6 +136,8 @@ def draft_credential(credential: Credential, secret: str | None) -> NewCredentia
         raise _invalid("name", f"it has at most {_NAME_MAX} printable characters")
     if credential.expires is not None and not credential.created < credential.expires < _LATEST:
         raise _invalid("expires", "it is a time in the future, in seconds since the epoch")
+    if credential.scope:
+        parse_policy(credential.scope, PolicyKind.SESSION)
     new_secret = secrets.token_urlsafe(_SECRET_BYTES) if secret is None else secret
     if _is_secret(new_secret) is None:
         raise _invalid("secret", "it has 8 to 128 visible ASCII characters")

@@ -22,7 +22,7 @@ FIRST_PAUSE_SECONDS = 1.0
 
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
-    """``free`` failures cost nothing, one is forgiven every ``leak`` seconds, a pause has at most ``longest`` seconds."""
+    """``free`` failures cost nothing, one is forgiven in ``leak`` seconds, a pause has at most ``longest`` seconds."""
 
     free: int
     leak: float

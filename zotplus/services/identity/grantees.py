@@ -6,6 +6,7 @@ A grantee is a credential's id, ``user:<issuer>:<subject>``, ``group:<issuer>:<g
 """
 
 import re
+from collections.abc import Collection
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
@@ -39,6 +40,14 @@ def issuer_of(grantee: str) -> str | None:
     """The issuer's name in a person's, group's or role's name; None for others."""
     found = _of_issuer(grantee)
     return None if found is None else found[2]
+
+
+def require_issuer(grantee: str, issuers: Collection[str]) -> None:
+    """Refuse people, groups and roles of an issuer that is none of the configured ones. Raises ``RECORD_NOT_FOUND``."""
+    issuer = issuer_of(grantee)
+    if issuer is not None and issuer not in issuers:
+        known = ", ".join(sorted(issuers)) or "none"
+        raise Problem(errors.RECORD_NOT_FOUND, f"No issuer is called {issuer!r} in the settings; known: {known}.")
 
 
 def require_grantee(grantee: str) -> None:

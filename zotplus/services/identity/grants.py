@@ -22,7 +22,7 @@ from zotplus.records.access import (
 )
 from zotplus.services.identity.administrators import guarded
 from zotplus.services.identity.credentials import is_credential_id
-from zotplus.services.identity.grantees import PUBLIC, is_credential, issuer_of, require_grantee
+from zotplus.services.identity.grantees import PUBLIC, is_credential, require_grantee, require_issuer
 from zotplus.services.identity.roles import Role, role_policy
 from zotplus.services.lookups import Clock, milliseconds
 
@@ -66,7 +66,7 @@ class Grants:
         role_policy(role, pattern)
         if grantee == PUBLIC and role is not Role.READER:
             raise Problem(errors.ARGUMENT_INVALID, "Everybody can only be given the role reader.", argument="role")
-        self._require_issuer(grantee)
+        require_issuer(grantee, self._issuers)
         record = GrantRecord(
             grantee=grantee,
             role=role.value,
@@ -102,12 +102,6 @@ class Grants:
             guarded(transaction, self._clock(), lambda: delete_grant(transaction, id_, GRANT.decode(data)))
 
         await self._store.write(remove)
-
-    def _require_issuer(self, grantee: str) -> None:
-        issuer = issuer_of(grantee)
-        if issuer is not None and issuer not in self._issuers:
-            known = ", ".join(sorted(self._issuers)) or "none"
-            raise Problem(errors.RECORD_NOT_FOUND, f"No issuer is called {issuer!r} in the settings; known: {known}.")
 
 
 def new_grant_id() -> str:

@@ -19,7 +19,7 @@ from zotplus.records.sealed import SealedTable, field_of
 from zotplus.services.identity import signing_keys
 
 SEALED_TABLES: tuple[SealedTable, ...] = (
-    SealedTable(name="keys and robots", prefix=layout.CREDENTIALS, resealed=field_of(CREDENTIAL)),
+    SealedTable(name="keys and robots", prefix=layout.CREDENTIALS, resealed=field_of(CREDENTIAL, "sealed", "former")),
     SealedTable(name="signing keys", prefix=signing_keys.KEY_PREFIX, resealed=signing_keys.with_sealed_again),
     SEALED_AUDIT_KEYS,
 )

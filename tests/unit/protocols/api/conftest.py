@@ -63,7 +63,7 @@ class Server:
         self.buckets = Buckets(store, "us-east-1")
         given = dict.fromkeys(field for field in Services.__dataclass_fields__)
         mine = {"access": self.access, "callers": known.callers, "grants": self.grants, "buckets": self.buckets}
-        mine["tokens"] = self.tokens
+        mine |= {"tokens": self.tokens, "lifecycle": known.lifecycle}
         of_policies = {
             "policies": Policies(store),
             "applying": Applying(store),

@@ -13,6 +13,7 @@ from zotplus.domain.principals import PrincipalKind
 from zotplus.records import layout
 from zotplus.records.access import CREDENTIAL
 from zotplus.services.identity.access import Access
+from zotplus.services.identity.key_lifecycle import KeyLifecycle
 from zotplus.services.identity.signing_keys import KEY_PREFIX, SigningKeys
 from zotplus.services.upkeep import resealing
 from zotplus.services.upkeep.resealing import SEALED_TABLES, require_openable, reseal
@@ -21,6 +22,8 @@ OLD, NEW = b"k" * 32, b"n" * 32
 
 SEALING_MODULES = {
     "services/identity/access.py": "keys and robots",
+    "services/identity/credentials.py": "keys and robots",
+    "services/identity/key_lifecycle.py": "keys and robots",
     "services/identity/signing_keys.py": "signing keys",
     "services/audit/evidence.py": "keys of the audit log",
 }
@@ -54,6 +57,7 @@ async def values(store, prefix):
 async def test_everything_opens_under_the_new_key_alone_afterwards(store, sealing, access, keys):
     made = await access.create(kind=PrincipalKind.KEY, name="one")
     robot = await access.create(kind=PrincipalKind.ROBOT, name="ci")
+    newer = await KeyLifecycle(store, sealing).rotate("robot:ci", 3_600.0)
     signed = await keys.sign({})
     await keys.rotate()
     resealed = await reseal(store, AeadSealing([NEW, OLD]))
@@ -62,7 +66,8 @@ async def test_everything_opens_under_the_new_key_alone_afterwards(store, sealin
     alone = AeadSealing([NEW])
     _, secret = await Access(store, alone).signer(made.credential.id)
     assert secret == made.secret
-    assert (await Access(store, alone).by_password(robot.credential.id, robot.secret)).id == "robot:ci"
+    for secret in (robot.secret, newer.secret):
+        assert (await Access(store, alone).by_password(robot.credential.id, secret)).id == "robot:ci"
     for key, value in (await values(store, KEY_PREFIX)).items():
         assert sealing_of(value, alone, key).startswith(b"private key")
     assert signed.split(" ", 1)[1] == "private key 1"
