@@ -83,6 +83,8 @@ def login(
     by_key, by_issuer = access_key is not None or secret_stdin, oidc or device or issuer is not None
     if by_key + by_issuer + (token_file is not None) > 1:
         raise click.UsageError("Log in with an access key, at an issuer or with a job's token: with one of them.")
+    if trust and token_file is None:
+        raise click.UsageError("--trust belongs to --token-file.")
     target = Target(endpoint=endpoint, ca_file=ca_path)
     if token_file is not None:
         job = Job(token_file=token_file, trust=trust)

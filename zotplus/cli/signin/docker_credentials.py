@@ -98,8 +98,9 @@ def _by_host() -> dict[str, tuple[str, Profile]]:
     found: dict[str, tuple[str, Profile]] = {}
     for name in names:
         profile = stored[str(name)]
-        if profile.is_login:
-            found.setdefault(_host(profile.endpoint), (str(name), profile))
+        host = _host(profile.endpoint)
+        if profile.is_login and host:
+            found.setdefault(host, (str(name), profile))
     return found
 
 

@@ -271,7 +271,7 @@ def test_without_issuers_for_people_the_login_is_by_key(person):
     assert "It has no issuer for people." in result.stderr
 
 
-@pytest.mark.parametrize("words", [("--access-key", "A"), ("--secret-stdin",)])
+@pytest.mark.parametrize("words", [("--access-key", "A"), ("--secret-stdin",), ("--token-file", "-"), ("--trust", "x")])
 def test_one_logs_in_in_one_way(person, words):
     assert person.login(*words).exit_code == 2
 

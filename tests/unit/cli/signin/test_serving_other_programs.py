@@ -61,6 +61,12 @@ def test_an_unknown_host_is_refused_in_the_words_that_clients_know(person, given
     assert NOT_FOUND == "credentials not found in native keychain"
 
 
+def test_a_profile_with_a_broken_address_serves_nobody(person):
+    write_profile(person.profiles, "k", msgspec.structs.replace(KEY, endpoint="https://[broken"))
+    assert helper(person, "get", "") == (1, f"{NOT_FOUND}\n")
+    assert helper(person, "list") == (0, "{}\n")
+
+
 def test_nobody_is_known_where_nobody_logged_in(person):
     assert helper(person, "get", "keys.example") == (1, f"{NOT_FOUND}\n")
     assert helper(person, "list") == (0, "{}\n")
