@@ -10,6 +10,7 @@ import structlog
 from zotplus.adapters.audit import signing
 from zotplus.adapters.audit.appending import Appender, Stream
 from zotplus.adapters.audit.archive import FileArchive
+from zotplus.adapters.audit.files import AUDIT_FOLDER
 from zotplus.adapters.audit.outputs.shipping import Shipper, output_of
 from zotplus.adapters.audit.retention import remove_old
 from zotplus.adapters.audit.signing import Ed25519Signer, Verifier
@@ -31,9 +32,6 @@ from zotplus.settings import Settings
 log = structlog.get_logger("zotplus.audit")
 
 _DAY_SECONDS = 86_400
-
-AUDIT_FOLDER = "audit"
-"""Below the data folder."""
 
 
 class ProcessAudit:

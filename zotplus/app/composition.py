@@ -111,6 +111,7 @@ def engines(settings: Settings, reporting: Reporting, managed_url: str | None = 
 def services(settings: Settings, parts: Engines) -> Services:
     """The use cases over ``parts``."""
     store, blobs = parts.store, parts.blobs
+    issuers = [issuer.name for issuer in settings.identity.issuers]
     known = identities(settings, store, parts.sealing, parts.verifier)
     return Services(
         access=known.access,
@@ -119,8 +120,8 @@ def services(settings: Settings, parts: Engines) -> Services:
         grants=known.grants,
         federation=known.federation,
         tokens=known.tokens,
-        policies=Policies(store),
-        applying=Applying(store),
+        policies=Policies(store, issuers=issuers),
+        applying=Applying(store, issuers=issuers),
         explaining=Explaining(store, known.access, known.people),
         buckets=Buckets(store, settings.s3.region),
         objects=Objects(store, blobs, inline_limit=settings.s3.inline_limit),

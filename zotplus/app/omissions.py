@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+from zotplus.adapters.audit.files import AUDIT_FOLDER
 from zotplus.adapters.sealing_aead.sealing import MASTER_KEY_FILE
 from zotplus.adapters.zot.managed import FOLDER
 from zotplus.services.upkeep.backups import Omission
 from zotplus.settings import Settings
 
 _KEY = "the master key"
+_AUDIT = "the audit log, whose newest checkpoints the backup holds"
 _IMAGES = "OCI images and charts"
 
 
@@ -15,6 +17,9 @@ def of_backup(settings: Settings) -> list[Omission]:
     """What to copy beside a backup of this installation, and where it is."""
     key = "the setting master_key" if settings.master_key is not None else str(_master_key(settings))
     left_out = [Omission(what=_KEY, where=key)]
+    audit = settings.data.absolute() / AUDIT_FOLDER
+    if audit.exists():
+        left_out.append(Omission(what=_AUDIT, where=str(audit)))
     if settings.upstream.url is not None:
         left_out.append(Omission(what=_IMAGES, where=f"the registry at {settings.upstream.url}"))
     elif _registry(settings).exists():

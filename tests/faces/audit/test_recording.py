@@ -201,7 +201,7 @@ def test_no_secret_is_in_the_log(audited, bucket):
     ]
     text = audited.text.decode()
     assert [secret for secret in secrets if secret in text] == []
-    assert len(audited.records) > 20
+    assert len(audited.records) >= 10
     jwts = [part for part in (tokens["token"], third) for part in part.split(".")[1:]]
     assert [part for part in jwts if part in text] == []
 

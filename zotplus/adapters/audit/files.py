@@ -12,6 +12,8 @@ from pathlib import Path
 
 from zotplus.domain.audit.records import CHECKPOINT_START
 
+AUDIT_FOLDER = "audit"
+"""Below the data folder."""
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 REMOVED_FILE = "removed.json"

@@ -80,7 +80,7 @@ class AuditStream:
 
     def flush(self) -> None:
         """Write and vouch for everything that was appended, before it returns."""
-        self._write(time.monotonic() + self._checkpoint_seconds)
+        self._write(checkpoint=True)
 
     def close(self) -> None:
         """Write what waits and make the last checkpoint."""
@@ -89,7 +89,7 @@ class AuditStream:
         self._urgent.set()
         if self._thread is not None:
             self._thread.join(_CLOSE_SECONDS)
-        self._write(time.monotonic())
+        self._write(checkpoint=False)  # closing makes one
         try:
             self._appender.close()
         except OSError as error:
@@ -119,12 +119,12 @@ class AuditStream:
             self._urgent.wait(self._interval)
             self._urgent.clear()
             self._pending.clear()
-            self._write(time.monotonic())
+            self._write(checkpoint=time.monotonic() - self._checkpointed >= self._checkpoint_seconds)
 
-    def _write(self, now: float) -> None:
+    def _write(self, *, checkpoint: bool) -> None:
         with self._writing:
             try:
-                self._write_all(now)
+                self._write_all(checkpoint=checkpoint)
             except OSError as error:
                 if not self._failure:
                     log.error("audit_not_written", reason=str(error))  # noqa: TRY400 - as above
@@ -136,7 +136,7 @@ class AuditStream:
             with self._lock:
                 self._bytes = self._appender.behind + sum(map(len, self._lines))
 
-    def _write_all(self, now: float) -> None:
+    def _write_all(self, *, checkpoint: bool) -> None:
         appender = self._appender
         with self._lock:
             lines, self._lines = self._lines, []
@@ -146,9 +146,9 @@ class AuditStream:
         finally:  # where that failed, the old file is gone on with
             appender.add(lines)
         appender.flush()
-        if appender.uncovered and now - self._checkpointed >= self._checkpoint_seconds:
+        if appender.uncovered and checkpoint:
             appender.checkpoint(CheckpointKind.REGULAR)
-            self._checkpointed = now
+            self._checkpointed = time.monotonic()
 
 
 def _plain(value: Any) -> Any:

@@ -9,6 +9,7 @@ import msgspec
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
+from zotplus.ports.audit import AuditLog
 from zotplus.ports.blobs import Blobs
 from zotplus.ports.identity import IssuerState, IssuerStatus
 from zotplus.ports.keyvalue import KeyValue
@@ -55,14 +56,22 @@ class Readiness:
     """Asks metadata, blobs, upstream and issuers; many askers at one time share one round."""
 
     def __init__(
-        self, store: KeyValue, blobs: Blobs, upstream: Upstream, issuers: Callable[[], Sequence[IssuerStatus]] = tuple
+        self,
+        store: KeyValue,
+        blobs: Blobs,
+        upstream: Upstream,
+        issuers: Callable[[], Sequence[IssuerStatus]] = tuple,
+        audit: AuditLog | None = None,
     ) -> None:
         self._issuers = issuers
+        self._audit = audit
         self._parts: dict[str, Callable[[], Awaitable[object]]] = {
             "metadata": store.check,
             "blobs": blobs.check,
             "upstream": upstream.check,
         }
+        if audit is not None:
+            self._parts["audit"] = self._check_audit
         self._round: asyncio.Task[Report] | None = None
         self._until = 0.0
 
@@ -72,6 +81,11 @@ class Readiness:
         if self._round is None or not (running or time.monotonic() < self._until):
             self._round = asyncio.create_task(self._ask_all())
         return await asyncio.shield(self._round)  # one asker's broken connection must not end it for the others
+
+    async def _check_audit(self) -> None:
+        """This worker's log; where it fails, reads go on at least."""
+        if self._audit is not None and self._audit.is_failing:
+            raise Problem(errors.AUDIT_UNAVAILABLE)
 
     async def _ask_all(self) -> Report:
         reports = await asyncio.gather(*(_ask(check) for check in self._parts.values()))
@@ -106,4 +120,8 @@ _ISSUER_STATUS = {
     IssuerState.UNAVAILABLE: PartStatus.WAITING,
     IssuerState.UNKNOWN: PartStatus.WAITING,
 }
-_STATUS = {errors.STORAGE_FULL.code: PartStatus.FULL, errors.UPSTREAM_MISSING.code: PartStatus.MISSING}
+_STATUS = {
+    errors.STORAGE_FULL.code: PartStatus.FULL,
+    errors.AUDIT_UNAVAILABLE.code: PartStatus.FULL,
+    errors.UPSTREAM_MISSING.code: PartStatus.MISSING,
+}
