@@ -2,7 +2,11 @@
 
 import json
 
+import msgspec
 import pytest
+
+from tests.faces.gateway import settings_for, start
+from zotplus.adapters.oidc.settings import IdentitySettings
 
 READ = {"Statement": [{"Sid": "read", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "s3:a/*"}]}
 WRITE = {"Statement": [{"Effect": "Allow", "Action": "s3:PutObject", "Resource": "s3:a/*"}]}
@@ -14,6 +18,16 @@ Statement:
     Action: [s3:GetObject, s3:ListBucket]
     Resource: s3:a*
 """
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("gateway")
+    issuer = {"name": "k", "url": "https://login.example.org", "audiences": ["zotplus"]}
+    identity = msgspec.convert({"issuers": [issuer]}, IdentitySettings)
+    running = start(folder, settings=settings_for(folder, identity=identity))
+    yield running
+    running.stop()
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import msgspec
 
@@ -14,7 +14,7 @@ from zotplus.domain.iam import Need
 from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
 from zotplus.records.policies import AttachmentRecord, all_attachments, find_policy, policies
 from zotplus.services.identity.administrators import guarded
-from zotplus.services.identity.grantees import require_grantee
+from zotplus.services.identity.grantees import require_grantee, require_issuer
 from zotplus.services.lookups import Clock, milliseconds
 from zotplus.services.policies import changes
 from zotplus.services.policies.policies import check
@@ -49,10 +49,11 @@ class _OnlyTried(Exception):  # noqa: N818 - no error: what makes the store forg
 
 
 class Applying:
-    """Makes what is stored what is wanted, in one transaction."""
+    """Makes what is stored what is wanted, in one transaction. ``issuers`` are the names of the configured ones."""
 
-    def __init__(self, store: KeyValue, *, clock: Clock = time.time) -> None:
+    def __init__(self, store: KeyValue, *, issuers: Collection[str] = (), clock: Clock = time.time) -> None:
         self._store = store
+        self._issuers = frozenset(issuers)
         self._clock = clock
 
     async def run(
@@ -75,6 +76,8 @@ class Applying:
         needed than were expected, or another one came between plan and deed.
         """
         checked, warnings = await _checked(wanted)
+        for one in wanted.attachments:
+            require_issuer(one.grantee, self._issuers)
         planned = await self._store.read(lambda snapshot: tuple(_plan(snapshot, checked)))
         for change in planned:
             authorise(need(change))

@@ -1,6 +1,7 @@
 """Policies over the key-value port. A change holds from the next request on, in every worker."""
 
 import time
+from collections.abc import Collection
 
 import msgspec
 
@@ -19,7 +20,7 @@ from zotplus.records.policies import (
     versions,
 )
 from zotplus.services.identity.administrators import guarded
-from zotplus.services.identity.grantees import require_grantee
+from zotplus.services.identity.grantees import require_grantee, require_issuer
 from zotplus.services.lookups import Clock, milliseconds
 from zotplus.services.policies import changes
 from zotplus.services.policies.documents import Judged, judge
@@ -42,11 +43,12 @@ class Policies:
     administrator's. No change may leave nobody who could take it back (``LAST_ADMINISTRATOR``).
 
     ``expected`` is the version that the caller has read: ``PRECONDITION_FAILED`` where another is current, and for
-    ``changes.ABSENT`` where there is one.
+    ``changes.ABSENT`` where there is one. ``issuers`` are the names of the configured ones.
     """
 
-    def __init__(self, store: KeyValue, *, clock: Clock = time.time) -> None:
+    def __init__(self, store: KeyValue, *, issuers: Collection[str] = (), clock: Clock = time.time) -> None:
         self._store = store
+        self._issuers = frozenset(issuers)
         self._clock = clock
 
     async def list(self) -> tuple[PolicyHead, ...]:
@@ -152,6 +154,7 @@ class Policies:
         Raises ``RECORD_NOT_FOUND``, ``LAST_ADMINISTRATOR``, and ``ARGUMENT_INVALID`` for a resource policy.
         """
         require_grantee(grantee)
+        require_issuer(grantee, self._issuers)
         now = self._clock()
         record = AttachmentRecord(is_boundary=is_boundary, author=author, created_ms=milliseconds(now))
 

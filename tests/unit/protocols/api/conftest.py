@@ -65,8 +65,8 @@ class Server:
         mine = {"access": self.access, "callers": known.callers, "grants": self.grants, "buckets": self.buckets}
         mine |= {"tokens": self.tokens, "lifecycle": known.lifecycle}
         of_policies = {
-            "policies": Policies(store),
-            "applying": Applying(store),
+            "policies": Policies(store, issuers=["k"]),
+            "applying": Applying(store, issuers=["k"]),
             "explaining": Explaining(store, known.access, known.people),
         }
         self.services = Services(**{**given, **mine, **of_policies})

@@ -44,9 +44,9 @@ async def administrator(access):
 
 @pytest.fixture
 def policies(store, clock):
-    return Policies(store, clock=clock)
+    return Policies(store, issuers=["k"], clock=clock)
 
 
 @pytest.fixture
 def applying(store, clock):
-    return Applying(store, clock=clock)
+    return Applying(store, issuers=["k"], clock=clock)

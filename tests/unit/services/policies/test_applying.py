@@ -145,6 +145,7 @@ async def test_a_change_between_plan_and_deed_is_noticed(policies, store):
         (wanted({"P": READ}), "argument_invalid"),
         (wanted(attachments=[("P", "public", False)]), "argument_invalid"),
         (wanted(attachments=[("p", "nobody at all", False)]), "record_not_found"),
+        (wanted({"p": READ}, [("p", "group:other:x", False)]), "record_not_found"),
         (wanted({"p": READ}, [("p", "public", False), ("p", "public", True)]), "argument_invalid"),
         (wanted({"p": READ}, [("q", "public", False)], prune=True), "argument_invalid"),
         (wanted({"p": OPEN}, [("p", "public", False)]), "argument_invalid"),
@@ -193,7 +194,7 @@ states = st.builds(
 def test_after_applying_nothing_is_left_to_change(sequence):
     async def run():
         store = KeyValueMemory()
-        applying, policies = Applying(store), Policies(store)
+        applying, policies = Applying(store, issuers=["k"]), Policies(store)
         for policies_wanted, attached, prune in sequence:
             state = wanted(policies_wanted, attached, prune=prune)
             planned = await applying.run(state, AUTHOR, anything, dry_run=True)

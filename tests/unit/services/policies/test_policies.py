@@ -177,8 +177,9 @@ async def test_a_grantee_that_nobody_can_be_is_refused(policies, grantee):
     assert await refused(policies.attachments(grantee)) == "record_not_found"
 
 
-async def test_a_key_that_does_not_exist_gets_nothing(policies):
+async def test_what_does_not_exist_gets_nothing(policies):
     await policies.put("p", new())
+    assert await refused(policies.attach("p", "group:other:dev", AUTHOR)) == "record_not_found"
     assert await refused(policies.attach("p", "ZPNOBODY", AUTHOR)) == "record_not_found"
 
 
