@@ -47,13 +47,13 @@ _GITLAB_NAMES = frozenset({"project_path", "namespace_path", "ci_config_ref_uri"
 _GITLAB_NUMBERS = ("project_id", "namespace_id")
 
 # Claims about the token itself, which say nothing of whoever holds it.
-_OF_THE_TOKEN = frozenset({"aud", "iss", "exp", "iat", "nbf", "jti", "typ", "azp"})
-# Claims that say when or how something runs, and that anybody's job can have.
+_OF_THE_TOKEN = frozenset({"aud", "iss", "exp", "iat", "nbf", "jti", "typ"})
+# Claims that say when, how or through which client something runs, and that anybody's job can have.
 _OF_THE_RUN = frozenset({
     "ref", "ref_type", "ref_path", "ref_protected", "base_ref", "head_ref", "sha", "event_name", "environment",
     "environment_protected", "workflow", "workflow_sha", "job_workflow_sha", "run_id", "run_number", "run_attempt",
     "runner_environment", "runner_id", "repository_visibility", "project_visibility", "pipeline_source", "pipeline_id",
-    "job_id", "deployment_tier", "deployment_action", "ci_config_sha", "acr", "scope", "email_verified",
+    "job_id", "deployment_tier", "deployment_action", "ci_config_sha", "acr", "scope", "email_verified", "azp",
 })  # fmt: skip
 
 _is_name = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}").fullmatch

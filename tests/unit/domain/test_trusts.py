@@ -135,6 +135,7 @@ REFUSED = {
     "empty step in a path": (terms({"a..b": ("x",)}), "claims: A claim is up to"),
     "deep path": (terms({"a.b.c.d.e.f.g.h.i": ("x",)}), "claims: A claim is up to"),
     "only a branch": (terms({"ref": ("refs/heads/main",)}), "claims: These conditions hold for anybody"),
+    "only a client": (terms({"azp": ("zotplus",)}), "claims: These conditions hold for anybody"),
     "only patterns": (terms({"team": ("a*",)}), "claims: These conditions hold for anybody"),
     "repository name alone": (terms({"repository": ("octo-org/octo-repo",)}), "claims: Conditions on names need rep"),
     "GitHub's sub alone": (terms({"sub": ("repo:o/r:environment:prod",)}), "claims: Conditions on names need rep"),
