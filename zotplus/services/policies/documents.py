@@ -1,5 +1,6 @@
 """A policy's document on its way in: what kind it is, whether it can be believed, and when two say the same."""
 
+import json
 from typing import Any
 
 import msgspec
@@ -55,8 +56,13 @@ def statement_in(text: bytes, label: str) -> bytes | None:
     return None
 
 
-def _canonical(text: bytes) -> bytes:
-    return msgspec.json.encode(msgspec.json.decode(text), order="deterministic")
+def _canonical(text: bytes) -> str:
+    """One spelling of a document; numbers, which the language compares as they are written, stay so."""
+    return json.dumps(json.loads(text, parse_float=_number, parse_int=_number), sort_keys=True)
+
+
+def _number(text: str) -> dict[str, str]:
+    return {"number": text}
 
 
 def _kind_of(text: bytes) -> str:
