@@ -3,6 +3,7 @@
 import json
 import socket
 import stat
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -25,7 +26,7 @@ def test_a_key_is_made_with_its_grant_and_works(terminal, bucket):
 def test_tables_show_keys_without_secrets(terminal):
     made = terminal.json("keys", "create", "builder", "--kind", "robot", "--expires", "90d")
     table = terminal.ok("keys", "list")
-    assert table.splitlines()[0].split() == ["ID", "KIND", "NAME", "CREATED", "EXPIRES"]
+    assert table.splitlines()[0].split() == ["ID", "KIND", "NAME", "CREATED", "EXPIRES", "LAST", "USED", "SCOPE"]
     assert "robot:builder" in table
     assert made["secret"] not in table
     terminal.ok("keys", "revoke", "robot:builder")
@@ -36,6 +37,48 @@ def test_the_secret_is_printed_once_for_people_too(terminal):
     rows = dict(line.rsplit(maxsplit=1) for line in printed.splitlines())
     assert rows["access key"] in terminal.ok("keys", "list")
     assert len(rows["secret"]) >= 20
+
+
+def test_a_key_expires_by_itself_unless_never_is_said(terminal):
+    usual, never = (terminal.json("keys", "create", "x", *more) for more in ([], ["--expires", "never"]))
+    made, ends = (datetime.fromisoformat(usual[name]) for name in ("created", "expires"))
+    assert abs(ends - made - timedelta(days=90)) < timedelta(minutes=1)
+    assert never["expires"] is None
+
+
+def test_a_scope_narrows_a_key(terminal, bucket, tmp_path):
+    scope = {"Statement": [{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": f"s3:{bucket}"}]}
+    (tmp_path / "scope.json").write_text(json.dumps(scope))
+    given = ["--role", "publisher", "--on", f"s3:{bucket}/*", "--scope", str(tmp_path / "scope.json")]
+    made = terminal.json("keys", "create", "narrow", *given)
+    assert made["scope"] == scope
+    narrow = terminal.as_key((made["id"], made["secret"]))
+    assert narrow.fails("cp", __file__, f"s3://{bucket}/no")[0] == 4
+    assert narrow.ok("list", f"s3://{bucket}") is not None
+    assert "narrowed" in terminal.ok("keys", "list")
+    (tmp_path / "scope.json").write_text("junk")
+    assert terminal.fails("keys", "create", "x", "--scope", str(tmp_path / "scope.json"))[0] == 2
+    (tmp_path / "scope.json").write_text('{"Statement": []}')
+    code, told = terminal.fails("keys", "create", "x", "--scope", str(tmp_path / "scope.json"))
+    assert (code, "$.Statement" in told) == (2, True)
+
+
+def test_a_key_is_rotated_with_an_overlap(terminal, bucket):
+    old = terminal.json("keys", "create", "ci", "--role", "reader", "--on", f"s3:{bucket}/*")
+    new = terminal.json("keys", "rotate", old["id"])
+    for pair in (old, new):
+        assert terminal.as_key((pair["id"], pair["secret"])).json("buckets", "list")
+    printed = terminal.ok("keys", "rotate", new["id"], "--overlap", "0s")
+    assert "secret" in printed
+    assert terminal.as_key((new["id"], new["secret"])).fails("buckets", "list")[0] == 3
+    assert terminal.fails("keys", "rotate", "ZPUNKNOWN")[0] == 5
+
+
+def test_a_robot_keeps_its_name_when_it_is_rotated(terminal):
+    old = terminal.json("keys", "create", "turner", "--kind", "robot")
+    new = terminal.json("keys", "rotate", "robot:turner", "--overlap", "1h")
+    assert (new["id"], new["secret"] == old["secret"]) == ("robot:turner", False)
+    terminal.ok("keys", "revoke", "robot:turner")
 
 
 def test_a_grant_for_a_network_says_so(terminal):

@@ -30,6 +30,7 @@ def test_health_says_what_was_checked(launch):
     checks = json.loads(body)["checks"]
     assert {name: check["status"] for name, check in checks.items()} == {
         "metadata": "ok",
+        "audit": "ok",
         "blobs": "ok",
         "upstream": "missing",
     }
