@@ -94,6 +94,7 @@ _wire(errors.CONDITIONAL_CONFLICT, "ConditionalRequestConflict")
 _wire(errors.RECORD_NOT_FOUND, "NoSuchEntity")
 _wire(errors.RECORD_EXISTS, "EntityAlreadyExists")
 _wire(errors.LAST_ADMINISTRATOR, "OperationAborted")
+_wire(errors.POLICY_ATTACHED, "DeleteConflict")
 
 # Faults of other faces and of the start cannot reach this one; they have a word all the same.
 _wire(errors.ADDRESS_UNAVAILABLE, "OperationAborted")
