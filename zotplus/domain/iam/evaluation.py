@@ -13,7 +13,7 @@ from zotplus.domain.iam.language import NO_ATTRIBUTES, Attributes, Decision, Den
 from zotplus.domain.iam.statements import Prepared, Rule, prepared
 
 MANY = 16
-"""Statements about one action from which on it pays to remember which of them concern a resource."""
+"""Patterns in statements about one action beyond which it pays to remember what concerns a resource."""
 
 REMEMBERED_MAX = 1_024
 """Resources remembered per identity and at most so; one costs what its name and a few references do. Beyond it all are
@@ -40,7 +40,7 @@ class ResourceStatements(Protocol):
 class _Statements:
     """Statements that apply together: the first that covers a need decides, denials before allowances.
 
-    For every action that was asked about the statements that name it are kept: their rules, where they are few.
+    For every action that was asked about the statements that name it are kept: their rules, where these are few.
     """
 
     __slots__ = ("_by_action", "_many", "_remembered", "_remembered_rules", "_statements")
@@ -73,7 +73,7 @@ class _Statements:
             found = [statement for statement in self._statements if statement.names(need.action)]
             denials = [statement for statement in found if statement.denies]
             named = (*denials, *[statement for statement in found if not statement.denies])
-        if len(named) > MANY:
+        if sum([statement.weight for statement in named]) > MANY:
             self._many[need.action] = named
             return self._narrowed(need, named)
         rules = self._by_action[need.action] = tuple([statement.rule for statement in named])

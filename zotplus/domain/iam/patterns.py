@@ -36,7 +36,8 @@ class Variable:
 Part: TypeAlias = str | Wildcard | Variable
 Fixed: TypeAlias = tuple[str | Wildcard, ...]
 
-Matcher: TypeAlias = Callable[[str], re.Match[str] | None]
+Matcher: TypeAlias = Callable[[str], object]
+"""Says something true of a text that matches as a whole."""
 
 _SPECIAL = re.compile(r"\$\{([^}]*)\}|([*?])")
 _WILDCARD = re.compile(r"()([*?])")  # the same groups
@@ -98,35 +99,61 @@ def fixed_matches(fixed: Fixed, text: str) -> bool:
             return "".join([str(part) for part in fixed]) == text
         if fixed.index(Wildcard.RUN) == len(fixed) - 1:
             return text.startswith("".join([str(part) for part in fixed[:-1]]))
-    return expression(fixed)(text) is not None
+    return bool(expression(fixed)(text))
 
 
-@lru_cache(maxsize=4_096)  # compiling takes a hundred times as long as matching
+@lru_cache(maxsize=4_096)  # making one takes longer than matching, a hundred times where it is compiled
 def expression(fixed: Fixed) -> Matcher:
-    """A function that matches whole texts.
+    """A function that says whether a whole text is what ``fixed`` describes.
 
-    Between stars the leftmost match is always good enough, so atomic groups take it and never come back: without them
-    ``*a*a*a*b`` on a long run of ``a`` would try every split.
+    Between stars the leftmost match is always good enough: what could match further right can do so after it as well.
     """
-    runs: list[str] = [""]
+    runs: list[list[str | Wildcard]] = [[]]
     for part in fixed:
         if part is Wildcard.RUN:
-            runs.append("")
+            runs.append([])
         else:
-            runs[-1] += "." if part is Wildcard.ONE else re.escape(str(part))
+            runs[-1].append(part)
+    if Wildcard.ONE in fixed or len(runs) == 1:
+        return _compiled(
+            ["".join("." if part is Wildcard.ONE else re.escape(str(part)) for part in run) for run in runs]
+        )
+    first, *middle, last = ["".join([str(part) for part in run]) for run in runs]
+
+    def match(text: str) -> bool:
+        at, end = len(first), len(text) - len(last)
+        if at > end or not text.startswith(first) or not text.endswith(last):
+            return False
+        for run in middle:
+            at = text.find(run, at, end)
+            if at < 0:
+                return False
+            at += len(run)
+        return True
+
+    return match
+
+
+def _compiled(runs: list[str]) -> Matcher:
+    """Atomic groups take the leftmost match and never come back: else ``*a*a*a*b`` would try every split."""
     first, *others = runs
-    if not others:
-        return re.compile(first, re.DOTALL).fullmatch
-    *middle, last = others
-    stepping = "".join([f"(?>.*?{run})" for run in middle if run])
-    return re.compile(f"{first}{stepping}.*{last}", re.DOTALL).fullmatch
+    if others:
+        *middle, last = others
+        stepping = "".join([f"(?>.*?{run})" for run in middle])
+        first = f"{first}{stepping}.*{last}"
+    return re.compile(first, re.DOTALL).fullmatch
 
 
 @lru_cache(maxsize=4_096)
 def matches(pattern: str, text: str) -> bool:
     """Whether ``text`` as a whole is what ``pattern``, which has no variables, describes."""
-    fixed = [part for part in parts_of(pattern, variables=False) if not isinstance(part, Variable)]
-    return fixed_matches(tuple(fixed), text)
+    return fixed_matches(_fixed(pattern), text)
+
+
+@lru_cache(maxsize=1_024)
+def _fixed(pattern: str) -> Fixed:
+    parts = parts_of(pattern, variables=False)
+    return tuple([part for part in parts if not isinstance(part, Variable)])
 
 
 def beginning_of(pattern: str) -> str:
@@ -143,7 +170,7 @@ def is_wider(pattern: str, other: str) -> bool:
     """
     if pattern == other:
         return True
-    if Wildcard.ONE.value in pattern or _OPENING in pattern:
+    if Wildcard.RUN.value not in pattern or Wildcard.ONE.value in pattern or _OPENING in pattern:
         return False
     return matches(pattern, _SPECIAL.sub(lambda found: found[2] or "\0", other))
 

@@ -167,6 +167,11 @@ class Prepared:
         return self.statement.effect is Effect.DENY
 
     @property
+    def weight(self) -> int:
+        """How many patterns asking it can take."""
+        return len(self.statement.resource) + len(self.statement.not_resource)
+
+    @property
     def rule(self) -> Rule:
         """What the statement covers and decides."""
         if self._rule is None:

@@ -53,6 +53,8 @@ def test_an_allowance_that_is_denied_without_condition_is_without_effect_whereve
         (row(principal=("ZPKEY",)), row(principal=("ZPOTHER",))),
         (row(effect=Effect.DENY), row("s3:GetObject", "s3:*")),
         (row(effect=Effect.DENY, resource=(), not_resource=("s3:b/*",)), row()),
+        (row(resource=(), not_resource=("s3:a",)), row(resource=(), not_resource=("s3:b",))),
+        (row(not_principal=("ZPKEY",)), row(not_principal=("ZPOTHER",))),
     ],
 )
 def test_a_statement_with_an_effect_is_not_said_to_have_none(rows):

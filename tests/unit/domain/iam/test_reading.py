@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
-from zotplus.domain.iam import VERSION, Effect, Policy, PolicyKind, Statement, parse_policy, policy_text
+from zotplus.domain.iam import (
+    VERSION,
+    Effect,
+    Need,
+    Policy,
+    PolicyKind,
+    PolicySet,
+    Statement,
+    parse_policy,
+    policy_text,
+    warnings,
+)
 
 GOOD = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "s3:b/*"}
 
@@ -234,3 +245,26 @@ def test_whatever_is_sent_is_a_policy_or_refused(document, kind):
 @given(st.binary(max_size=60))
 def test_bytes_that_are_no_policy_are_refused(data):
     refused(data)
+
+
+HOSTILE = {
+    "actions": {"Action": [f"*{a}*{b}*" for a in "set:" for b in "egtobjc"] * 290},
+    "stars": {"Action": "s3:" + "*" * 2000},
+    "globs": {"Resource": [f"s3:*a{n}*b" for n in range(4500)]},
+    "long globs": {"Resource": ["s3:" + "*a" * 1000] * 30},
+    "values": {"Condition": {"StringLike": {"aws:username": [f"*a{n}*" for n in range(6000)]}}},
+    "variables": {"Resource": [f"s3:*${{aws:username}}?{n}" for n in range(2300)]},
+    "question marks": {"Resource": [f"s3:*?{n}?b" for n in range(1500)]},
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_policy_made_to_be_slow_is_read_judged_and_asked_in_bounded_time(name):
+    data = json.dumps({"Version": VERSION, "Statement": GOOD | HOSTILE[name]}, separators=(",", ":"))
+    begun = time.process_time()
+    policy = parse_policy(data, PolicyKind.IDENTITY)
+    warnings(policy)
+    policies = PolicySet(policy)
+    for n in range(3):
+        policies.decide(Need("s3:GetObject", "s3:" + "a" * 1000 + str(n)))
+    assert time.process_time() - begun < 5
