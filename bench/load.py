@@ -41,13 +41,13 @@ class Result:
     median_ms: float
 
 
-def signed(server: Server, method: str, path: str) -> dict[str, str]:
+def signed(server: Server, method: str, path: str, credentials: SigningCredentials = CREDENTIALS) -> dict[str, str]:
     """Headers that sign ``method path`` for an unsigned payload."""
     raw_path, _, raw_query = path.partition("?")
     host = server.url.removeprefix("http://")
     headers = PlainHeaders([("host", host)])
     request = SignedRequest(method=method, raw_path=raw_path, raw_query=raw_query, headers=headers, scheme="http")
-    added = sign_headers(request, CREDENTIALS, payload_hash=UNSIGNED_PAYLOAD, now=time.time())
+    added = sign_headers(request, credentials, payload_hash=UNSIGNED_PAYLOAD, now=time.time())
     return {"Host": host, **added}  # wrk adds a second one unless it is spelt so
 
 

@@ -95,7 +95,10 @@ def launch(  # noqa: PLR0917 - as many facts as a start has
     return server
 
 
-def zotplus(folder: Path, *, workers: int = 2, upstream: str | None = None, fsync: str = "always") -> Server:
+def zotplus(
+    folder: Path, *, workers: int = 2, upstream: str | None = None, fsync: str = "always", **more: str
+) -> Server:
+    """``more`` are further variables of the environment."""
     http, s3 = free_port(), free_port()
     env = {
         "ZOTPLUS_DATA_DIR": str(folder / "data"),
@@ -110,6 +113,7 @@ def zotplus(folder: Path, *, workers: int = 2, upstream: str | None = None, fsyn
         "ZOTPLUS_BLOBS__FSYNC": fsync,
     }
     env |= {"ZOTPLUS_UPSTREAM__URL": upstream} if upstream else {"ZOTPLUS_UPSTREAM__MANAGED": "false"}
+    env |= more
     argv = [str(Path(sys.executable).parent / "zotplus"), "serve"]
     server = launch(argv, folder, env, f"http://127.0.0.1:{http}", "zotplus")
     server.extra["main"] = server.url
