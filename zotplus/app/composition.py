@@ -43,12 +43,12 @@ from zotplus.protocols.s3.face import S3Face
 from zotplus.protocols.sts.face import StsFace, is_sts
 from zotplus.services.buckets import Buckets
 from zotplus.services.directory import Services
-from zotplus.services.identity.limits import CallerLimits
 from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
 from zotplus.services.policies.applying import Applying
 from zotplus.services.policies.explaining import Explaining
 from zotplus.services.policies.policies import Policies
+from zotplus.services.protection.limits import CallerLimits
 from zotplus.services.upkeep.backups import BackupReport, Backups
 from zotplus.services.upkeep.collector import Collector
 from zotplus.services.upkeep.scrub import Scrub

@@ -2,7 +2,7 @@
 
 from zotplus.domain.neighbours import neighbourhood
 from zotplus.gateway.context import NOBODY, Context
-from zotplus.services.identity.limits import CallerLimits
+from zotplus.services.protection.limits import CallerLimits
 
 SMALL_BODY_BYTES = 65_536
 """Up to here a body is in memory at once and no upload that takes time: forms, documents, small objects."""

@@ -145,6 +145,13 @@ def detach_all(transaction: Transaction, grantee: str) -> None:
         delete_attachment(transaction, name, grantee)
 
 
+def copy_attachments(transaction: Transaction, grantee: str, other: str) -> None:
+    """Attach to ``other`` what is attached to ``grantee``, in the same way."""
+    prefix = layout.attachments(grantee)
+    for key, value in list(transaction.scan(*layout.table_span(prefix))):
+        put_attachment(transaction, key[len(prefix) :].decode(), other, ATTACHMENT.decode(value))
+
+
 def policies_of(snapshot: Snapshot, grantee: str) -> list[str]:
     """The names of the policies that are attached to ``grantee``, in order."""
     prefix = layout.attachments(grantee)

@@ -12,7 +12,7 @@ from zotplus.gateway.context import NOBODY
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.limits import SMALL_BODY_BYTES, RequestLimits
 from zotplus.gateway.pipeline import Pipeline
-from zotplus.services.identity.limits import CallerLimits, ProtectionSettings
+from zotplus.services.protection.limits import CallerLimits, ProtectionSettings
 
 ANYBODY = Principal(id="anonymous", kind=PrincipalKind.ANONYMOUS, policies=READER.policies)
 

@@ -37,12 +37,12 @@ from zotplus.services.identity.credentials import (
     sealed_record,
     shown_credential,
 )
-from zotplus.services.identity.failed_logins import FailedLogins
 from zotplus.services.identity.generation_cache import GenerationCache
 from zotplus.services.identity.grants import new_grant_id, put_grant_once, require_credential
 from zotplus.services.identity.rights import ANONYMOUS, Rights
 from zotplus.services.identity.roles import Role
 from zotplus.services.lookups import Clock, milliseconds
+from zotplus.services.protection.failed_logins import FailedLogins
 
 _KEY = PrincipalKind.KEY
 

@@ -23,7 +23,7 @@ from zotplus.records.access import (
     put_grant,
     put_last_used,
 )
-from zotplus.records.policies import find_attachment, policies_of, put_attachment
+from zotplus.records.policies import copy_attachments
 from zotplus.services.identity.administrators import guarded
 from zotplus.services.identity.credentials import (
     Credential,
@@ -131,10 +131,7 @@ class KeyLifecycle:
         put_credential(transaction, new_id, sealed_record(made, self._sealing))
         for _, grant in grants_of(transaction, id_):
             put_grant(transaction, new_grant_id(), msgspec.structs.replace(grant, grantee=new_id))
-        for name in policies_of(transaction, id_):
-            attachment = find_attachment(transaction, name, id_)
-            if attachment is not None:
-                put_attachment(transaction, name, new_id, attachment)
+        copy_attachments(transaction, id_, new_id)
         ends = _first(record.expires_ms, milliseconds(self._clock() + overlap))
         put_credential(transaction, id_, msgspec.structs.replace(record, expires_ms=ends))
         return made

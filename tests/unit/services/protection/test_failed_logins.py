@@ -4,7 +4,7 @@ import pytest
 
 from zotplus.domain.errors import Problem
 from zotplus.domain.principals import PrincipalKind
-from zotplus.services.identity.failed_logins import BY_ADDRESS, BY_NAME, REMEMBERED, FailedLogins
+from zotplus.services.protection.failed_logins import BY_ADDRESS, BY_NAME, REMEMBERED, FailedLogins
 
 HERE, THERE = "192.0.2.1", "198.51.100.7"
 ENOUGH = BY_NAME.free

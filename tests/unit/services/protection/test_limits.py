@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
-from zotplus.services.identity.limits import REMEMBERED, CallerLimits, ProtectionSettings
+from zotplus.services.protection.limits import REMEMBERED, CallerLimits, ProtectionSettings
 
 
 class Clock:
