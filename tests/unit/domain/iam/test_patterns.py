@@ -45,6 +45,29 @@ def test_a_variable_without_value_or_with_several_has_none_but_its_default():
     assert filled(parts_of("${a:b, ''}", variables=True), lambda _key: None) == ("",)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "text", "is_so"),
+    [
+        ("*a*a*", "a", False),
+        ("*a*a*", "aa", True),
+        ("a*a", "a", False),
+        ("a*a", "aa", True),
+        ("*b*b", "b", False),
+        ("*b*b", "abcb", True),
+        ("a*b*c", "abbc", True),
+        ("a*b*c", "ac", False),
+        ("a*b*c", "acb", False),
+        ("*", "", True),
+        ("?*?", "a", False),
+        ("?*?", "ab", True),
+        ("*?b*", "ab", True),
+        ("*?b*", "b", False),
+    ],
+)
+def test_parts_between_stars_do_not_overlap(pattern, text, is_so):
+    assert matches(pattern, text) is is_so
+
+
 @given(st.text("ab*", max_size=6), st.text("ab*?$", max_size=6), st.text("ab", max_size=6))
 def test_a_wider_pattern_matches_whatever_the_narrower_does(wide, narrow, text):
     if is_wider(wide, narrow) and matches(narrow, text):

@@ -175,7 +175,7 @@ def test_no_value_of_a_request_breaks_an_operator(value, name):
 
 @pytest.mark.parametrize("nothing", [None, ()])
 def test_a_key_without_any_value_is_an_absent_one(nothing):
-    for operator, holds_then in (("StringEquals", False), ("StringNotEquals", True), ("ForAnyValue:StringLike", False)):
+    for operator, holds_then in (("StringEquals", False), ("StringNotEquals", True), ("StringLikeIfExists", True)):
         (test,) = prepare({operator: {"zotplus:groups": "*"}}, denies=False, variables=False)
         assert test({"zotplus:groups": nothing}.get) is holds_then
     (test,) = prepare({"Null": {"zotplus:groups": "true"}}, denies=False, variables=False)
