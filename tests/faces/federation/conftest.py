@@ -1,5 +1,6 @@
 """A gateway that knows issuers by files with their keys, and tokens in the shapes of these issuers."""
 
+import asyncio
 import json
 import time
 from urllib.parse import urlencode
@@ -30,11 +31,24 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 ROLE = "arn:zotplus:iam:::role/"
 
 
+class Kept:
+    """An audit log in memory."""
+
+    is_failing = False
+
+    def __init__(self):
+        self.records = []
+
+    def append(self, records, *, urgent=False):
+        self.records += records
+
+
 class Stage:
     """The gateway with trusts ``release`` (a GitHub repository's main branch) and ``pods`` (a service account)."""
 
-    def __init__(self, gateway, issuer):
+    def __init__(self, gateway, issuer, audit):
         self.gateway = gateway
+        self.audit = audit
         self._issuer = issuer
         self._count = 0
         self.url, self.s3_url = gateway.url, gateway.s3_url
@@ -42,6 +56,11 @@ class Stage:
         self.put_trust("release", "github", {"repository_id": ("74",), "ref": ("refs/heads/main",)}, publisher)
         subject = {"sub": ("system:serviceaccount:team-a:builder",)}
         self.put_trust("pods", "cluster", subject, publisher, reuse=True)
+
+    def recorded(self, face):
+        """The newest record of a face."""
+        self.gateway.run(asyncio.sleep(0.01))  # what the loop has put off
+        return [record for record in self.audit.records if record.face == face][-1]
 
     @property
     def federation(self):
@@ -123,8 +142,9 @@ def stage(tmp_path_factory):
         IssuerSettings(name=name, url=url, audiences=(AUDIENCE,), jwks_file=str(keys)) for name, url in URLS.items()
     )
     settings = msgspec.structs.replace(settings_for(folder), identity=IdentitySettings(issuers=issuers))
-    gateway = start(folder, settings=settings, verifier=OidcVerifier(issuers))
-    made = Stage(gateway, issuer)
+    audit = Kept()
+    gateway = start(folder, settings=settings, verifier=OidcVerifier(issuers), audit=audit)
+    made = Stage(gateway, issuer, audit)
     made.client("s3", gateway.s3_url, (gateway.access_key, gateway.secret)).create_bucket(Bucket="releases")
     yield made
     gateway.stop()

@@ -152,6 +152,7 @@ class MintFace:
             detail = 'The body is {"token": "…"}, and "trust" beside it where a trust is to be named.'
             raise Problem(errors.JSON_MALFORMED, detail) from problem
         trust = asked.trust or (operation.trust if isinstance(operation, Asked) else "")
+        context.log["exchanged_for"] = trust or "whatever fits"
         exchange = context.services.federation.exchange
         context.principal, issued = await exchange.access_token(asked.token, trust)
         document = MintDocument(token=issued.token, expires=issued.expires)

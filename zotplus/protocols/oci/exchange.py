@@ -50,6 +50,7 @@ async def exchange(context: Context, parameters: Parameters, tokens: RegistryTok
         raise _invalid("resource", "The target is named by audience: a trust, or 'self'.")
     audience = _only(parameters, "audience")
     role = "" if audience == tokens.settings.service else audience
+    context.log["exchanged_for"] = role or "whatever fits"
     context.principal, issued = await context.services.federation.exchange.access_token(subject, role)
     asked = parse_scopes(value for name, value in parameters if name == "scope")
     token, expires_in, scope = issued.token, issued.expires - int(tokens.clock()), ""

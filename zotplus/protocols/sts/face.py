@@ -151,10 +151,11 @@ class StsFace:
 
     async def _assume(self, context: Context, parameters: Parameters, _body: bytes) -> Reply:
         wanted = parse_assume_role(parameters)
+        context.log |= {"exchanged_for": wanted.role, "session": wanted.name}
         made = await context.services.federation.assume(wanted)
         session, exchanged = made.session, made.exchanged
         context.principal = made.principal
-        context.log["role"] = exchanged.role
+        context.log["session_key"] = session.access_key
         credentials = [
             element("AccessKeyId", session.access_key),
             element("SecretAccessKey", session.secret),

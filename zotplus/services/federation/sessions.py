@@ -11,6 +11,7 @@ import binascii
 import secrets
 import string
 import time
+from datetime import UTC, datetime
 from typing import Annotated, Final
 
 import msgspec
@@ -31,6 +32,9 @@ from zotplus.services.lookups import Clock
 
 KEY_PREFIX: Final = "ZPS"
 """What a session's access key id begins with. Whether a key is a session's is told by its token, never by its name."""
+
+ISSUE_TIME_KEY: Final = "aws:tokenissuetime"
+"""The condition key of when a session began. Spec: AWS IAM User Guide, "AWS global condition context keys"."""
 
 TOKEN_MAX_CHARACTERS: Final = 8_192
 """A token goes into a header, or a query beside a key of 1,024 bytes, and a request line has 16 KiB."""
@@ -185,7 +189,15 @@ class Sessions:
             name=who.name,
             policies=self._rights.of(snapshot, who.id, who.names, session=session),
             names=who.names,
-            attributes={**who.attributes, "zotplus:credential": ("session",)},
+            attributes={
+                **who.attributes,
+                "zotplus:credential": ("session",),
+                ISSUE_TIME_KEY: (_moment(content.issued),),
+            },
             credential=f"session {content.access_key}",
             expires=who.expires,
         )
+
+
+def _moment(epoch: float) -> str:
+    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -70,6 +70,7 @@ async def test_a_session_has_the_form_of_an_access_key_and_the_rights_of_its_tru
     assert (principal.id, secret, principal.expires) == ("trust:release", session.secret, session.expires)
     assert principal.credential == f"session {session.access_key}"
     assert principal.attributes["zotplus:credential"] == ("session",)
+    assert principal.attributes["aws:tokenissuetime"] == ("2027-01-15T08:00:00Z",)
     assert principal.attributes["zotplus:claim/repository_id"] == ("74",)
     assert principal.attributes["sts:rolesessionname"] == ("job-1",)
     assert principal.may(WRITE)

@@ -62,6 +62,7 @@ _EVERY = "every request"
 _LATER = "nothing yet"
 _KNOWN = "callers that logged in"
 _ISSUED = "callers with a token of an issuer, and their sessions"
+_SESSIONS = "sessions"
 _SENT = "requests that send it"
 _LISTS = ("s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads")
 _OBJECTS = ("s3:*Object*", "s3:*Upload*")
@@ -81,7 +82,8 @@ _key("aws:username", _STRING, _KNOWN, "The caller's name for people. Issuers may
 _key("aws:userid", _STRING, _KNOWN, "The caller's stable id, as the audit log names it.")
 _key("aws:PrincipalType", _STRING, _EVERY, "`anonymous`, `key`, `robot`, `user`, `trust` or `certificate`.")
 _key("aws:PrincipalTag/…", _STRING, _LATER, "A tag of the caller or of its session.", is_reserved=True)
-_key("aws:TokenIssueTime", _DATE, _LATER, "When temporary credentials were issued.", is_reserved=True)
+_key("aws:TokenIssueTime", _DATE, _SESSIONS, "When the session's credentials were issued.")
+_key("sts:RoleSessionName", _STRING, _SESSIONS, "What the session is called. Whoever begins it chooses the name.")
 _key("zotplus:issuer", _STRING, _ISSUED, "The configured name of the token's issuer.")
 _key("zotplus:subject", _STRING, _ISSUED, "The subject that the issuer gave: stable, never reused.")
 _key("zotplus:groups", _STRING, _ISSUED, "The caller's groups at the issuer.", is_multivalued=True)
