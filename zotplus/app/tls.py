@@ -49,12 +49,12 @@ class ReloadingTls:
         """Read all files now; such as do not work leave everything as it was."""
         self._times = self._read_times()
         try:
-            self._current = self._load()
+            loaded, authorities = self._load(), self._read_authorities()
         except (OSError, ssl.SSLError) as bad:
             log.warning("certificate_not_loaded", reason=str(bad))
             return
+        self._current = loaded
         log.info("certificate_loaded", certificate=self._settings.certificate)
-        authorities = self._read_authorities()
         if authorities != self._authorities:
             self._authorities = authorities
             self._seen.clear()

@@ -206,4 +206,8 @@ def test_curl_comes_in_by_its_certificate(launch, authority, clients, variables)
         [*command, *mine, "-o", os.devnull, url, "-o", os.devnull, url], capture_output=True, text=True, check=True
     )
     assert done.stdout == "200200"
+    older = subprocess.run(
+        [*command, "--tls-max", "1.2", *mine, "-o", os.devnull, url], capture_output=True, check=True
+    )
+    assert older.stdout == b"200"
     assert subprocess.run([*command, "-o", os.devnull, url], capture_output=True, text=True, check=True).stdout == "401"

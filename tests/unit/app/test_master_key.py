@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import pytest
 from click.testing import CliRunner
@@ -52,6 +53,19 @@ def test_the_old_key_opens_nothing_afterwards(settings_of, tmp_path):
     with pytest.raises(Problem) as raised:
         prepare(settings_of(ZOTPLUS_MASTER_KEY=old))
     assert raised.value.fault is errors.SETTING_INVALID
+
+
+def test_a_backup_that_was_made_before_is_opened_by_the_old_key(settings_of, tmp_path):
+    drawn = prepare(settings_of())
+    shutil.copytree(settings_of().metadata.path, tmp_path / "restored/metadata")
+    rotate(tmp_path, "--save-old-key", str(tmp_path / "old.key"))
+    restored = settings_of(ZOTPLUS_DATA_DIR=str(tmp_path / "restored"))
+    shutil.copy(settings_of().data / "master.key", tmp_path / "restored/master.key")
+    with pytest.raises(Problem, match="another master key"):
+        prepare(restored)
+    shutil.copy(tmp_path / "old.key", tmp_path / "restored/master.key")
+    assert prepare(restored) is None
+    assert administrator_key(restored) == drawn
 
 
 @pytest.mark.parametrize("arguments", [[], ["--discard-old-key", "--save-old-key", "old.key"]])
