@@ -109,10 +109,10 @@ async def measure(folder: str) -> dict[str, float]:
 
     def first(number: int) -> Callable:
         def load(snapshot):
-            begun = time.perf_counter()
+            begun = time.thread_time()  # what this thread computes: others of the machine do not count
             policies = rights.of(snapshot, user(number), (group(number),))
             asked(policies, number)
-            return (time.perf_counter() - begun) * 1e6, policies
+            return (time.thread_time() - begun) * 1e6, policies
 
         return load
 

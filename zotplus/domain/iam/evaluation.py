@@ -69,10 +69,11 @@ class _Statements:
         if need.action not in ACTIONS:
             return ()
         named = self._many.get(need.action)
-        if named is None:
-            found = [statement for statement in self._statements if statement.names(need.action)]
-            denials = [statement for statement in found if statement.denies]
-            named = (*denials, *[statement for statement in found if not statement.denies])
+        if named is not None:
+            return self._narrowed(need, named)
+        found = [statement for statement in self._statements if statement.names(need.action)]
+        denials = [statement for statement in found if statement.denies]
+        named = (*denials, *[statement for statement in found if not statement.denies])
         if sum([statement.weight for statement in named]) > MANY:
             self._many[need.action] = named
             return self._narrowed(need, named)
