@@ -19,11 +19,11 @@ from zotplus.services.identity.callers import Callers
 from zotplus.services.identity.grants import Grants
 from zotplus.services.identity.key_lifecycle import KeyLifecycle
 from zotplus.services.identity.people import People
-from zotplus.services.identity.registry_tokens import RegistryTokens
-from zotplus.services.identity.revocations import Revocations
 from zotplus.services.identity.rights import Rights
-from zotplus.services.identity.signing_keys import SigningKeys
 from zotplus.services.lookups import Clock
+from zotplus.services.tokens.registry_tokens import RegistryTokens
+from zotplus.services.tokens.revocations import Revocations
+from zotplus.services.tokens.signing_keys import SigningKeys
 from zotplus.settings import Settings
 
 
@@ -51,7 +51,14 @@ def identities(
     longest = max(own.lifetime, own.refresh_lifetime, LIFETIME_MAX)
     keys = SigningKeys(store, sealing, JoseSigner(), longest, clock=clock)
     standing = Standing(store, clock=clock)
-    tokens = RegistryTokens(keys, access, people, Revocations(store, standing, clock=clock), own, clock=clock)
+    tokens = RegistryTokens(
+        keys=keys,
+        access=access,
+        people=people,
+        revocations=Revocations(store, standing, clock=clock),
+        settings=own,
+        clock=clock,
+    )
     trusts = Trusts(store, {issuer.name: issuer.url for issuer in settings.identity.issuers}, clock=clock)
     replays = Replays(store, clock=clock)
     sessions = Sessions(store, sealing, rights, settings.sessions, clock=clock)

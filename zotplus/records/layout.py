@@ -29,7 +29,7 @@ of any length from what follows, and no text in a key may hold it, so that order
     r <token id>                                     revoked token of our own; the value is when it ends (seconds: 8)
     A <stream>                                       newest checkpoint of a stream of the audit log
     k <key id>                                       key that signs the audit log's checkpoints, sealed
-    T <key id>                                       signing key of registry tokens, sealed (services/identity)
+    T <key id>                                       signing key of registry tokens, sealed (services/tokens)
 
 Numbers are big-endian. An object key has at most 1,024 bytes (Amazon S3 User Guide, "Naming Amazon S3 objects"), so the
 longest key (``U``) has 1,066 bytes; the port takes 1,600.

@@ -12,12 +12,12 @@ from zotplus.services.identity.access import Access
 from zotplus.services.identity.callers import Callers
 from zotplus.services.identity.grants import Grants
 from zotplus.services.identity.key_lifecycle import KeyLifecycle
-from zotplus.services.identity.registry_tokens import RegistryTokens
 from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
 from zotplus.services.policies.applying import Applying
 from zotplus.services.policies.explaining import Explaining
 from zotplus.services.policies.policies import Policies
+from zotplus.services.tokens.registry_tokens import RegistryTokens
 from zotplus.services.upkeep.backups import BackupReport
 from zotplus.services.upkeep.collector import Collector
 from zotplus.services.upkeep.scrub import Scrub

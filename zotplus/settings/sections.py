@@ -19,8 +19,8 @@ from zotplus.adapters.oidc.settings import IdentitySettings
 from zotplus.adapters.telemetry.settings import LogSettings, MetricsSettings, TelemetrySettings
 from zotplus.adapters.zot.settings import UpstreamSettings
 from zotplus.services.federation.sessions import SessionSettings
-from zotplus.services.identity.registry_tokens import RegistryTokenSettings
 from zotplus.services.protection.limits import ProtectionSettings
+from zotplus.services.tokens.registry_tokens import RegistryTokenSettings
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400 * 365)]

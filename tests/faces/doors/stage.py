@@ -30,8 +30,8 @@ from zotplus.gateway.pipeline import Pipeline
 from zotplus.records import layout
 from zotplus.records.access import CREDENTIAL, raise_generation
 from zotplus.services.federation.sessions import SessionPolicies
-from zotplus.services.identity.registry_tokens import Scope
 from zotplus.services.identity.roles import Role
+from zotplus.services.tokens.registry_tokens import Scope
 from zotplus.services.values import Attributes, Source
 
 HOST = "gw.test"

@@ -17,7 +17,7 @@ from zotplus.adapters.jose.tokens import JoseSigner
 from zotplus.adapters.oidc.verifier import OidcVerifier
 from zotplus.adapters.sealing_aead.sealing import AeadSealing
 from zotplus.app.identities import identities
-from zotplus.services.identity.signing_keys import KEY_PREFIX
+from zotplus.services.tokens.signing_keys import KEY_PREFIX
 
 FORM = ("Content-Type", "application/x-www-form-urlencoded")
 
@@ -328,7 +328,7 @@ async def test_a_changed_signature_or_payload_is_refused(gateway):
 
 
 async def test_the_memory_of_checked_tokens_is_bounded(gateway, monkeypatch):
-    monkeypatch.setattr("zotplus.services.identity.registry_tokens.CACHED_TOKENS", 2)
+    monkeypatch.setattr("zotplus.services.tokens.registry_tokens.CACHED_TOKENS", 2)
     for _ in range(5):
         assert await works(gateway, await gateway.token())
     assert len(gateway.tokens._checked) <= 2

@@ -15,7 +15,7 @@ from zotplus.protocols.oci.addresses import build_query
 from zotplus.protocols.oci.forwarding import API_VERSION
 from zotplus.protocols.oci.operations import Catalog, may_pull
 from zotplus.protocols.oci.scopes import catalog_need
-from zotplus.services.identity.registry_tokens import TokenPrincipal
+from zotplus.services.tokens.registry_tokens import TokenPrincipal
 
 PAGE_SIZE = 1_000
 """Entries asked of the upstream at once, and the most that a client gets: the CNCF registry refuses more."""

@@ -7,7 +7,7 @@ import re
 
 from zotplus.gateway.head import RequestHead
 from zotplus.protocols.oci.scopes import format_scopes
-from zotplus.services.identity.registry_tokens import Scope
+from zotplus.services.tokens.registry_tokens import Scope
 
 TOKEN_PATH = "/auth/token"  # noqa: S105 - an address
 KEYS_PATH = "/auth/jwks"

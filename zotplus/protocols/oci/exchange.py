@@ -16,7 +16,7 @@ from zotplus.gateway.context import Context
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.oci.addresses import Parameters
 from zotplus.protocols.oci.scopes import allowed, format_scopes, parse_scopes
-from zotplus.services.identity.registry_tokens import RegistryTokens
+from zotplus.services.tokens.registry_tokens import RegistryTokens
 
 GRANT: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
 _KIND = "urn:ietf:params:oauth:token-type:"

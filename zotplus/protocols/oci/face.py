@@ -21,7 +21,7 @@ from zotplus.protocols.oci.routes import api_routes, token_routes
 from zotplus.protocols.oci.scopes import catalog_need, scopes_for
 from zotplus.protocols.oci.token_server import TokenServer
 from zotplus.protocols.oci.wire import code_of, encode, error_document, oauth2_error
-from zotplus.services.identity.registry_tokens import RegistryTokens, Scope, TokenPrincipal
+from zotplus.services.tokens.registry_tokens import RegistryTokens, Scope, TokenPrincipal
 
 _UNAUTHORIZED = 401
 _BAD_REQUEST = 400

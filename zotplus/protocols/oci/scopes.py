@@ -12,7 +12,7 @@ from zotplus.domain.iam import Need
 from zotplus.gateway.context import Context
 from zotplus.gateway.route import Operation, Route
 from zotplus.protocols.oci.operations import SCOPE_ACTIONS, BeginUpload, Catalog, Forwarded, resource
-from zotplus.services.identity.registry_tokens import ACTION_NAMES, Scope
+from zotplus.services.tokens.registry_tokens import ACTION_NAMES, Scope
 
 SCOPES_MAX = 64
 CATALOG = Scope("registry", "catalog", ("*",))

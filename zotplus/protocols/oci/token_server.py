@@ -16,7 +16,7 @@ from zotplus.protocols.oci import exchange
 from zotplus.protocols.oci.addresses import Parameters, parse_query
 from zotplus.protocols.oci.operations import Bare
 from zotplus.protocols.oci.scopes import allowed, format_scopes, parse_scopes
-from zotplus.services.identity.registry_tokens import IssuedTokens, RegistryTokens
+from zotplus.services.tokens.registry_tokens import IssuedTokens, RegistryTokens
 
 FORM = "application/x-www-form-urlencoded"
 FORM_MAX_BYTES = 65_536

@@ -18,13 +18,15 @@ from zotplus.services.federation.sessions import TOKEN_MAX_CHARACTERS
 from zotplus.services.federation.standing import Standing
 from zotplus.services.federation.trusts import TRUST_PREFIX, Trusts
 from zotplus.services.identity.people import People, Somebody, claim_attributes
-from zotplus.services.identity.registry_tokens import AccessToken, RegistryTokens, somebody
 from zotplus.services.lookups import Clock
+from zotplus.services.tokens.registry_tokens import AccessToken, RegistryTokens, somebody
 
 SELF: Final = "self"
 """The role of those who want to be nobody but themselves: a person with all they may do."""
 
 _OWN_ISSUER = "zotplus"
+_EXCHANGED = frozenset({PrincipalKind.TRUST, PrincipalKind.USER})
+"""Whose access tokens can be exchanged again: a key's or robot's sessions would outlive its revocation."""
 
 
 class Exchanged(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,7 +164,7 @@ class Exchange:
             why = f"The token is neither a known issuer's nor one of ours: {problem.detail}"
             raise TokenRefused(TokenFault.ISSUER, why) from problem
         own = principal.name if principal.kind is PrincipalKind.TRUST else SELF
-        if role not in ("", own):
+        if role not in ("", own) or principal.kind not in _EXCHANGED:
             why = f"The token was issued to {principal.id:.200}, which cannot become {role!r:.140}."
             raise TokenRefused(TokenFault.TRUST, why)
         return Exchanged(

@@ -10,7 +10,7 @@ from zotplus.services.federation.exchange import Exchange
 from zotplus.services.federation.sessions import Sessions
 from zotplus.services.identity.access import Access
 from zotplus.services.identity.people import People, Somebody
-from zotplus.services.identity.registry_tokens import RegistryTokens
+from zotplus.services.tokens.registry_tokens import RegistryTokens
 
 TRUST_USER = "trust"
 """The user name that a password ``<trust>:<token>`` comes with."""
@@ -55,7 +55,8 @@ class Callers:
         """
         if user == TRUST_USER:
             trust, _, token = password.partition(":")
-            return await self._exchange.at_door(token, trust)
+            if self._is_token(token):
+                return await self._exchange.at_door(token, trust)
         if self._is_token(password):
             return await self.by_token(password)
         return await self._access.by_password(user, password, address)

@@ -16,10 +16,12 @@ CAPACITY = 10_000
 class GenerationCache(Generic[K, V]):
     """What ``load`` made of a snapshot for a name, kept until the generation moves on.
 
-    Every ``get`` reads the generation, which is one small look-up; only a miss loads.
+    Every ``get`` reads the generation, which is one small look-up; only a miss loads. ``capacity`` is how many entries
+    are kept, ``CAPACITY`` by default.
     """
 
-    def __init__(self, store: KeyValue, load: Callable[[Snapshot, K], V]) -> None:
+    def __init__(self, store: KeyValue, load: Callable[[Snapshot, K], V], *, capacity: int | None = None) -> None:
+        self._capacity = capacity
         self._store = store
         self._load = load
         self._read_now = store.read_now if isinstance(store, SupportsImmediateRead) else None
@@ -44,7 +46,7 @@ class GenerationCache(Generic[K, V]):
     def _keep(self, current: int, name: K, loaded: V) -> None:
         if current < self._generation:
             return  # another task has seen a newer state meanwhile
-        if current > self._generation or len(self._entries) >= CAPACITY:
+        if current > self._generation or len(self._entries) >= (self._capacity or CAPACITY):
             self._entries = {}
             self._generation = current
         self._entries[name] = loaded

@@ -16,7 +16,7 @@ from zotplus.records import layout
 from zotplus.records.access import CREDENTIAL
 from zotplus.records.audit import SEALED_AUDIT_KEYS
 from zotplus.records.sealed import SealedTable, field_of
-from zotplus.services.identity import signing_keys
+from zotplus.services.tokens import signing_keys
 
 SEALED_TABLES: tuple[SealedTable, ...] = (
     SealedTable(name="keys and robots", prefix=layout.CREDENTIALS, resealed=field_of(CREDENTIAL, "sealed", "former")),

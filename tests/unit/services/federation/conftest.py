@@ -4,26 +4,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.faces.gateway import settings_for
 from tests.issuers import shapes
 from tests.issuers.local import AUDIENCE, LocalIssuer
-from zotplus.adapters.jose.tokens import JoseSigner
-from zotplus.adapters.oidc.settings import IssuerSettings
+from zotplus.adapters.oidc.settings import IdentitySettings, IssuerSettings
 from zotplus.adapters.oidc.verifier import OidcVerifier
+from zotplus.app.identities import identities
 from zotplus.domain.principals import PrincipalKind
 from zotplus.domain.trusts import TrustTerms
-from zotplus.services.federation.exchange import Exchange
-from zotplus.services.federation.federation import Federation
-from zotplus.services.federation.replay import Replays
-from zotplus.services.federation.sessions import Sessions, SessionSettings
-from zotplus.services.federation.standing import Standing
-from zotplus.services.federation.trusts import TrustGrant, Trusts
-from zotplus.services.identity.access import Access
-from zotplus.services.identity.people import People
-from zotplus.services.identity.registry_tokens import RegistryTokens, RegistryTokenSettings
-from zotplus.services.identity.revocations import Revocations
-from zotplus.services.identity.rights import Rights
+from zotplus.services.federation.trusts import TrustGrant
 from zotplus.services.identity.roles import Role
-from zotplus.services.identity.signing_keys import SigningKeys
 
 URLS = {
     "github": "https://token.actions.githubusercontent.com",
@@ -39,39 +29,18 @@ class Worker:
 
     def __init__(self, store, sealing, clock, folder: Path):
         self.store, self.clock = store, clock
-        settings = [
+        issuers = tuple(
             IssuerSettings(name=name, url=url, audiences=(AUDIENCE, "another"), jwks_file=str(folder / "jwks.json"))
             for name, url in URLS.items()
-        ]
-        self.verifier = OidcVerifier(settings, clock)
-        rights = Rights()
-        self.people = People(store, rights)
-        self.access = Access(store, sealing, rights, clock=clock)
-        keys = SigningKeys(store, sealing, JoseSigner(), 90_000, clock=clock)
-        self.standing = Standing(store, clock=clock)
-        self.tokens = RegistryTokens(
-            keys, self.access, self.people, Revocations(store, self.standing, clock=clock), RegistryTokenSettings(),
-            clock=clock,
-        )  # fmt: skip
-        self.trusts = Trusts(store, URLS, clock=clock)
-        self.replays = Replays(store, clock=clock)
-        self.sessions = Sessions(store, sealing, rights, SessionSettings(), clock=clock)
-        self.exchange = Exchange(
-            verifier=self.verifier,
-            tokens=self.tokens,
-            people=self.people,
-            trusts=self.trusts,
-            standing=self.standing,
-            replays=self.replays,
-            clock=clock,
         )
-        self.federation = Federation(
-            trusts=self.trusts,
-            standing=self.standing,
-            replays=self.replays,
-            exchange=self.exchange,
-            sessions=self.sessions,
-        )
+        self.verifier = OidcVerifier(issuers, clock)
+        settings = settings_for(folder, identity=IdentitySettings(issuers=issuers))
+        known = identities(settings, store, sealing, self.verifier, clock)
+        self.people, self.access, self.tokens = known.people, known.access, known.tokens
+        self.federation = known.federation
+        self.trusts, self.standing = known.federation.trusts, known.federation.standing
+        self.replays, self.sessions = known.federation.replays, known.federation.sessions
+        self.exchange = known.federation.exchange
 
     async def key(self):
         """A new access key: its principal."""

@@ -14,7 +14,7 @@ from zotplus.records import layout
 from zotplus.records.access import CREDENTIAL
 from zotplus.services.identity.access import Access
 from zotplus.services.identity.key_lifecycle import KeyLifecycle
-from zotplus.services.identity.signing_keys import KEY_PREFIX, SigningKeys
+from zotplus.services.tokens.signing_keys import KEY_PREFIX, SigningKeys
 from zotplus.services.upkeep import resealing
 from zotplus.services.upkeep.resealing import SEALED_TABLES, require_openable, reseal
 
@@ -24,7 +24,7 @@ SEALING_MODULES = {
     "services/identity/access.py": "keys and robots",
     "services/identity/credentials.py": "keys and robots",
     "services/identity/key_lifecycle.py": "keys and robots",
-    "services/identity/signing_keys.py": "signing keys",
+    "services/tokens/signing_keys.py": "signing keys",
     "services/audit/evidence.py": "keys of the audit log",
 }
 """Module that seals values into the store -> its table."""

@@ -4,7 +4,7 @@ import pytest
 
 from zotplus.adapters.jose.tokens import JoseSigner
 from zotplus.domain.errors import Problem
-from zotplus.services.identity.signing_keys import SigningKeys
+from zotplus.services.tokens.signing_keys import SigningKeys
 
 
 @pytest.fixture

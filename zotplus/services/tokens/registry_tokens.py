@@ -17,9 +17,9 @@ from zotplus.domain.iam import NO_ATTRIBUTES, Attributes, Decision, Denied, Need
 from zotplus.domain.principals import Principal, PrincipalKind
 from zotplus.services.identity.access import Access
 from zotplus.services.identity.people import People, Somebody
-from zotplus.services.identity.revocations import Revocations
-from zotplus.services.identity.signing_keys import SigningKeys
 from zotplus.services.lookups import Clock
+from zotplus.services.tokens.revocations import Revocations
+from zotplus.services.tokens.signing_keys import SigningKeys
 
 ISSUER = "zotplus"
 CLOCK_LEEWAY_SECONDS = 60
@@ -127,9 +127,15 @@ class RegistryTokens:
     """Issues and checks the gateway's own tokens."""
 
     def __init__(
-        self, keys: SigningKeys, access: Access, people: People, revocations: Revocations,
-        settings: RegistryTokenSettings, *, clock: Clock = time.time,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        keys: SigningKeys,
+        access: Access,
+        people: People,
+        revocations: Revocations,
+        settings: RegistryTokenSettings,
+        clock: Clock = time.time,
+    ) -> None:
         self.settings = settings
         self.clock = clock
         self.keys = keys

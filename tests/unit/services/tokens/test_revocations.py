@@ -5,7 +5,7 @@ import pytest
 from zotplus.domain.errors import Problem
 from zotplus.records import layout
 from zotplus.services.federation.standing import Standing
-from zotplus.services.identity.revocations import Revocations
+from zotplus.services.tokens.revocations import Revocations
 
 
 def revocations_of(store, clock):

@@ -9,8 +9,8 @@ from zotplus.adapters.oidc.verifier import OidcVerifier
 from zotplus.app.identities import identities
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
-from zotplus.services.identity.registry_tokens import RegistryTokens
-from zotplus.services.identity.signing_keys import KEY_PREFIX
+from zotplus.services.tokens.registry_tokens import RegistryTokens
+from zotplus.services.tokens.signing_keys import KEY_PREFIX
 
 
 @pytest.fixture

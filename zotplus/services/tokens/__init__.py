@@ -1,0 +1,1 @@
+"""The gateway's own tokens: signed, published, ended before their time."""
