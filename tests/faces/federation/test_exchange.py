@@ -160,4 +160,3 @@ def test_a_token_is_a_password_under_a_trust_that_allows_reuse(stage):
     assert whoami(stage, basic("trust:release", stage.token("github")))[0] == 401
     assert whoami(stage, basic("trust:nobody", token))[0] == 401
     assert whoami(stage, basic("trust:pods", "rubbish"))[0] == 401
-    assert whoami(stage, basic("trust", token))[0] == 401

@@ -26,6 +26,7 @@ _CODES: dict[Fault, tuple[str, int]] = {
     errors.CREDENTIALS_MISSING: ("MissingAuthenticationToken", 403),
     errors.ACCESS_KEY_UNKNOWN: ("InvalidClientTokenId", 403),
     errors.SIGNATURE_MISMATCH: ("SignatureDoesNotMatch", 403),
+    errors.CONTENT_SHA256_MISMATCH: ("SignatureDoesNotMatch", 403),
     errors.CLOCK_SKEWED: ("SignatureDoesNotMatch", 403),
     errors.REQUEST_EXPIRED: ("RequestExpired", 400),
     errors.CREDENTIALS_EXPIRED: ("ExpiredToken", 403),
@@ -40,6 +41,7 @@ _CODES: dict[Fault, tuple[str, int]] = {
     errors.OPERATION_UNKNOWN: ("InvalidAction", 400),
     errors.METHOD_NOT_ALLOWED: ("InvalidAction", 405),
     errors.SLOW_DOWN: ("Throttling", 400),
+    errors.TOO_MANY_REQUESTS: ("Throttling", 400),
 }
 _BY_TYPE: dict[FaultType, tuple[str, int]] = {
     FaultType.AUTHENTICATION: ("AccessDenied", 403),
@@ -92,4 +94,6 @@ def wire(problem: Problem) -> tuple[str, int]:
         return _OF_TOKENS.get(problem.token_fault, ("InvalidIdentityToken", 400))
     fault = problem.fault
     found = _CODES.get(fault) or _BY_TYPE.get(fault.type)
-    return found or ("InternalFailure", max(fault.status, _SERVER_FAULT))
+    if found is not None:
+        return found
+    return ("InternalFailure" if fault.status >= _SERVER_FAULT else "ValidationError"), fault.status

@@ -39,7 +39,7 @@ ISSUE_TIME_KEY: Final = "aws:tokenissuetime"
 TOKEN_MAX_CHARACTERS: Final = 8_192
 """A token goes into a header, or a query beside a key of 1,024 bytes, and a request line has 16 KiB."""
 OPENED_MAX: Final = 1_024
-"""Session tokens of which the content is remembered, at most 8 MiB."""
+"""Session tokens whose holder is remembered, at most some 16 MiB."""
 
 _ID_ALPHABET = string.ascii_uppercase + string.digits
 _ID_RANDOM = 17  # with the prefix 20 characters, as AWS's own
@@ -101,7 +101,7 @@ class Sessions:
         self._rights = rights
         self._store = store
         self._opened: dict[str, _Content] = {}
-        self._known = GenerationCache(store, self._load)
+        self._known = GenerationCache(store, self._load, capacity=OPENED_MAX)
 
     async def check(self, policies: SessionPolicies) -> None:
         """Refuse policies that no session can have.

@@ -270,3 +270,9 @@ async def test_grants_may_be_given_to_a_trust_like_to_anybody(worker, issued, tr
     exchanged = await worker.exchange.of_token(issued.token("github"))
     await Grants(store).give("trust:release", Role.PUBLISHER, "s3:other")
     assert (await worker.people.principal(exchanged.who, "")).may(ELSEWHERE)
+
+
+async def test_a_keys_access_token_is_not_exchanged(worker):
+    access = await worker.tokens.issue_access(await worker.key(), 900)
+    for role in ("", "self"):
+        assert (await refused(worker.exchange.of_token(access.token, role))).token_fault is TokenFault.TRUST
