@@ -5,9 +5,22 @@ import re
 import pytest
 
 from tests.architecture.source import PACKAGE, ROOT
+from tests.faces.doors.test_matrix import DOORS
 
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 TESTS = re.compile(r"^\s*(?:async )?def (test_\w+)", re.MULTILINE)
+
+KINDS = {
+    "access key, signing (SigV4, presigned too)": ("key-signed", "key-presigned"),
+    "access key or robot, as user and password": ("key-password", "robot-password"),
+    "issuer's token, as Bearer or as password": ("jwt-bearer", "jwt-password"),
+    "access token of the gateway, as Bearer or as password": ("access-bearer", "access-password"),
+    "registry token": ("registry-bearer",),
+    "session key, signing": ("session-signed", "session-presigned"),
+    "client certificate": ("certificate",),
+}
+"""Rows of the page's table of doors, and the kinds of credential in the test of all doors."""
+COLUMNS = {0: ("s3", "s3 port"), 1: ("registry",), 2: ("token server",), 3: ("api",), 4: ("sts",)}
 
 
 @pytest.fixture(scope="module")
@@ -29,3 +42,13 @@ def test_every_threat_has_a_folder_that_exists_and_a_test():
         assert re.search(r"`test_\w+`", test), threat
         for folder in re.findall(r"`([\w/]+)/`", where):
             assert (PACKAGE / folder).is_dir(), folder
+
+
+@pytest.mark.parametrize("row", KINDS)
+def test_the_table_of_doors_is_that_of_the_test_of_all_doors(row):
+    page = (ROOT / "docs/identity.md").read_text().partition("## What opens which door")[2].partition("## ")[0]
+    (cells,) = re.findall(rf"^\| {re.escape(row)} \|(.*)\|$", page, re.MULTILINE)
+    for column, cell in enumerate(cells.split("|")):
+        says = cell.strip().startswith(("yes", "`"))  # neither a dash nor "to exchange"
+        for door in COLUMNS[column]:
+            assert {kind in DOORS[door].takes for kind in KINDS[row]} == {says}, (door, cell)
