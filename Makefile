@@ -64,6 +64,8 @@ peers-bench: ## the same, and what only the benchmarks need
 
 bench: setup peers-bench ## measure against other servers on this machine
 	$(BIN)/python -m bench.run
+	$(BIN)/python -m bench.decisions
+	$(BIN)/python -m bench.identity
 
 full-flow: setup peers ## run versitygw's S3 suite against the gateway
 	$(BIN)/python -m tools.full_flow

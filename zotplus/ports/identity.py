@@ -41,7 +41,8 @@ class LoginOffer(msgspec.Struct, frozen=True, kw_only=True):
 class TokenFault(StrEnum):
     """Why a token is refused; for logs and audit, never for the client.
 
-    ``trust``: no trust lets it in, or more than one does. ``unidentified``: it has no ``jti``, but may be used only once.
+    ``trust``: no trust lets it in, or more than one does. ``unidentified``: it has no ``jti``, but may be used only
+    once.
     """
 
     TOO_LARGE = "too_large"
