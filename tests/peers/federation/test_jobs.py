@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode
 
 import pytest
@@ -123,3 +124,14 @@ def test_revoking_ends_what_a_job_got_on_every_worker(site, job):
     assert {call("GET", gateway.url + "/api/v1/whoami", headers=bearer)[0] for _ in range(8)} == {200}
     gateway.api("POST", "/sessions/revoke", {"principal": "trust:ended"})
     assert {call("GET", gateway.url + "/api/v1/whoami", headers=bearer)[0] for _ in range(8)} == {401}
+
+
+def test_of_exchanges_at_the_same_moment_on_all_workers_one_wins(site):
+    document = json.dumps({"token": site.token("github"), "trust": "release"}).encode()
+
+    def mint(_):
+        return call("POST", site.gateway.url + "/_/oidc/mint-token", body=document)[0]
+
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(mint, range(16)))
+    assert sorted(answers) == [200] + [422] * 15

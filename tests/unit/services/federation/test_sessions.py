@@ -197,6 +197,15 @@ async def test_stored_policies_narrow_by_name_and_their_changes_are_felt(assume,
     assert not (await worker.sessions.signer(session.access_key, session.token))[0].may(READ)
 
 
+async def test_a_stored_policy_that_cannot_be_read_denies_whatever_others_allow(assume, worker, store):
+    await put(store, "narrow", READ_ONLY)
+    await put(store, "wide", EVERYTHING)
+    session = (await assume(names=("narrow", "wide"))).session
+    assert (await worker.sessions.signer(session.access_key, session.token))[0].may(WRITE)
+    await put(store, "narrow", "{")
+    assert not (await worker.sessions.signer(session.access_key, session.token))[0].may(READ)
+
+
 async def test_a_mistake_in_session_policies_does_not_use_the_token_up(assume, issued, store):
     await put(store, "of-a-bucket", READ_ONLY, RESOURCE)
     token = issued.token("github")
