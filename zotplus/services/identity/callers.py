@@ -4,6 +4,8 @@ A password may be an access key's secret, a robot's token, a token of a configur
 a bearer token one of the last two.
 """
 
+from collections.abc import Awaitable
+
 from zotplus.domain.principals import Principal, PrincipalKind
 from zotplus.ports.identity import TokenVerifier
 from zotplus.services.federation.exchange import Exchange
@@ -36,15 +38,15 @@ class Callers:
         self._sessions = sessions
         self._exchange = exchange
 
-    async def anonymous(self) -> Principal:
+    def anonymous(self) -> Awaitable[Principal]:
         """Whoever sent no credential."""
-        return await self._access.anonymous()
+        return self._access.anonymous()
 
-    async def signer(self, access_key: str, session_token: str | None = None) -> tuple[Principal, str]:
+    def signer(self, access_key: str, session_token: str | None = None) -> Awaitable[tuple[Principal, str]]:
         """Who signs with this key, and its secret: as ``Access.signer``, and as ``Sessions.signer`` with a token."""
         if session_token is None:
-            return await self._access.signer(access_key)
-        return await self._sessions.signer(access_key, session_token)
+            return self._access.signer(access_key)
+        return self._sessions.signer(access_key, session_token)
 
     async def by_password(self, user: str, password: str, address: str = "") -> Principal:
         """Basic: a key or robot with its secret; or any user name (``oidc`` is usual) with a token as the password.
