@@ -4,6 +4,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from zotplus.domain import errors
 from zotplus.domain.errors import CATALOGUE, Problem
 from zotplus.ports.identity import TokenFault, TokenRefused
 from zotplus.protocols.sts.wire import NAMESPACE, element, refusal
@@ -23,6 +24,22 @@ def test_a_fault_has_a_code_a_side_and_a_status(fault):
     assert told["Type"] == ("Receiver" if status >= 500 else "Sender")
     assert told["Code"].isalpha()
     assert (told["Message"], told["RequestId"]) == (fault.message, "id-1")
+
+
+AS_AMAZON = {
+    errors.ISSUER_UNAVAILABLE: "IDPCommunicationError",
+    errors.POLICY_INVALID: "MalformedPolicyDocument",
+    errors.SESSION_TOO_LARGE: "PackedPolicyTooLarge",
+    errors.CREDENTIALS_EXPIRED: "ExpiredToken",
+    errors.ACCESS_KEY_UNKNOWN: "InvalidClientTokenId",
+    errors.ARGUMENT_INVALID: "ValidationError",
+    errors.STORAGE_FAILED: "InternalFailure",
+}
+
+
+@pytest.mark.parametrize(("fault", "code"), AS_AMAZON.items(), ids=AS_AMAZON.values())
+def test_clients_find_the_words_they_know(fault, code):
+    assert read(refusal(Problem(fault), "")[1])["Code"] == code
 
 
 @pytest.mark.parametrize("token_fault", TokenFault)
