@@ -62,6 +62,9 @@ class AuditTrail:
         self._waiting: list[Answered] = []
         self._known: dict[str, tuple[Principal, Who]] = {}
         self._kinds: dict[int, EventKind] = {}
+        self._current = 0
+        self._millisecond = 0
+        self._time = ""
 
     def require(self, route: Route) -> None:
         """Raises ``AUDIT_UNAVAILABLE`` for what must not happen unrecorded, while it would be."""
@@ -91,8 +94,8 @@ class AuditTrail:
         waiting, self._waiting = self._waiting, []
         if self._log is None or not waiting:
             return
-        generation = self._generation()
-        records = [self._record(answered, generation) for answered in waiting if self._is_recorded(answered[1])]
+        self._current = self._generation()
+        records = [self._record(answered) for answered in waiting if self._is_recorded(answered[1])]
         if records:
             self._log.append(records, urgent=any(record.kind in _URGENT for record in records))
 
@@ -104,21 +107,24 @@ class AuditTrail:
             return context.face.name in EXCHANGES
         return self._anonymous_reads or not context.principal.is_anonymous or _changes(context)
 
-    def _record(self, answered: Answered, generation: int) -> Record:
+    def _record(self, answered: Answered) -> Record:
         at, context, status, (received, sent), trace = answered
-        head = context.head
+        head, fault = context.head, context.fault
+        millisecond = int(at * 1000)
+        if millisecond != self._millisecond:  # requests of one turn often share it
+            self._millisecond, self._time = millisecond, timestamp(at)
         return Record(
             0,
-            timestamp(at),
+            self._time,
             self._kind(context),
             context.request_id,
             context.face.name,
-            context.operation_name,
+            "Unknown" if context.route is None else context.route.name,
             self._who(context.principal),
-            tuple([_decided(need, decision) for need, decision in context.decisions]),
+            tuple([_decided(*asked) for asked in context.decisions]),
             context.more_decisions,
             status,
-            "" if context.fault is None else context.fault.code,
+            "" if fault is None else fault.code,
             head.method,
             head.raw_path[:PATH_MAX],
             head.peer,
@@ -126,7 +132,7 @@ class AuditTrail:
             received,
             sent,
             trace or "",
-            generation,
+            self._current,
             {name: value for name, value in context.log.items() if name != "fault"} if context.log else {},
         )
 

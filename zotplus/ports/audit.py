@@ -22,7 +22,7 @@ class AuditLog(Protocol):
         ...
 
     def append(self, records: Sequence[Record], *, urgent: bool = False) -> None:
-        """Number ``records`` and take them, to be written within a tenth of a second, or at once. Never raises."""
+        """Number ``records`` and take them, to be written within a fifth of a second, or at once. Never raises."""
         ...
 
 

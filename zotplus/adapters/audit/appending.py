@@ -92,8 +92,7 @@ class Appender:
         while position < len(lines):
             block = lines[position : position + BLOCK_RECORDS - self._chain.uncovered]
             position += len(block)
-            self._chain.add(block)
-            self._unwritten += b"".join(block)
+            self._unwritten += self._chain.add(block)
             if self._chain.uncovered >= BLOCK_RECORDS:
                 self._unwritten += self._chain.checkpoint(CheckpointKind.REGULAR, self._now())
 

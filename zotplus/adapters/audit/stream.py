@@ -1,4 +1,4 @@
-"""``ports.audit.AuditLog``: one process's stream, written by a thread, some ten times a second.
+"""``ports.audit.AuditLog``: one process's stream, written by a thread, some five times a second.
 
 The loop numbers and encodes records; hashing, signing and writing happen in the thread, where they release the
 interpreter's lock for most of their time.
@@ -18,7 +18,7 @@ from zotplus.domain.audit.times import timestamp
 
 log = structlog.get_logger("zotplus.audit")
 
-INTERVAL_SECONDS = 0.1
+INTERVAL_SECONDS = 0.2
 """How long records wait to be written together: waking the thread takes the interpreter's lock from the loop."""
 PENDING_MAX_BYTES = 16 << 20
 """What may wait while the disk takes nothing: a minute of some hundred requests a second. More is counted as lost."""
@@ -67,7 +67,7 @@ class AuditStream:
         if self._bytes > PENDING_MAX_BYTES or self._closed:
             self._lost += len(records)
             return
-        lines = [self._line(record) for record in ((*self._loss(), *records) if self._lost else records)]
+        lines = self._encoded([*self._loss(), *records] if self._lost else records)
         with self._lock:
             self._lines += lines
             self._bytes += sum(map(len, lines))
@@ -100,13 +100,15 @@ class AuditStream:
         lost, self._lost = self._lost, 0
         return (Record(0, timestamp(time.time()), EventKind.LOST, details={"records": lost}),)
 
-    def _line(self, record: Record) -> bytes:
-        self._seq += 1
-        record.seq = self._seq
+    def _encoded(self, records: Sequence[Record]) -> list[bytes]:
+        """The records' lines, numbered; all at once, for nearly always there is nothing odd about any of them."""
+        for number, record in enumerate(records, self._seq + 1):
+            record.seq = number
+        self._seq += len(records)
         try:
-            return encode(record) + b"\n"
-        except UnicodeEncodeError:
-            return encode(_plain(record)) + b"\n"
+            return [encode(record) + b"\n" for record in records]
+        except (UnicodeEncodeError, TypeError):
+            return [encode(_plain(record)) + b"\n" for record in records]
 
     def _start(self) -> None:
         self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
@@ -164,5 +166,7 @@ def _plain(value: Any) -> Any:
             return tuple([_plain(inner) for inner in value])
         case msgspec.Struct():
             return type(value)(**{name: _plain(inner) for name, inner in msgspec.structs.asdict(value).items()})
-        case _:
+        case bool() | int() | float() | None:
             return value
+        case _:
+            return _plain(str(value))

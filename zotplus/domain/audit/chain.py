@@ -52,11 +52,13 @@ class Chain:
         """Records since the newest checkpoint."""
         return len(self._sums)
 
-    def add(self, lines: Sequence[bytes]) -> None:
-        """Records in their order, each with its line end."""
-        self._hash.update(b"".join(lines))
-        self._sums += map(zlib.crc32, lines)
+    def add(self, lines: Sequence[bytes]) -> bytes:
+        """Records in their order, each with its line end; all of them in one piece, to be written."""
+        joined = b"".join(lines)
+        self._hash.update(joined)
+        self._sums += map(zlib.adler32, lines)
         self.seq += len(lines)
+        return joined
 
     def checkpoint(self, kind: CheckpointKind, time: str, *, cut: int = 0) -> bytes:
         """The line of a new checkpoint over all records so far, with its line end; the chain goes on from it."""
@@ -88,7 +90,7 @@ def block_hash(previous: bytes, lines: Sequence[bytes]) -> str:
 
 
 def pack_sums(sums: Sequence[int]) -> str:
-    """CRC-32 values as a checkpoint holds them."""
+    """Adler-32 values as a checkpoint holds them."""
     return base64.b64encode(struct.pack(f">{len(sums)}I", *sums)).decode()
 
 

@@ -39,7 +39,7 @@ class EventKind(StrEnum):
     RETENTION = "retention"
 
 
-class Who(msgspec.Struct, frozen=True, omit_defaults=True):
+class Who(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The principal: as ``domain.principals.Principal``. ``claims`` are its condition keys with their values."""
 
     id: str
@@ -50,7 +50,7 @@ class Who(msgspec.Struct, frozen=True, omit_defaults=True):
     claims: dict[str, tuple[str, ...]] = {}
 
 
-class Decided(msgspec.Struct, frozen=True, omit_defaults=True):
+class Decided(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One answer of the evaluator, as ``domain.iam.Allowed`` and ``Denied``; ``reason`` is a denial's."""
 
     action: str
@@ -62,7 +62,7 @@ class Decided(msgspec.Struct, frozen=True, omit_defaults=True):
     layer: Layer = Layer.IDENTITY
 
 
-class Record(msgspec.Struct, omit_defaults=True):
+class Record(msgspec.Struct, omit_defaults=True, gc=False):
     """One event; not frozen, because its stream gives it its number when it is appended.
 
     ``time`` is that of the answer, RFC 3339 in UTC to the millisecond; ``id`` the request's, which is the decision's
@@ -114,7 +114,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One checkpoint line.
 
     ``seq`` is the last record before it. ``hash`` is the SHA-256, in hexadecimal, of all bytes from the start of the
-    checkpoint line before it to the start of this one; ``sums`` is base64 of the CRC-32 (4 bytes, big-endian) of each
+    checkpoint line before it to the start of this one; ``sums`` is base64 of the Adler-32 (4 bytes, big-endian) of each
     record in between, to tell which one was edited. ``cut`` counts bytes of an unfinished line that were dropped.
     ``signature`` is Ed25519, in hexadecimal, over the line's JSON without it, by the key ``key``.
     """

@@ -180,7 +180,7 @@ class StreamVerifier:
             return
         present = {decode_seq(line) for line in block}
         for seq, line, expected in zip(range(before + 1, checkpoint.seq + 1), block, sums, strict=False):
-            if zlib.crc32(line + b"\n") == expected:
+            if zlib.adler32(line + b"\n") == expected:
                 continue
             self._found(seq, *_difference(seq, decode_seq(line), present, len(block) - len(sums)))
             return
