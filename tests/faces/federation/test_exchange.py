@@ -160,3 +160,13 @@ def test_a_token_is_a_password_under_a_trust_that_allows_reuse(stage):
     assert whoami(stage, basic("trust:release", stage.token("github")))[0] == 401
     assert whoami(stage, basic("trust:nobody", token))[0] == 401
     assert whoami(stage, basic("trust:pods", "rubbish"))[0] == 401
+
+
+def test_revoking_a_person_ends_the_tokens_that_their_issuer_made_until_then(stage):
+    token = stage.token("keycloak", sub="somebody-else", iat=int(time.time()) - 5)
+    assert whoami(stage, bearer(token)) == (200, "user:keycloak:somebody-else")
+    stage.gateway.run(stage.federation.standing.revoke("user:keycloak:somebody-else"))
+    for credentials in (bearer(token), basic("oidc", token)):
+        assert whoami(stage, credentials)[0] == 401
+    later = stage.token("keycloak", sub="somebody-else", iat=int(time.time()) + 2)
+    assert whoami(stage, bearer(later))[0] == 200

@@ -25,8 +25,8 @@ def sessions() -> None:
 def revoke(*, principal: str | None, everybody: bool, remote: Remote, as_json: bool) -> None:
     """End all sessions and tokens that were issued until now, on every worker at once.
 
-    Access keys and robots stay valid: revoke these with `zotplus keys revoke`. Whoever is known by another issuer's
-    token can come in again with a newer one; take away their grants or trust to keep them out.
+    Tokens that an issuer made until now end as well. Whoever can get a newer one comes in again: take away their
+    grants or trust to keep them out. Access keys and robots stay valid: revoke these with `zotplus keys revoke`.
     """
     if (principal is None) is not everybody:
         raise click.UsageError("Say whose: --of ID, or --all.")
