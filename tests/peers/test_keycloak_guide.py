@@ -46,10 +46,18 @@ def made(keycloak, tmp_path_factory):
     registry.stop()
 
 
-@pytest.fixture(scope="module")
-def followed(keycloak, made):
-    """Somebody has followed the whole guide, as alice, with a browser that fills in the form."""
-    gateway, home = made
+async def test_every_command_works_and_the_realm_that_they_make_gives_tokens_that_are_taken(keycloak, made):
+    """Somebody follows the whole guide, as alice, with a browser that fills in the form."""
+    realm = f"example{time.time_ns()}"
+    done = follow(keycloak, *made, realm)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    who = await dora(keycloak, realm)
+    assert (who.user_name, who.groups) == ("dora", ("readers",))
+    assert "publisher" in who.roles
+
+
+def follow(keycloak, gateway, home, realm):
+    """Run the page's commands."""
     for program in ("podman", "helm", "aws"):
         need(program)
     script = shell_script(PAGE)
@@ -58,6 +66,8 @@ def followed(keycloak, made):
         (KEYCLOAK, keycloak.url),
         ("choose-a-long-one", PASSWORD),
         ("another-long-one", ADMIN_PASSWORD),
+        ("realm=example ", f"realm={realm} "),
+        ("-r example ", f"-r {realm} "),
     ):
         assert written in script
         script = script.replace(written, here)
@@ -71,6 +81,33 @@ def followed(keycloak, made):
     )
 
 
+async def dora(keycloak, realm):
+    """The person of the guide's own realm, by a token.
+
+    The guide leaves passwords to the console and the direct grant off; both are set here to get one.
+    """
+    (client,) = keycloak.admin("GET", "/clients?clientId=zotplus", realm=realm)
+    keycloak.admin("PUT", f"/clients/{client['id']}", client | {"directAccessGrantsEnabled": True}, realm=realm)
+    (user,) = keycloak.admin("GET", "/users?username=dora", realm=realm)
+    secret = {"type": "password", "value": PASSWORD, "temporary": False}
+    keycloak.admin("PUT", f"/users/{user['id']}/reset-password", secret, realm=realm)
+    issuer = f"{keycloak.url}/realms/{realm}"
+    verifier = OidcVerifier([IssuerSettings(name="keycloak", url=issuer, audiences=("zotplus",))])
+    verified = await verifier.verify(granted(issuer, "zotplus", "dora"))
+    await verifier.close()
+    return verified.identity
+
+
+def granted(issuer, client, user):
+    """An access token by the direct grant."""
+    fields = {"client_id": client, "grant_type": "password", "username": user, "password": PASSWORD}
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    url = f"{issuer}/protocol/openid-connect/token"
+    status, _, answer = call("POST", url, headers=headers, body=urlencode(fields).encode())
+    assert status == 200, answer
+    return json.loads(answer)["access_token"]
+
+
 def keycloak_programs() -> tuple[str, str]:
     """Where Java is, and the folder with Keycloak's own commands."""
     entry = Path(need("keycloak")).read_text()
@@ -79,31 +116,6 @@ def keycloak_programs() -> tuple[str, str]:
     assert java
     assert start
     return java[1], str(Path(start[1]).parent)
-
-
-def test_every_command_of_the_guide_works(followed):
-    assert followed.returncode == 0, followed.stdout[-3000:] + followed.stderr[-3000:]
-
-
-async def test_a_realm_made_as_the_guide_says_gives_tokens_that_are_taken(followed, keycloak):
-    """The guide leaves passwords to the console, and the direct grant off; both are set here to get a token."""
-    assert followed.returncode == 0
-    realm = {"realm": "example"}
-    (client,) = keycloak.admin("GET", "/clients?clientId=zotplus", **realm)
-    keycloak.admin("PUT", f"/clients/{client['id']}", client | {"directAccessGrantsEnabled": True}, **realm)
-    (dora,) = keycloak.admin("GET", "/users?username=dora", **realm)
-    secret = {"type": "password", "value": PASSWORD, "temporary": False}
-    keycloak.admin("PUT", f"/users/{dora['id']}/reset-password", secret, **realm)
-    issuer = f"{keycloak.url}/realms/example"
-    fields = {"client_id": "zotplus", "grant_type": "password", "username": "dora", "password": PASSWORD}
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    url = f"{issuer}/protocol/openid-connect/token"
-    _, _, answer = call("POST", url, headers=headers, body=urlencode(fields).encode())
-    verifier = OidcVerifier([IssuerSettings(name="keycloak", url=issuer, audiences=("zotplus",))])
-    verified = await verifier.verify(json.loads(answer)["access_token"])
-    await verifier.close()
-    assert (verified.identity.user_name, verified.identity.groups) == ("dora", ("readers",))
-    assert "publisher" in verified.identity.roles
 
 
 def test_the_settings_are_the_same_in_the_file_and_in_the_environment():
@@ -135,11 +147,7 @@ def plain_client(keycloak):
 def test_a_token_without_our_audience_is_refused_with_the_reason_in_the_log(keycloak, made, plain_client):
     """What the guide shows is what a client without the audience mapper leads to."""
     gateway, _ = made
-    fields = {"client_id": plain_client, "grant_type": "password", "username": "alice", "password": PASSWORD}
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    url = f"{keycloak.issuer}/protocol/openid-connect/token"
-    _, _, answer = call("POST", url, headers=headers, body=urlencode(fields).encode())
-    token = json.loads(answer)["access_token"]
+    token = granted(keycloak.issuer, plain_client, "alice")
     status, _, told = call("GET", f"{gateway.url}/api/v1/whoami", headers={"Authorization": f"Bearer {token}"})
     assert (status, json.loads(told)["code"]) == (401, "token_invalid")
     shown = json.loads(the_block("text", '{"event": "token_refused"'))

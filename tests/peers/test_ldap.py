@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from urllib.parse import urlencode
 
 import pytest
@@ -15,7 +16,6 @@ from zotplus.adapters.oidc.verifier import OidcVerifier
 pytestmark = pytest.mark.timeout(600)
 
 LDAP_REALM_FILE = REALM_FILE.with_name("keycloak-ldap-realm.json")
-REALM = "people-from-ldap"
 KEPT_SECONDS = 1
 """How long Keycloak keeps what it read of a person, here."""
 PROVIDER = "org.keycloak.storage.UserStorageProvider"
@@ -41,12 +41,13 @@ def directory(tmp_path_factory):
 def realm(keycloak, directory):
     """The realm of the file under another name. The direct grant, which the file leaves off, is how tests log in."""
     document = realm_file(LDAP_URL=directory.url, LDAP_BIND_DN=READER, LDAP_PASSWORD=READER_PASSWORD)
-    document |= {"realm": REALM, "bruteForceProtected": False}
+    name = f"people{time.time_ns()}"
+    document |= {"realm": name, "bruteForceProtected": False}
     document["clients"][0]["directAccessGrantsEnabled"] = True
     document["components"][PROVIDER][0]["config"]["maxLifespan"] = [str(1000 * KEPT_SECONDS)]
     keycloak.admin("POST", "", document, realm="")
-    yield f"{keycloak.url}/realms/{REALM}"
-    keycloak.admin("DELETE", "", realm=REALM)
+    yield f"{keycloak.url}/realms/{name}"
+    keycloak.admin("DELETE", "", realm=name)
 
 
 @pytest.fixture
@@ -86,9 +87,10 @@ async def test_leaving_a_group_of_the_directory_is_felt_with_the_next_token(real
 
 
 def test_keycloak_has_the_provider_and_its_mapper_for_groups(keycloak, realm):
-    (provider,) = keycloak.admin("GET", f"/components?type={PROVIDER}", realm=REALM)
+    name = realm.rpartition("/")[2]
+    (provider,) = keycloak.admin("GET", f"/components?type={PROVIDER}", realm=name)
     assert (provider["providerId"], provider["config"]["editMode"]) == ("ldap", ["READ_ONLY"])
-    mappers = keycloak.admin("GET", f"/components?parent={provider['id']}", realm=REALM)
+    mappers = keycloak.admin("GET", f"/components?parent={provider['id']}", realm=name)
     (groups,) = [mapper for mapper in mappers if mapper["providerId"] == "group-ldap-mapper"]
     assert groups["config"]["groups.dn"] == ["ou=groups,dc=example,dc=org"]
 
