@@ -1,7 +1,9 @@
 """The audit log of one process: its stream, the heads that the store keeps of it, and reading all streams."""
 
 import asyncio
+import contextlib
 import time
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import structlog
 from zotplus.adapters.audit import signing
 from zotplus.adapters.audit.appending import Appender, Stream
 from zotplus.adapters.audit.archive import FileArchive
-from zotplus.adapters.audit.files import AUDIT_FOLDER
+from zotplus.adapters.audit.files import AUDIT_FOLDER, FOLDER_MODE
 from zotplus.adapters.audit.outputs.shipping import Shipper, output_of
 from zotplus.adapters.audit.retention import remove_old
 from zotplus.adapters.audit.signing import Ed25519Signer, Verifier
@@ -64,6 +66,7 @@ class ProcessAudit:
             verify=Verifier(known.keys),
             file_bytes=settings.file_mib << 20,
         )
+        await asyncio.to_thread(_publish, audit_folder(self._settings), known.keys)
         self._kept = known.heads.get(process, b"")
         made = AuditStream(Appender(stream, self._kept), checkpoint_seconds=settings.checkpoint_seconds)
         self._opened = made, signer
@@ -121,6 +124,16 @@ class ProcessAudit:
             log.warning("audit_head_not_stored", fault=problem.fault.code)
         else:
             self._kept = head
+
+
+def _publish(folder: Path, keys: Mapping[str, bytes]) -> None:
+    """The public keys beside the log, for whoever verifies by hand; verifying here takes those of the store."""
+    folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    for name, public in keys.items():
+        path = folder / f"key-{name}.pem"
+        with contextlib.suppress(OSError):  # a full disk; the next start makes up for it
+            if not path.exists():
+                path.write_bytes(signing.pem(public))
 
 
 def audit_folder(settings: Settings) -> Path:
