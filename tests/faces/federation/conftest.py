@@ -6,7 +6,6 @@ import time
 from urllib.parse import urlencode
 
 import boto3
-import msgspec
 import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
@@ -20,6 +19,7 @@ from zotplus.adapters.oidc.verifier import OidcVerifier
 from zotplus.domain.trusts import TrustTerms
 from zotplus.services.federation.trusts import TrustGrant
 from zotplus.services.identity.roles import Role
+from zotplus.settings.sections import S3Settings
 
 URLS = {
     "github": "https://token.actions.githubusercontent.com",
@@ -141,7 +141,7 @@ def stage(tmp_path_factory):
     issuers = tuple(
         IssuerSettings(name=name, url=url, audiences=(AUDIENCE,), jwks_file=str(keys)) for name, url in URLS.items()
     )
-    settings = msgspec.structs.replace(settings_for(folder), identity=IdentitySettings(issuers=issuers))
+    settings = settings_for(folder, identity=IdentitySettings(issuers=issuers), s3=S3Settings(allow_signature_v2=True))
     audit = Kept()
     gateway = start(folder, settings=settings, verifier=OidcVerifier(issuers), audit=audit)
     made = Stage(gateway, issuer, audit)

@@ -32,7 +32,7 @@ def test_a_trust_is_made_shown_changed_and_deleted(terminal):
     )  # fmt: skip
     assert made["principal"] == "trust:cli"
     assert made["claims"] == {"repository_id": ["99"], "ref": ["refs/tags/*", "refs/heads/main"]}
-    assert made["grants"] == [{"role": "publisher", "pattern": "s3:cli"}, {"role": "reader", "pattern": "oci:cli/**"}]
+    assert made["grants"] == [{"role": "reader", "pattern": "oci:cli/**"}, {"role": "publisher", "pattern": "s3:cli"}]
     assert (made["lifetime"], made["reuse"]) == (1_800, False)
     assert terminal.json("trust", "show", "cli") == made
     assert "cli" in [row["name"] for row in terminal.json("trust", "list")]

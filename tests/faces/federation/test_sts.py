@@ -60,6 +60,19 @@ def test_a_session_works_with_s3_in_header_and_presigned_and_with_streams(stage)
         assert code_of(lambda s3=s3: s3.create_bucket(Bucket="others")) == "AccessDenied"
 
 
+def test_a_session_works_with_signature_version_2_where_that_is_allowed(stage):
+    credentials = stage.session()
+    s3 = stage.client("s3", stage.s3_url, credentials, signature_version="s3")
+    put(s3, "version-2")
+    link = s3.generate_presigned_url("get_object", Params={"Bucket": "releases", "Key": "version-2"})
+    assert "x-amz-security-token=" in link
+    assert call("GET", link)[2] == b"x"
+    other = stage.session()["SessionToken"]
+    changed = re.sub(r"x-amz-security-token=[^&]*", f"x-amz-security-token={other}", link)
+    assert call("GET", changed)[0] == 400
+    assert call("GET", re.sub(r"&?x-amz-security-token=[^&]*", "", link))[0] == 403
+
+
 def test_get_caller_identity_says_who_a_session_and_a_key_are(stage):
     credentials = stage.session()
     for url in (stage.url + "/sts", stage.url + "/s3", stage.s3_url):

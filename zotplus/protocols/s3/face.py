@@ -88,9 +88,7 @@ class S3Face:
             return await context.services.callers.anonymous()
         if not self._allow_signature_v2:
             raise Problem(errors.SIGNATURE_VERSION_REFUSED)
-        if claim.session_token is not None:
-            raise Problem(errors.TOKEN_INVALID)
-        principal, secret = await context.services.callers.signer(claim.access_key)
+        principal, secret = await context.services.callers.signer(claim.access_key, claim.session_token)
         bucket = None if self._site.domain is None else bucket_of_host(head.headers.get("Host", ""), self._site.domain)
         address = sigv2.Address(prefix=self._site.prefix, bucket=bucket or None)
         sigv2.verify(claim, head, secret, time.time(), address)

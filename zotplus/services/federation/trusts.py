@@ -195,10 +195,10 @@ def _terms(name: str, record: TrustRecord) -> TrustTerms:
 
 
 def _trust(snapshot: Snapshot, name: str, record: TrustRecord) -> Trust:
-    found = grants_of(snapshot, TRUST_PREFIX + name)
+    found = sorted((grant.pattern, grant.role) for _, grant in grants_of(snapshot, TRUST_PREFIX + name))
     return Trust(
         terms=_terms(name, record),
-        grants=tuple([TrustGrant(role=Role(grant.role), pattern=grant.pattern) for _, grant in found]),
+        grants=tuple([TrustGrant(role=Role(role), pattern=pattern) for pattern, role in found]),
         created=record.created_ms / 1000,
         changed=record.changed_ms / 1000,
     )

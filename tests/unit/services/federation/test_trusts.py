@@ -25,6 +25,12 @@ async def test_a_trust_is_kept_with_its_roles(worker, clock):
     assert made.grants == PUBLISHER
 
 
+async def test_roles_are_shown_in_the_order_of_their_patterns(worker):
+    wanted = [TrustGrant(role=Role.READER, pattern=f"oci:{name}/**") for name in "cadb"]
+    made = await worker.trusts.put(terms(), tuple(wanted))
+    assert [grant.pattern[4] for grant in made.grants] == ["a", "b", "c", "d"]
+
+
 async def test_a_trust_that_is_put_again_has_exactly_the_new_terms_and_roles(worker, clock):
     before = await worker.trusts.put(terms(), (*PUBLISHER, TrustGrant(role=Role.READER, pattern="oci:a/**")))
     clock.now += 10
