@@ -2,13 +2,18 @@
 
 import re
 
+import msgspec
 import pytest
+import yaml
 
 from tests.architecture.source import PACKAGE, ROOT
 from tests.faces.doors.test_matrix import DOORS
+from zotplus.settings import Settings, load
 
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 TESTS = re.compile(r"^\s*(?:async )?def (test_\w+)", re.MULTILINE)
+
+SECTIONS = frozenset(field.name for field in msgspec.structs.fields(Settings))
 
 KINDS = {
     "access key, signing (SigV4, presigned too)": ("key-signed", "key-presigned"),
@@ -52,3 +57,16 @@ def test_the_table_of_doors_is_that_of_the_test_of_all_doors(row):
         says = cell.strip().startswith(("yes", "`"))  # neither a dash nor "to exchange"
         for door in COLUMNS[column]:
             assert {kind in DOORS[door].takes for kind in KINDS[row]} == {says}, (door, cell)
+
+
+def settings_on(page) -> list[str]:
+    """The examples of configuration files on a page: YAML whose names are all sections."""
+    found = re.findall(r"^```yaml\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+    return [text for text in found if set(yaml.safe_load(text)) <= SECTIONS]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if settings_on(page)], ids=lambda page: page.name)
+def test_the_settings_on_a_page_are_accepted(page, tmp_path):
+    for text in settings_on(page):
+        (tmp_path / "zotplus.yaml").write_text(text)
+        load(tmp_path / "zotplus.yaml", {})

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import msgspec
 from msgspec.inspect import LiteralType, Metadata, NoneType, StructType, Type, UnionType, VarTupleType, type_info
@@ -87,7 +87,9 @@ def own_leaves(struct: type[msgspec.Struct], path: tuple[str, ...]) -> list[Leaf
 
 
 def struct_of(annotation: Any) -> type[msgspec.Struct] | None:
-    """The struct that ``annotation`` is, alone or beside None."""
+    """The struct that ``annotation`` is, alone or beside None. A list of structs is a list."""
+    if get_origin(annotation) is tuple:
+        return None
     for candidate in (annotation, *get_args(annotation)):
         if isinstance(candidate, type) and issubclass(candidate, msgspec.Struct):
             return candidate
