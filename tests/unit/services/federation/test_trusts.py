@@ -88,7 +88,7 @@ async def test_trials_say_which_condition_of_which_trust_fails(worker, issued):
     await worker.trusts.put(terms("right"), ())
     await worker.trusts.put(terms("wrong", claims={"repository_id": ("74",), "ref": ("refs/tags/*",)}), ())
     await worker.trusts.put(terms("elsewhere", "gitlab"), ())
-    trials = await worker.trusts.trials(await worker.verifier.verify(issued.token("github")))
+    trials = await worker.trusts.trials(await worker.exchange.verified(issued.token("github")))
     assert [(trial.trust, trial.accepts) for trial in trials] == [("right", True), ("wrong", False)]
     assert [one.claim for one in trials[1].conditions if not one.holds] == ["ref"]
 
