@@ -15,7 +15,8 @@ class VerifiedToken(msgspec.Struct, frozen=True, kw_only=True):
     """A token whose signature, issuer, audience and times hold.
 
     ``name`` is the issuer's in the settings. ``claims`` are all of them as JSON has them, ``expires`` is in seconds
-    since the epoch, without leeway. ``identity`` is what the issuer's mapping makes of the claims.
+    since the epoch, without leeway. ``identity`` is what the issuer's mapping makes of the claims. ``is_person`` says
+    whether it stands for somebody by itself: else a trust must let it in.
     """
 
     name: str
@@ -23,6 +24,7 @@ class VerifiedToken(msgspec.Struct, frozen=True, kw_only=True):
     claims: Mapping[str, Any]
     expires: float
     identity: Identity
+    is_person: bool = True
 
 
 class LoginOffer(msgspec.Struct, frozen=True, kw_only=True):

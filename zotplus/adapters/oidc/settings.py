@@ -8,6 +8,7 @@ import msgspec
 
 from zotplus.domain.claims import ClaimsMapping
 from zotplus.domain.operators import Operator
+from zotplus.domain.trusts import is_github
 from zotplus.ports.identity import LoginOffer
 
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
@@ -15,6 +16,9 @@ ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=1_024)]
 Url = Annotated[str, msgspec.Meta(min_length=8, max_length=1_024)]
 
+
+_HOSTS_OF_JOBS = frozenset({"gitlab.com", "agent.buildkite.com", "app.terraform.io"})
+"""Issuers for the jobs of everybody, which choose the audience themselves. GitHub's is known by ``is_github``."""
 
 ScopeName = Annotated[str, msgspec.Meta(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]{1,128}$")]
 """A scope as RFC 6749, 3.3 spells it."""
@@ -97,8 +101,20 @@ class IssuerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     claims: ClaimsMapping = ClaimsMapping()
     """Which claims give user name, groups and roles. The default is Keycloak's form."""
 
+    people: bool | None = None
+    """Whether whoever has a token of this issuer is let in as ``user:<name>:<subject>``, and so is ``authenticated``;
+    else only trusts let its tokens in. On by default, but off for GitHub Actions, gitlab.com, Buildkite and HCP
+    Terraform: there anybody in the world can have a token for any audience."""
+
     login: LoginSettings | None = None
     """How people log in here. None by default: the issuer is for machines, and ``zotplus login`` does not offer it."""
+
+    @property
+    def has_people(self) -> bool:
+        """Whether a token of this issuer stands for somebody without a trust."""
+        if self.people is not None:
+            return self.people
+        return not is_github(self.url) and urlsplit(self.url).hostname not in _HOSTS_OF_JOBS
 
     def __post_init__(self) -> None:
         for url in (self.url, *([] if self.jwks_url is None else [self.jwks_url])):

@@ -89,7 +89,12 @@ class OidcVerifier:
         except Problem as problem:
             raise TokenRefused(TokenFault.CLAIMS, problem.detail, issuer=settings.name) from None
         verified = VerifiedToken(
-            name=settings.name, issuer=settings.url, claims=unverified.claims, expires=expires, identity=who
+            name=settings.name,
+            issuer=settings.url,
+            claims=unverified.claims,
+            expires=expires,
+            identity=who,
+            is_person=settings.has_people,
         )
         self._seen.put(token, verified, generation)
         return verified

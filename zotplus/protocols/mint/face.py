@@ -24,6 +24,7 @@ from zotplus.ports.identity import TokenFault, TokenRefused
 BODY_MAX_BYTES = 65_536
 _HEADERS = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
 _UNPROCESSABLE = 422
+_TRUST_SHOWN = 128  # as many characters as a name has; the query may hold many more
 _SERVER_FAULT = 500
 
 # The words of PyPI's own answers, for tools that show or compare them.
@@ -152,7 +153,7 @@ class MintFace:
             detail = 'The body is {"token": "…"}, and "trust" beside it where a trust is to be named.'
             raise Problem(errors.JSON_MALFORMED, detail) from problem
         trust = asked.trust or (operation.trust if isinstance(operation, Asked) else "")
-        context.log["exchanged_for"] = trust or "whatever fits"
+        context.log["exchanged_for"] = trust[:_TRUST_SHOWN] or "whatever fits"
         exchange = context.services.federation.exchange
         context.principal, issued = await exchange.access_token(asked.token, trust)
         document = MintDocument(token=issued.token, expires=issued.expires)

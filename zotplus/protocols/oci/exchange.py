@@ -19,6 +19,8 @@ from zotplus.protocols.oci.scopes import allowed, format_scopes, parse_scopes
 from zotplus.services.tokens.registry_tokens import RegistryTokens
 
 GRANT: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
+ROLE_SHOWN: Final = 128
+"""Characters of the trust's name in the log, as many as a name has: more came from somebody who fills disks."""
 _KIND = "urn:ietf:params:oauth:token-type:"
 _SUBJECTS = frozenset({_KIND + "id_token", _KIND + "jwt", _KIND + "access_token"})
 _ACCESS_TOKEN = _KIND + "access_token"
@@ -50,12 +52,12 @@ async def exchange(context: Context, parameters: Parameters, tokens: RegistryTok
         raise _invalid("resource", "The target is named by audience: a trust, or 'self'.")
     audience = _only(parameters, "audience")
     role = "" if audience == tokens.settings.service else audience
-    context.log["exchanged_for"] = role or "whatever fits"
+    context.log["exchanged_for"] = role[:ROLE_SHOWN] or "whatever fits"
     context.principal, issued = await context.services.federation.exchange.access_token(subject, role)
-    asked = parse_scopes(value for name, value in parameters if name == "scope")
+    wanted = [value for name, value in parameters if name == "scope" and value.strip()]
     token, expires_in, scope = issued.token, issued.expires - int(tokens.clock()), ""
-    if asked:
-        limited = await tokens.issue(context.principal, allowed(context, asked))
+    if wanted:  # also where nothing of it is understood: whoever asks for less never gets everything
+        limited = await tokens.issue(context.principal, allowed(context, parse_scopes(wanted)))
         token, expires_in, scope = limited.token, limited.expires_in, format_scopes(limited.scopes)
     document = ExchangeDocument(
         access_token=token,

@@ -31,7 +31,8 @@ _role_of = re.compile(r"arn:[a-z0-9-]{0,32}:iam::[0-9a-z-]{0,32}:role/([^/]+)").
 _policy_of = re.compile(r"(?:arn:[a-z0-9-]{0,32}:iam::[0-9a-z-]{0,32}:policy/)?([a-z0-9][a-z0-9._-]{0,127})").fullmatch
 _is_session_name = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII).fullmatch
 _is_seconds = re.compile(r"[0-9]{1,5}", re.ASCII).fullmatch
-_POLICY_MEMBER = "PolicyArns.member."
+_is_policy_member = re.compile(r"PolicyArns\.member\.[0-9]{1,4}\.arn").fullmatch
+_NONE = ("PolicyArns", "")
 
 Parameters = Mapping[str, str]
 
@@ -72,7 +73,7 @@ def parse_assume_role(parameters: Parameters) -> Wanted:
         name=session_name,
         token=token,
         seconds=_seconds(parameters.get("DurationSeconds", "")),
-        policies=SessionPolicies(text=_policy(parameters.get("Policy", "")), names=_policy_names(parameters)),
+        policies=SessionPolicies(text=_policy(parameters), names=_policy_names(parameters)),
     )
 
 
@@ -91,20 +92,23 @@ def _seconds(text: str) -> int | None:
     return int(text)
 
 
-def _policy(text: str) -> str:
-    if len(text) > POLICY_MAX:
-        raise _invalid("Policy", f"A session policy has at most {POLICY_MAX} characters.")
+def _policy(parameters: Parameters) -> str:
+    """The session policy. An empty one, such as an unset variable gives, is no wish for a session with every right."""
+    text = parameters.get("Policy", "")
+    if len(text) > POLICY_MAX or (not text and "Policy" in parameters):
+        raise _invalid("Policy", f"A session policy has 1 to {POLICY_MAX} characters.")
     return text
 
 
 def _policy_names(parameters: Parameters) -> tuple[str, ...]:
     names = []
-    members = [name for name in parameters if name.startswith(_POLICY_MEMBER)]
+    # "PolicyArns=" is how clients spell an empty list; what is misspelt must not be overlooked
+    members = [name for name, value in parameters.items() if name.startswith("PolicyArns") and (name, value) != _NONE]
     if len(members) > POLICIES_MAX:
         raise _invalid("PolicyArns", f"A session has at most {POLICIES_MAX} stored policies.")
     for member in members:
         found = _policy_of(parameters[member])
-        if found is None or not member.endswith(".arn"):
+        if found is None or _is_policy_member(member) is None:
             raise _invalid("PolicyArns", "Each is arn:zotplus:iam:::policy/NAME.")
         names.append(found[1])
     return tuple(names)

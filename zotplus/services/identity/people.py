@@ -58,10 +58,17 @@ class People:
         self._seen: dict[int, tuple[VerifiedToken, Somebody]] = {}
 
     def holder(self, verified: VerifiedToken) -> Somebody:
-        """The person that a verified token stands for. Raises ``TokenRefused`` for more claims than can be judged."""
+        """The person that a verified token stands for.
+
+        Raises ``TokenRefused`` for a token that stands for nobody without a trust, and for more claims than can be
+        judged.
+        """
         seen = self._seen.get(id(verified))
         if seen is not None and seen[0] is verified:
             return seen[1]
+        if not verified.is_person:
+            why = "The issuer is for jobs (identity.issuers, people): only a trust lets its tokens in."
+            raise TokenRefused(TokenFault.TRUST, why, issuer=verified.name)
         somebody = person(verified)
         if len(self._seen) >= SEEN_MAX:
             self._seen.clear()

@@ -272,13 +272,13 @@ class RegistryTokens:
 
 
 def somebody(principal: Principal, expires: float) -> Somebody:
-    """``principal`` as a token carries it."""
+    """``principal`` as a token carries it: from then on it comes by that token, and conditions see so."""
     return Somebody(
         id=principal.id,
         kind=principal.kind,
         name=principal.name,
         names=principal.names,
-        attributes=dict(principal.attributes),
+        attributes={**principal.attributes, "zotplus:credential": ("token",)},
         expires=expires,
     )
 

@@ -148,3 +148,21 @@ def test_the_issuer_of_the_compose_file_is_accepted_and_its_realm_names_no_passw
     people = [credential["value"] for user in realm["users"] for credential in user.get("credentials", [])]
     clients = [client["secret"] for client in realm["clients"] if "secret" in client]
     assert {*people, *clients} == {"${TOUR_PASSWORD}"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "has_people"),
+    [
+        ({}, True),
+        ({"url": "https://token.actions.githubusercontent.com"}, False),
+        ({"url": "https://token.actions.githubusercontent.com/acme"}, False),
+        ({"url": "https://github.example.org/_services/token"}, False),
+        ({"url": "https://gitlab.com"}, False),
+        ({"url": "https://GITLAB.com"}, False),
+        ({"url": "https://gitlab.example.org"}, True),
+        ({"url": "https://gitlab.com", "people": True}, True),
+        ({"people": False}, False),
+    ],
+)
+def test_tokens_that_anybody_in_the_world_can_have_make_nobody_a_person(changes, has_people):
+    assert issuer(**changes).has_people is has_people

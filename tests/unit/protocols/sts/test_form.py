@@ -48,3 +48,18 @@ def test_accounts_and_partitions_are_amazons_own_matter(arn):
 def test_stored_policies_are_named_by_arn_or_by_name():
     members = {"PolicyArns.member.1.arn": "arn:aws:iam::1:policy/a", "PolicyArns.member.2.arn": "b"}
     assert parse_assume_role({**GOOD, **members}).policies.names == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    "name", ["Policy", "PolicyArns.member.1.arn", "PolicyArns.member.1", "PolicyArns.1.arn", "PolicyArns.member.x.arn"]
+)
+@pytest.mark.parametrize("value", ["", "small"])
+def test_what_should_narrow_a_session_is_never_overlooked(name, value):
+    parameters = {**GOOD, name: value}
+    is_read = bool(value) and name in ("Policy", "PolicyArns.member.1.arn")
+    found = outcome(lambda: parse_assume_role(parameters))
+    assert found.policies.is_narrowing if is_read else found == "argument_invalid"
+
+
+def test_a_client_that_spells_an_empty_list_narrows_nothing():
+    assert not parse_assume_role({**GOOD, "PolicyArns": ""}).policies.is_narrowing

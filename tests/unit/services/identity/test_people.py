@@ -1,5 +1,6 @@
 """Verified tokens as principals: ids, names, condition keys, and what is too much to judge."""
 
+import msgspec
 import pytest
 
 from zotplus.domain.claims import ClaimsMapping, identity
@@ -131,3 +132,9 @@ async def test_a_group_of_another_issuer_is_another_group(people, store, clock):
 async def test_a_name_that_is_too_long_to_be_granted_to_is_no_error(people):
     somebody = person(verified(sub="s" * 1_024))
     assert not (await people.principal(somebody, "jwt keycloak")).may(PULL)
+
+
+def test_a_token_of_an_issuer_for_jobs_stands_for_nobody(people):
+    with pytest.raises(TokenRefused) as refused:
+        people.holder(msgspec.structs.replace(verified(), is_person=False))
+    assert refused.value.token_fault is TokenFault.TRUST
