@@ -102,8 +102,8 @@ class PolicySet:
     ``policies`` are those of an identity and of all that it belongs to. ``resource`` are those of resources that name
     it: what ``ResourcePolicies.for_names`` found, or policies whose statements all mean it, but not by its own name.
     ``boundaries`` limit what ``policies`` and such resource policies allow, not what a resource policy allows to the
-    identity by its own name. ``session`` limits everything. Several boundaries, or several session policies, allow what
-    any of them does; an empty sequence allows nothing.
+    identity by its own name. ``session`` limits everything. Of several boundaries each must allow, so that no other
+    lifts the limits of one; several session policies allow what any of them does. An empty sequence allows nothing.
 
     Spec: AWS IAM User Guide, "Permissions boundaries for IAM entities", "Session policies".
     """
@@ -126,7 +126,7 @@ class PolicySet:
             own += [*direct, *resource.other]
         self._own = _Statements(own)
         self._direct = _Statements(direct)
-        self._boundaries = None if boundaries is None else _Statements(_all_prepared(boundaries, Layer.BOUNDARY))
+        self._boundaries = None if boundaries is None else _each_prepared(boundaries)
         self._session = None if session is None else _Statements(_all_prepared(session, Layer.SESSION))
         self._limited = boundaries is not None or session is not None
 
@@ -139,21 +139,25 @@ class PolicySet:
     def _decide_limited(self, need: Need, attributes: Attributes) -> Decision:
         own = self._own.decide(need, attributes)
         session = None if self._session is None else self._session.decide(need, attributes)
-        boundary = None if self._boundaries is None else self._boundaries.decide(need, attributes)
-        for decision in (own, boundary, session):
+        limits = [boundary.decide(need, attributes) for boundary in self._boundaries or ()]
+        for decision in (own, *limits, session):
             if isinstance(decision, Denied):
                 return decision
         if own is None:
             return _denied_for_want(need)
         if self._session is not None and session is None:
             return _outside(need, Layer.SESSION)
-        if self._boundaries is not None and boundary is None:
+        if self._boundaries is not None and (None in limits or not limits):
             return self._direct.decide(need, attributes) or _outside(need, Layer.BOUNDARY)
         return own
 
 
 def _all_prepared(policies: Iterable[Policy], layer: Layer) -> list[Prepared]:
     return [statement for policy in policies for statement in prepared(policy, layer)]
+
+
+def _each_prepared(boundaries: Iterable[Policy]) -> tuple[_Statements, ...]:
+    return tuple([_Statements(_all_prepared((boundary,), Layer.BOUNDARY)) for boundary in boundaries])
 
 
 def _denied_for_want(need: Need) -> Denied:

@@ -33,7 +33,7 @@ _is_robot_id = re.compile(rf"{ROBOT_PREFIX}[a-z0-9][a-z0-9._-]{{0,63}}").fullmat
 # Visible ASCII without blanks, so that a secret survives every shell, header and file; MinIO asks for 8 and more.
 _is_secret = re.compile(r"[!-~]{8,128}").fullmatch
 # Words that mean something else where an id is expected.
-_RESERVED = frozenset({"public", "anonymous"})
+_RESERVED = frozenset({"public", "anonymous", "authenticated"})
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):

@@ -72,7 +72,8 @@ class Rights:
         if id_ == ANONYMOUS:
             return self._of_anybody(snapshot)
         kept = self._as_asked
-        known = [name for name in (id_, *names, PUBLIC, AUTHENTICATED) if len(name.encode()) <= GRANTEE_MAX_BYTES]
+        everything = (id_, *names, PUBLIC, AUTHENTICATED)
+        known = [name for name in everything if len(name.encode()) <= GRANTEE_MAX_BYTES]
         granted = [policy for name in known for policy in _granted(snapshot, name)]
         attached = [attachment for name in known for attachment in attached_to(snapshot, name)]
         boundaries = [kept(_attached(one)) for one in attached if one.is_boundary]
@@ -80,7 +81,7 @@ class Rights:
             everyone_policy(),
             *map(kept, granted),
             *(kept(_attached(one)) for one in attached if not one.is_boundary),
-            resource=self._resource(snapshot, known, id_),
+            resource=self._resource(snapshot, everything, id_),
             boundaries=boundaries or None,
             session=session,
         )

@@ -27,7 +27,7 @@ def decide(who, need, known, *, identity, resource, boundary=None, session=None)
         return "no"
     if allows(itself):
         return "yes"
-    if boundary is not None and not allows([(p, s) for p in boundary for s in p.statement]):
+    if boundary is not None and not (boundary and all(allows([(p, s) for s in p.statement]) for p in boundary)):
         return "no"
     return "yes" if allows([*own, *mine]) else "no"
 

@@ -338,3 +338,10 @@ async def test_where_nobody_is_an_administrator_everything_can_be_removed(access
     await grants.withdraw(grant.id)
     await access.revoke(key.credential.id)
     assert await access.list() == ()
+
+
+@pytest.mark.parametrize("id_", ["public", "anonymous", "authenticated"])
+async def test_no_key_is_called_like_everybody_whose_rights_would_be_its_own(access, id_):
+    assert await refused(access.ensure_administrator(id_, "a secret of some length".replace(" ", "-"))) == (
+        "argument_invalid"
+    )

@@ -123,3 +123,24 @@ async def test_a_session_narrows(store, grants):
     await grants.give(BOB, Role.PUBLISHER, "s3:releases")
     policies = await store.read(lambda snapshot: Rights().of(snapshot, BOB, session=()))
     assert isinstance(policies.decide(READ), Denied)
+
+
+async def test_the_boundary_of_another_group_does_not_lift_that_of_one(put, decide, grants):
+    await grants.give("authenticated", Role.PUBLISHER, "s3:releases")
+    await put("only-reading", document(), TEAM, boundary=True)
+    await put("no-administration", document(action="s3:*"), "authenticated", boundary=True)
+    assert isinstance(await decide(READ), Allowed)
+    outside = await decide(WRITE)
+    assert (type(outside), outside.layer) == (Denied, "boundary")
+    assert isinstance(await decide(WRITE, names=()), Allowed)
+
+
+async def test_a_group_that_is_too_long_for_grants_is_denied_what_a_resource_policy_denies_it(put, decide, grants):
+    await grants.give("authenticated", Role.READER, "s3:releases")
+    team = "group:keycloak:" + "\N{GRINNING FACE}" * 500
+    await put("closed", document("Deny", Principal={"Zotplus": [team]}), kind="resource")
+    await put("others", document(NotPrincipal={"Zotplus": [team]}, action="s3:PutObject"), kind="resource")
+    assert isinstance(await decide(READ), Allowed)
+    assert isinstance(await decide(READ, names=(team,)), Denied)
+    assert isinstance(await decide(WRITE), Allowed)
+    assert isinstance(await decide(WRITE, names=(team,)), Denied)
