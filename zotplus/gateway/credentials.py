@@ -8,6 +8,10 @@ from zotplus.domain.errors import Problem
 from zotplus.domain.headers import Headers
 from zotplus.domain.principals import Principal
 from zotplus.gateway.context import Context
+from zotplus.gateway.head import RequestHead
+
+_SAFE_METHODS = frozenset({"GET", "HEAD"})
+_OWN_SITES = frozenset({"same-origin", "none"})
 
 BASIC_MAX_CHARACTERS = 24_576
 """A token as the password has up to 16 KiB, and base64 makes a third more of it."""
@@ -43,17 +47,38 @@ def basic(value: str) -> tuple[str, str]:
     return user, password
 
 
+def require_own_page(head: RequestHead) -> None:
+    """Refuse a change that a page of another site has its reader's browser ask for.
+
+    A browser sends a password that it remembers, and a client certificate, with whatever any page asks for. Programs
+    send neither header. Raises ``ACCESS_DENIED``. Spec: Fetch Metadata Request Headers, 2.4; RFC 6454, 7.
+    """
+    if head.method in _SAFE_METHODS:
+        return
+    site, origin = head.headers.get("Sec-Fetch-Site"), head.headers.get("Origin")
+    is_foreign = site not in _OWN_SITES if site is not None else origin is not None and not _is_of_host(origin, head)
+    if is_foreign:
+        raise Problem(errors.ACCESS_DENIED, "A page of another site asked for this change.")
+
+
+def _is_of_host(origin: str, head: RequestHead) -> bool:
+    return origin.partition("://")[2].lower() == head.host.lower()
+
+
 async def caller(context: Context) -> Principal:
     """Who calls: by Bearer, by Basic, by a client certificate where no header says otherwise, or nobody.
 
-    Raises the credentials' problems; ``CREDENTIALS_MALFORMED`` for another scheme.
+    Raises the credentials' problems; ``CREDENTIALS_MALFORMED`` for another scheme; as ``require_own_page``.
     """
     head, callers = context.head, context.services.callers
     if "Authorization" not in head.headers:
+        if head.certificate:
+            require_own_page(head)
         return await (callers.by_certificate(head.certificate) if head.certificate else callers.anonymous())
     scheme, value = authorization(head.headers)
     if scheme == "bearer":
         return await callers.by_token(value)
     if scheme == "basic":
+        require_own_page(head)
         return await callers.by_password(*basic(value), head.peer)
     raise Problem(errors.CREDENTIALS_MALFORMED, "This address takes the schemes Bearer and Basic.")

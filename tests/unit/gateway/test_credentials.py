@@ -36,8 +36,11 @@ def sent(*values):
     return Fields([("Authorization", value) for value in values])
 
 
-def context(*values, certificate=""):
-    head = SimpleNamespace(headers=sent(*values), certificate=certificate, peer="192.0.2.1")
+def context(*values, certificate="", method="GET", **headers):
+    fields = Fields([*[("Authorization", value) for value in values], *headers.items()])
+    head = SimpleNamespace(
+        headers=fields, certificate=certificate, peer="192.0.2.1", method=method, host="registry.test:8443"
+    )
     return SimpleNamespace(head=head, services=SimpleNamespace(callers=Callers()))
 
 
@@ -145,3 +148,35 @@ async def test_a_caller_with_two_credentials_is_refused():
     with pytest.raises(Problem) as raised:
         await caller(context("Basic eDp5", "Basic eDp5"))
     assert raised.value.fault.code == "credentials_ambiguous"
+
+
+FOREIGN = [
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Sec-Fetch-Site": "", "Origin": "https://registry.test:8443"},
+    {"Origin": "https://elsewhere.test"},
+    {"Origin": "https://registry.test"},
+    {"Origin": "null"},
+]
+OWN = [
+    {},
+    {"Sec-Fetch-Site": "same-origin", "Origin": "https://other-name-of-it.test"},
+    {"Sec-Fetch-Site": "none"},
+    {"Origin": "https://registry.test:8443"},
+]
+
+
+@pytest.mark.parametrize("headers", FOREIGN)
+@pytest.mark.parametrize(("values", "certificate"), [(("basic " + encoded("ci:secret"),), ""), ((), "backup")])
+async def test_a_page_of_another_site_changes_nothing_with_what_a_browser_sends_by_itself(headers, values, certificate):
+    with pytest.raises(Problem) as raised:
+        await caller(context(*values, certificate=certificate, method="POST", **headers))
+    assert raised.value.fault.code == "access_denied"
+    assert await caller(context(*values, certificate=certificate, **headers))  # reading: it does not see the answer
+    assert await caller(context("bearer a.b.c", method="POST", **headers)) == ("token", "a.b.c")
+
+
+@pytest.mark.parametrize("headers", OWN)
+@pytest.mark.parametrize(("values", "certificate"), [(("basic " + encoded("ci:secret"),), ""), ((), "backup")])
+async def test_programs_and_the_gateways_own_pages_change_things(headers, values, certificate):
+    assert await caller(context(*values, certificate=certificate, method="POST", **headers))

@@ -6,7 +6,7 @@ from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.principals import Principal
 from zotplus.gateway.context import NOBODY, Context
-from zotplus.gateway.credentials import authorization, basic
+from zotplus.gateway.credentials import authorization, basic, require_own_page
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.reply import Reply
 from zotplus.gateway.route import Operation, Route
@@ -71,6 +71,7 @@ class OciFace:
         if scheme == "bearer":
             return await callers.by_registry_token(value)
         if scheme == "basic":
+            require_own_page(context.head)
             return await callers.by_password(*basic(value), context.head.peer)
         raise Problem(errors.CREDENTIALS_MISSING)
 
