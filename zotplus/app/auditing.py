@@ -23,7 +23,7 @@ from zotplus.domain.audit.records import EventKind, Record
 from zotplus.domain.audit.times import timestamp
 from zotplus.domain.audit.verification import StreamReport
 from zotplus.domain.errors import Problem
-from zotplus.gateway.auditing import UNAUDITED, AuditTrail
+from zotplus.gateway.auditing import FLUSH_SECONDS, UNAUDITED, AuditTrail
 from zotplus.ports.audit import AuditLog
 from zotplus.ports.keyvalue import KeyValue, SupportsImmediateRead
 from zotplus.ports.sealing import Sealing
@@ -101,6 +101,8 @@ class ProcessAudit:
 
     async def close(self) -> None:
         """Write what waits, make the last checkpoint and store it."""
+        if self._opened is not None:
+            await asyncio.sleep(2 * FLUSH_SECONDS)  # what was answered last has been handed over then
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -1,13 +1,12 @@
-"""From answered requests to audit records, made together after the answers of one turn of the event loop.
+"""From answered requests to audit records, handed over together some fifty times a second.
 
-While a request is answered only a reference to it is kept: making its record then would find the caches full of other
-things, and the client waits for it.
+A record is made at once, while what it tells is at hand and nothing of the request must be kept for it. Encoding,
+numbering and waking whoever writes are put off: done for each turn of the event loop they cost twice the record.
 """
 
 import asyncio
 import time
 from collections.abc import Callable
-from typing import TypeAlias
 
 from zotplus.domain import errors
 from zotplus.domain.actions import ACTIONS
@@ -37,8 +36,8 @@ _URGENT = frozenset({EventKind.LOGIN, EventKind.EXCHANGE, EventKind.ADMINISTRATI
 _KNOWN_MAX = 4_096
 """Principals whose part of a record is kept; one takes about a KiB."""
 
-Answered: TypeAlias = tuple[float, Context, int, tuple[int, int], str]
-"""When, which request, status, body bytes in and out, and trace id."""
+FLUSH_SECONDS = 0.02
+"""How long records wait for others; as stale may the generation be that they tell."""
 
 
 class AuditTrail:
@@ -59,10 +58,9 @@ class AuditTrail:
         self._anonymous_reads = anonymous_reads
         self._required = required
         self._generation = generation
-        self._waiting: list[Answered] = []
+        self._waiting: list[Record] = []
         self._known: dict[str, tuple[Principal, Who]] = {}
-        self._kinds: dict[int, EventKind] = {}
-        self._current = 0
+        self._kinds: dict[int, tuple[Route, EventKind]] = {}
         self._millisecond = 0
         self._time = ""
 
@@ -76,10 +74,14 @@ class AuditTrail:
             raise Problem(errors.AUDIT_UNAVAILABLE)
 
     def note(self, context: Context, status: int, sizes: tuple[int, int], trace: str = "") -> None:
-        """A request has been answered."""
-        if self._log is None:
+        """A request has been answered: ``sizes`` are the bytes of its body and of the answer's."""
+        if self._log is None or not self._is_recorded(context):
             return
-        self._waiting.append((time.time(), context, status, sizes, trace))
+        record = self._record(context, status, sizes, trace)
+        self._waiting.append(record)
+        if record.kind in _URGENT:
+            self.flush()
+            return
         if len(self._waiting) > 1:
             return
         try:
@@ -87,17 +89,17 @@ class AuditTrail:
         except RuntimeError:  # there is no turn to wait for
             self.flush()
         else:
-            loop.call_soon(self.flush)
+            loop.call_later(FLUSH_SECONDS, self.flush)
 
     def flush(self) -> None:
         """Hand over the records of all requests that were noted."""
         waiting, self._waiting = self._waiting, []
         if self._log is None or not waiting:
             return
-        self._current = self._generation()
-        records = [self._record(answered) for answered in waiting if self._is_recorded(answered[1])]
-        if records:
-            self._log.append(records, urgent=any(record.kind in _URGENT for record in records))
+        generation = self._generation()
+        for record in waiting:
+            record.generation = generation
+        self._log.append(waiting, urgent=waiting[-1].kind in _URGENT)
 
     def _is_recorded(self, context: Context) -> bool:
         route, fault = context.route, context.fault
@@ -107,11 +109,11 @@ class AuditTrail:
             return context.face.name in EXCHANGES
         return self._anonymous_reads or not context.principal.is_anonymous or _changes(context)
 
-    def _record(self, answered: Answered) -> Record:
-        at, context, status, (received, sent), trace = answered
+    def _record(self, context: Context, status: int, sizes: tuple[int, int], trace: str) -> Record:
+        at = time.time()
         head, fault = context.head, context.fault
         millisecond = int(at * 1000)
-        if millisecond != self._millisecond:  # requests of one turn often share it
+        if millisecond != self._millisecond:  # many requests share it
             self._millisecond, self._time = millisecond, timestamp(at)
         return Record(
             0,
@@ -129,21 +131,21 @@ class AuditTrail:
             head.raw_path[:PATH_MAX],
             head.peer,
             head.headers.get("User-Agent", "")[:AGENT_MAX],
-            received,
-            sent,
+            *sizes,
             trace or "",
-            self._current,
+            0,
             {name: value for name, value in context.log.items() if name != "fault"} if context.log else {},
         )
 
     def _kind(self, context: Context) -> EventKind:
-        """As ``kind_of``; that of a route's successes is kept, since routes stay where they are."""
-        if context.fault is not None or context.route is None:
+        """As ``kind_of``; that of a route's successes is kept, by its identity: a route's hash costs more."""
+        route = context.route
+        if context.fault is not None or route is None:
             return kind_of(context)
-        known = self._kinds.get(id(context.route))
+        known = self._kinds.get(id(route))
         if known is None:
-            known = self._kinds[id(context.route)] = kind_of(context)
-        return known
+            known = self._kinds[id(route)] = (route, kind_of(context))  # held, so that no other gets its identity
+        return known[1]
 
     def _who(self, principal: Principal) -> Who:
         known = self._known.get(principal.id)

@@ -15,6 +15,7 @@ from zotplus.adapters.audit.stream import AuditStream
 from zotplus.app.auditing import audit_folder
 from zotplus.cli.commands import cli
 from zotplus.domain.audit.records import decode_record
+from zotplus.gateway.auditing import FLUSH_SECONDS
 from zotplus.services.audit import evidence
 
 
@@ -46,7 +47,7 @@ class Audited:
 
     @property
     def text(self):
-        self.gateway.run(asyncio.sleep(0))  # what the loop has put off
+        self.gateway.run(asyncio.sleep(3 * FLUSH_SECONDS))  # what the loop has put off
         self.stream.flush()
         self.gateway.run(evidence.keep_head(self.gateway.parts.store, "worker-0", self.stream.head))
         return b"".join(path.read_bytes() for path in sorted(self.folder.rglob("*.jsonl")))
