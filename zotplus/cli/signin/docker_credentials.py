@@ -60,7 +60,7 @@ def credential_helper(*, operation: str) -> int:
 
 def _get(profiles: dict[str, tuple[str, Profile]], server: str) -> int:
     name, profile = profiles.get(_host(server), ("", None))
-    is_downgraded = server.startswith("http://") and profile is not None and profile.endpoint.startswith("https://")
+    is_downgraded = profile is not None and profile.endpoint.startswith("https://") and _is_plain(server)
     if profile is None or is_downgraded:
         click.echo(NOT_FOUND)
         return 1
@@ -112,6 +112,11 @@ def _host(server: str) -> str:
     except Problem:
         return ""
     return urlsplit(endpoint).netloc.removesuffix(":80").lower()
+
+
+def _is_plain(server: str) -> bool:
+    """Whether what clients send there could be read on the way: by its scheme, or by the port of HTTP."""
+    return server.lower().startswith("http://") or urlsplit(f"//{server.rpartition('://')[2]}").netloc.endswith(":80")
 
 
 def _user(profile: Profile) -> str:
