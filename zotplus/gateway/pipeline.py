@@ -11,8 +11,10 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from zotplus.domain import errors
+from zotplus.domain.actions import STS_ASSUME_ROLE_WITH_WEB_IDENTITY
 from zotplus.domain.errors import Problem
-from zotplus.domain.iam import Allowed, Need
+from zotplus.domain.iam import Allowed, Denied, Need
+from zotplus.domain.principals import Principal, PrincipalKind
 from zotplus.gateway.auditing import UNAUDITED, AuditTrail
 from zotplus.gateway.bodies import RequestBody
 from zotplus.gateway.context import Context
@@ -22,6 +24,7 @@ from zotplus.gateway.reply import Reply
 from zotplus.gateway.route import Face, Operation, Route
 from zotplus.ports.identity import TokenRefused
 from zotplus.services.directory import Services
+from zotplus.services.federation.exchange import SELF, Admit
 
 log = structlog.get_logger("zotplus.pipeline")
 
@@ -159,3 +162,24 @@ def authorise(context: Context, route: Route, needs: Sequence[Need]) -> None:
         if context.principal.is_anonymous:
             raise Problem(errors.CREDENTIALS_MISSING, resource=need.resource)
         raise Problem(errors.ACCESS_DENIED, f"You may not {need.action} on {need.resource}.", resource=need.resource)
+
+
+def undenied(context: Context) -> Admit:
+    """Refuses whom a statement denies to exchange tokens. A trust or a login is leave enough, so no one need allow it.
+
+    What it returns raises ``ACCESS_DENIED``.
+    """
+
+    def admit(principal: Principal) -> None:
+        context.principal = principal
+        role = principal.name if principal.kind is PrincipalKind.TRUST else SELF
+        need = Need(STS_ASSUME_ROLE_WITH_WEB_IDENTITY.name, f"sts:{role}")
+        decision = principal.decide(need, context)
+        if isinstance(decision, Denied) and decision.explicit:
+            context.decide(need)  # for the audit log
+            context.log["denied"] = decision.reason
+            raise Problem(
+                errors.ACCESS_DENIED, f"You may not {need.action} on {need.resource}.", resource=need.resource
+            )
+
+    return admit

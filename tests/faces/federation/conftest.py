@@ -17,6 +17,7 @@ from tests.peers.programs import call
 from zotplus.adapters.oidc.settings import IdentitySettings, IssuerSettings
 from zotplus.adapters.oidc.verifier import OidcVerifier
 from zotplus.domain.trusts import TrustTerms
+from zotplus.gateway.auditing import FLUSH_SECONDS
 from zotplus.services.federation.trusts import TrustGrant
 from zotplus.services.identity.roles import Role
 from zotplus.settings.sections import S3Settings
@@ -59,7 +60,7 @@ class Stage:
 
     def recorded(self, face):
         """The newest record of a face."""
-        self.gateway.run(asyncio.sleep(0.01))  # what the loop has put off
+        self.gateway.run(asyncio.sleep(FLUSH_SECONDS + 0.01))  # what the loop has put off
         return [record for record in self.audit.records if record.face == face][-1]
 
     @property

@@ -97,3 +97,25 @@ def test_the_name_of_a_trust_does_not_fill_the_log(stage):
     assert len(stage.recorded("oci").details["exchanged_for"]) <= 128
     stage.mint({"token": stage.token("github")}, "?trust=" + "x" * 2_000)
     assert len(stage.recorded("mint").details["exchanged_for"]) <= 128
+
+
+def test_whom_a_policy_denies_to_exchange_tokens_gets_nothing_for_one(stage):
+    root = {**basic(stage.gateway.access_key, stage.gateway.secret), "Content-Type": "application/json"}
+    url = stage.url + "/api/v1/policies/no-exchange"
+    statement = {"Effect": "Deny", "Action": "sts:*", "Resource": "sts:denied"}
+    body = json.dumps({"document": {"Version": "2012-10-17", "Statement": [statement]}}).encode()
+    assert call("PUT", url, headers=root, body=body)[0] in {200, 201}
+    for name in ("denied", "undenied"):
+        claims = {"sub": ("system:serviceaccount:team-a:pipeline",)}
+        stage.put_trust(name, "cluster", claims, PUBLISHER, reuse=True)
+        assert call("PUT", f"{url}/attachments/trust:{name}", headers=root, body=b"{}")[0] in {200, 201}
+    token = stage.token("tekton")
+    assert stage.assume(token, "undenied")[0] == 200
+    assert stage.assume(token, "denied")[0] == 403
+    denied = stage.recorded("sts")
+    assert (denied.fault, denied.who.id) == ("access_denied", "trust:denied")
+    assert [one.policy for one in denied.decisions] == ["no-exchange@1"]
+    assert stage.mint({"token": token, "trust": "undenied"})[0] == 200
+    assert stage.mint({"token": token, "trust": "denied"})[0] == 403
+    assert stage.exchange(token, audience="undenied")[0] == 200
+    assert stage.exchange(token, audience="denied")[0] == 403

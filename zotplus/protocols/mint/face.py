@@ -17,6 +17,7 @@ from zotplus.domain.percent import decode
 from zotplus.domain.principals import Principal
 from zotplus.gateway.context import NOBODY, Context
 from zotplus.gateway.head import RequestHead
+from zotplus.gateway.pipeline import undenied
 from zotplus.gateway.reply import Reply
 from zotplus.gateway.route import Operation, Route
 from zotplus.ports.identity import TokenFault, TokenRefused
@@ -155,7 +156,7 @@ class MintFace:
         trust = asked.trust or (operation.trust if isinstance(operation, Asked) else "")
         context.log["exchanged_for"] = trust[:_TRUST_SHOWN] or "whatever fits"
         exchange = context.services.federation.exchange
-        context.principal, issued = await exchange.access_token(asked.token, trust)
+        context.principal, issued = await exchange.access_token(asked.token, trust, undenied(context))
         document = MintDocument(token=issued.token, expires=issued.expires)
         return Reply(headers=_HEADERS, body=msgspec.json.encode(document))
 

@@ -13,6 +13,7 @@ import msgspec
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.gateway.context import Context
+from zotplus.gateway.pipeline import undenied
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.oci.addresses import Parameters
 from zotplus.protocols.oci.scopes import allowed, format_scopes, parse_scopes
@@ -53,7 +54,8 @@ async def exchange(context: Context, parameters: Parameters, tokens: RegistryTok
     audience = _only(parameters, "audience")
     role = "" if audience == tokens.settings.service else audience
     context.log["exchanged_for"] = role[:ROLE_SHOWN] or "whatever fits"
-    context.principal, issued = await context.services.federation.exchange.access_token(subject, role)
+    federation = context.services.federation
+    context.principal, issued = await federation.exchange.access_token(subject, role, undenied(context))
     wanted = [value for name, value in parameters if name == "scope" and value.strip()]
     token, expires_in, scope = issued.token, issued.expires - int(tokens.clock()), ""
     if wanted:  # also where nothing of it is understood: whoever asks for less never gets everything

@@ -17,6 +17,7 @@ from zotplus.domain.signatures.payloads import UNSIGNED_PAYLOAD
 from zotplus.domain.signatures.sigv4 import Claim, ClaimKind, parse_authorization, verify
 from zotplus.gateway.context import NOBODY, Context
 from zotplus.gateway.head import RequestHead
+from zotplus.gateway.pipeline import undenied
 from zotplus.gateway.reply import Reply
 from zotplus.gateway.route import Operation, Route
 from zotplus.protocols.sts.form import (
@@ -152,7 +153,7 @@ class StsFace:
     async def _assume(self, context: Context, parameters: Parameters, _body: bytes) -> Reply:
         wanted = parse_assume_role(parameters)
         context.log |= {"exchanged_for": wanted.role, "session": wanted.name}
-        made = await context.services.federation.assume(wanted)
+        made = await context.services.federation.assume(wanted, undenied(context))
         session, exchanged = made.session, made.exchanged
         context.principal = made.principal
         context.log["session_key"] = session.access_key

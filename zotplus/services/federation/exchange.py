@@ -4,7 +4,8 @@ Four doors lead here: STS, RFC 8693, the mint endpoint and a password. What they
 """
 
 import time
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -27,6 +28,14 @@ SELF: Final = "self"
 _OWN_ISSUER = "zotplus"
 _EXCHANGED = frozenset({PrincipalKind.TRUST, PrincipalKind.USER})
 """Whose access tokens can be exchanged again: a key's or robot's sessions would outlive its revocation."""
+
+
+Admit: TypeAlias = Callable[[Principal], None]
+"""Refuses, by raising, who gets nothing in exchange although their token holds."""
+
+
+def admit_all(_principal: Principal) -> None:
+    """Whoever asks on their own behalf, such as a test of a trust."""
 
 
 class Exchanged(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,13 +97,18 @@ class Exchange:
             return await self._of_verified(await self._verifier.verify(token), role, seconds)
         return await self._of_own(token, role, seconds)
 
-    async def access_token(self, token: str, role: str = "") -> tuple[Principal, AccessToken]:
+    async def holder(self, exchanged: Exchanged) -> Principal:
+        """Who the token got in as, with the rights of now."""
+        return await self._people.principal(exchanged.who, f"jwt {exchanged.issuer}")
+
+    async def access_token(self, token: str, role: str = "", admit: Admit = admit_all) -> tuple[Principal, AccessToken]:
         """An access token, which opens every door, for who ``token`` gets in as, and who that is.
 
-        Raises as ``of_token``, and ``SESSION_TOO_LARGE``.
+        Raises as ``of_token`` and ``admit``, and ``SESSION_TOO_LARGE``.
         """
         exchanged = await self.of_token(token, role)
-        principal = await self._people.principal(exchanged.who, f"jwt {exchanged.issuer}")
+        principal = await self.holder(exchanged)
+        admit(principal)
         issued = await self._tokens.issue_access(principal, exchanged.seconds)
         if len(issued.token) > TOKEN_MAX_CHARACTERS:
             raise Problem(errors.SESSION_TOO_LARGE)

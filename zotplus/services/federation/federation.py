@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import msgspec
 
 from zotplus.domain.principals import Principal
-from zotplus.services.federation.exchange import Exchange, Exchanged
+from zotplus.services.federation.exchange import Admit, Exchange, Exchanged, admit_all
 from zotplus.services.federation.replay import Replays
 from zotplus.services.federation.sessions import Session, SessionPolicies, Sessions
 from zotplus.services.federation.standing import Standing
@@ -46,13 +46,14 @@ class Federation:
     exchange: Exchange
     sessions: Sessions
 
-    async def assume(self, wanted: Wanted) -> Assumed:
-        """Exchange a token for a session. Raises as ``Exchange.of_token`` and ``Sessions.issue``.
+    async def assume(self, wanted: Wanted, admit: Admit = admit_all) -> Assumed:
+        """Exchange a token for a session. Raises as ``Exchange.of_token``, ``admit`` and ``Sessions.issue``.
 
         The session policies are read first: a mistake in them does not use the token up.
         """
         await self.sessions.check(wanted.policies)
         exchanged = await self.exchange.of_token(wanted.token, wanted.role, wanted.seconds)
+        admit(await self.exchange.holder(exchanged))
         attributes = {**exchanged.who.attributes, SESSION_NAME_KEY: (wanted.name,)}
         who = msgspec.structs.replace(exchanged.who, attributes=attributes)
         session = await self.sessions.issue(who, exchanged.seconds, wanted.policies)

@@ -114,8 +114,8 @@ def holds(operator, key, accepted, known, *, denies, has_variables):
     results = []
     for value in values:
         matched = compare(name.replace("Not", ""), value, accepted, known, has_variables)
-        if matched is None:  # cannot be read: matches nothing, and is no reason to allow
-            results.append(negated and denies)
+        if matched is None:  # cannot be read: never a reason to allow
+            results.append(denies)
         else:
             results.append(matched is not negated)
     if quantifier:

@@ -67,7 +67,8 @@ def prepare(block: ConditionBlock, *, denies: bool, variables: bool) -> tuple[Te
     """The tests of a condition, all of which must hold.
 
     Of one that cannot be understood, in a statement that ``denies`` nothing is left, so that it denies; else the test
-    never holds. A value of the request that cannot be read matches nothing, and is no reason to allow either.
+    never holds. A value of the request that cannot be read counts as one that the statement is about where it
+    ``denies``, and as none else: whoever can send nonsense must not get around a denial.
     """
     tests: list[Test] = []
     for name, keys in block.items():
@@ -94,7 +95,7 @@ def _test(name: str, key: str, accepted: Sequence[str], *, denies: bool, variabl
     match = found.operator.prepare(accepted, has_variables)
     if found.operator.type is ValueType.NULL:
         return lambda lookup: bool(match("false" if lookup(key) else "true", lookup))
-    return _over_values(found, key, match, when_unreadable=found.operator.negated and denies)
+    return _over_values(found, key, match, when_unreadable=denies)
 
 
 def _over_values(found: Comparison, key: str, match: Match, *, when_unreadable: bool) -> Test:

@@ -100,10 +100,10 @@ def test_binary_values_are_compared_as_bytes():
     assert read_binary("é") is None
 
 
-def test_what_a_request_brings_in_no_readable_form_is_no_match_and_never_a_reason_to_allow():
+def test_what_a_request_brings_in_no_readable_form_is_never_a_reason_to_allow_and_gets_around_no_denial():
     for operator, accepted in (("DateLessThan", "2030-01-01"), ("IpAddress", "0.0.0.0/0"), ("Bool", "false")):
         assert not holds(operator, accepted, "nonsense")
-        assert not holds(operator, accepted, "nonsense", effect=Effect.DENY)
+        assert holds(operator, accepted, "nonsense", effect=Effect.DENY)
     assert not holds("NotIpAddress", "192.0.2.0/24", "nonsense")
     assert holds("NotIpAddress", "192.0.2.0/24", "nonsense", effect=Effect.DENY)
 
