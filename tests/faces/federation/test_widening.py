@@ -2,8 +2,10 @@
 
 import json
 import time
+from urllib.parse import urlencode
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.peers.programs import basic, call
 from zotplus.domain.trusts import LIFETIME_MAX
@@ -119,3 +121,33 @@ def test_whom_a_policy_denies_to_exchange_tokens_gets_nothing_for_one(stage):
     assert stage.mint({"token": token, "trust": "denied"})[0] == 403
     assert stage.exchange(token, audience="undenied")[0] == 200
     assert stage.exchange(token, audience="denied")[0] == 403
+
+
+@pytest.mark.parametrize("links", [1, 3])
+def test_what_was_got_for_a_token_ends_when_that_is_revoked(stage, links):
+    first = stage.mint({"token": stage.token("github")})[2]["token"]
+    token = first
+    for _ in range(links):
+        token = stage.exchange(token)[2]["access_token"]
+    other = stage.mint({"token": stage.token("github")})[2]["token"]
+    scope = {"service": "zotplus", "scope": "registry:catalog:*"}
+    status, _, body = call("GET", f"{stage.url}/auth/token?{urlencode(scope)}", headers=basic("oidc", token))
+    assert status == 200
+    registry = json.loads(body)["token"]
+    document = stage.assume(token)[2].decode()
+    keys = {
+        name: document.partition(f"<{name}>")[2].partition("<")[0]
+        for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")
+    }
+    s3 = stage.client("s3", stage.s3_url, keys)
+    s3.put_object(Bucket="releases", Key="derived", Body=b"x")
+    assert call("GET", stage.url + "/v2/", headers=bearer(registry))[0] == 503  # it is let in, and no registry is there
+    revocation = json.dumps({"token": first}).encode()
+    headers = {**bearer(other), "Content-Type": "application/json"}
+    assert call("POST", stage.url + "/api/v1/tokens/revoke", headers=headers, body=revocation)[0] == 204
+    assert whoami(stage, bearer(token))[0] == 401
+    assert call("GET", stage.url + "/v2/", headers=bearer(registry))[0] == 401
+    assert stage.assume(token)[0] in {400, 403}
+    with pytest.raises(ClientError):
+        s3.put_object(Bucket="releases", Key="derived", Body=b"x")
+    assert whoami(stage, bearer(other))[0] == 200

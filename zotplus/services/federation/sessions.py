@@ -23,8 +23,9 @@ from zotplus.domain.principals import Principal
 from zotplus.domain.trusts import LIFETIME, LIFETIME_MAX, LIFETIME_MIN
 from zotplus.ports.keyvalue import KeyValue, Snapshot
 from zotplus.ports.sealing import Sealing
+from zotplus.records import layout
 from zotplus.services.federation.session_policies import narrowing
-from zotplus.services.federation.standing import is_standing
+from zotplus.services.federation.standing import ORIGIN_KEY, is_standing
 from zotplus.services.identity.generation_cache import GenerationCache
 from zotplus.services.identity.people import Somebody
 from zotplus.services.identity.rights import Rights
@@ -178,7 +179,9 @@ class Sessions:
         """The holder of a token that was opened before, with the rights in ``snapshot``."""
         content = self._open(token)
         who, within = content.who, content.policies
-        if not is_standing(snapshot, who.id, content.issued):
+        origin = who.attributes.get(ORIGIN_KEY, ())
+        is_ended = any(snapshot.get(layout.revoked_token(token_id)) is not None for token_id in origin)
+        if is_ended or not is_standing(snapshot, who.id, content.issued):
             raise Problem(errors.TOKEN_INVALID, "The session was ended.")
         session: tuple[Policy, ...] | None = None
         if within.is_narrowing:

@@ -19,7 +19,10 @@ from zotplus.services.identity.generation_cache import GenerationCache
 from zotplus.services.identity.grantees import AUTHENTICATED, PUBLIC, require_grantee
 from zotplus.services.lookups import Clock, milliseconds
 
-__all__ = ["EVERYBODY", "Standing", "is_standing"]
+__all__ = ["EVERYBODY", "ORIGIN_KEY", "Standing", "is_standing"]
+
+ORIGIN_KEY = "zotplus:token"
+"""The condition key with the id of the token of ours that something was got for, and ends with."""
 
 
 class _Known(msgspec.Struct, frozen=True):

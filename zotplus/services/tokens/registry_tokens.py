@@ -15,6 +15,7 @@ from zotplus.domain.actions import OCI_CATALOG, OCI_DELETE, OCI_PULL, OCI_PUSH
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import NO_ATTRIBUTES, Attributes, Decision, Denied, Need
 from zotplus.domain.principals import Principal, PrincipalKind
+from zotplus.services.federation.standing import ORIGIN_KEY
 from zotplus.services.identity.access import Access
 from zotplus.services.identity.people import People, Somebody
 from zotplus.services.lookups import Clock
@@ -256,7 +257,8 @@ class RegistryTokens:
             raise Problem(errors.TOKEN_INVALID, "The token has expired.")
         if claims.iss != ISSUER or claims.nbf > now + CLOCK_LEEWAY_SECONDS:
             raise Problem(errors.TOKEN_INVALID, _OTHER_USE)
-        await self._revocations.require_valid(claims.jti, claims.sub, claims.nbf)
+        origin = () if claims.who is None else claims.who.attributes.get(ORIGIN_KEY, ())
+        await self._revocations.require_valid((claims.jti, *origin), claims.sub, claims.nbf)
         return claims
 
     def _require(self, claims: _Claims, audience: str) -> None:
@@ -272,13 +274,20 @@ class RegistryTokens:
 
 
 def somebody(principal: Principal, expires: float) -> Somebody:
-    """``principal`` as a token carries it: from then on it comes by that token, and conditions see so."""
+    """``principal`` as a token carries it: from then on it comes by that token, and conditions see so.
+
+    What is got for a token of ours names that token, or the one that it was got for: it ends with it.
+    """
+    attributes = {**principal.attributes, "zotplus:credential": ("token",)}
+    form, _, token_id = principal.credential.partition(" ")
+    if form == "token":
+        attributes.setdefault(ORIGIN_KEY, (token_id,))
     return Somebody(
         id=principal.id,
         kind=principal.kind,
         name=principal.name,
         names=principal.names,
-        attributes={**principal.attributes, "zotplus:credential": ("token",)},
+        attributes=attributes,
         expires=expires,
     )
 

@@ -1,6 +1,7 @@
 """Tokens of our own that were ended before their time."""
 
 import time
+from collections.abc import Collection
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
@@ -23,8 +24,8 @@ class Revocations:
         self._clock = clock
         self._revoked = GenerationCache(store, _load)
 
-    async def require_valid(self, token_id: str, principal_id: str, issued: float) -> None:
-        """Raises ``TOKEN_INVALID`` for a revoked token, in every worker from the next request on.
+    async def require_valid(self, token_ids: Collection[str], principal_id: str, issued: float) -> None:
+        """Raises ``TOKEN_INVALID`` where one of the tokens was revoked, in every worker from the next request on.
 
         A token can be revoked by itself, or with everything that was ``issued`` (seconds since the epoch) to its
         holder until some time.
@@ -33,7 +34,7 @@ class Revocations:
         revoked = self._revoked.peek(_ALL)
         if revoked is None:
             revoked = await self._revoked.get(_ALL)
-        if token_id in revoked:
+        if not revoked.isdisjoint(token_ids):
             raise Problem(errors.TOKEN_INVALID, "The token was revoked.")
 
     async def revoke(self, token_id: str, expires: int) -> None:

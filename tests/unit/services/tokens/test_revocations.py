@@ -14,13 +14,13 @@ def revocations_of(store, clock):
 
 async def test_a_revoked_token_is_refused_by_every_worker_from_then_on(store, clock):
     here, there = revocations_of(store, clock), revocations_of(store, clock)
-    await there.require_valid("one", "robot:ci", 1.0)
+    await there.require_valid(["one"], "robot:ci", 1.0)
     await here.revoke("one", int(clock.now) + 60)
     for worker in (here, there):
         with pytest.raises(Problem) as raised:
-            await worker.require_valid("one", "robot:ci", 1.0)
+            await worker.require_valid(["one"], "robot:ci", 1.0)
         assert raised.value.fault.code == "token_invalid"
-        await worker.require_valid("two", "robot:ci", 1.0)
+        await worker.require_valid(["two"], "robot:ci", 1.0)
 
 
 async def test_what_has_ended_anyway_is_forgotten_with_the_next_revocation(store, clock):

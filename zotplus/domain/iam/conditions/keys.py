@@ -90,6 +90,7 @@ _key("zotplus:groups", _STRING, _ISSUED, "The caller's groups at the issuer.", i
 _key("zotplus:roles", _STRING, _ISSUED, "The caller's roles at the issuer.", is_multivalued=True)
 _key("zotplus:claim/…", _STRING, _ISSUED, "A claim of the token, by its path with dots.", is_multivalued=True)
 _key("zotplus:credential", _STRING, _KNOWN, "`key`, `robot`, `jwt`, `session`, `token` or `certificate`.")
+_key("zotplus:token", _STRING, "what was got for a token of the gateway", "The id of that token, with which it ends.")
 
 # --- what is asked for -----------------------------------------------------------------------------------------------
 _key("s3:prefix", _STRING, "listings of a bucket", "The prefix that is listed.", actions=_LISTS)
