@@ -40,6 +40,11 @@ def put_not_before(transaction: Transaction, principal_id: str, since_ms: int) -
     transaction.put(layout.not_before(principal_id), since_ms.to_bytes(_MILLISECONDS_BYTES, "big"))
 
 
+def under_terms(trust_id: str) -> str:
+    """Instead of the id of a trust: what was issued under terms that the trust had before, told by the same time."""
+    return f"{trust_id}#terms"  # no id of a principal
+
+
 def not_before(snapshot: Snapshot, principal_id: str) -> int:
     """Milliseconds up to which what was issued to the principal is void; 0 where nothing was revoked."""
     own = snapshot.get(layout.not_before(principal_id)) or b""

@@ -24,7 +24,8 @@ of any length from what follows, and no text in a key may hold it, so that order
     t <name>                                         trust in workloads that another issuer vouches for
     j <digest: 32>                                   token that was exchanged, by its issuer and id
     J <milliseconds: 8> <digest: 32>                 the same, ordered by when it may be forgotten
-    n <principal id>                                 what was issued to it before then is void; * is everybody
+    n <principal id>                                 what was issued to it before then is void; * is everybody,
+                                                     <trust>#terms what was issued under terms of before
     N                                                generation of credentials, grants, policies and trusts
     r <token id>                                     revoked token of our own; the value is when it ends (seconds: 8)
     A <stream>                                       newest checkpoint of a stream of the audit log

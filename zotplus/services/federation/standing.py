@@ -12,7 +12,7 @@ from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
 from zotplus.records.access import raise_generation
-from zotplus.records.issued import EVERYBODY, not_before, put_not_before
+from zotplus.records.issued import EVERYBODY, not_before, put_not_before, under_terms
 from zotplus.records.trusts import find_trust
 from zotplus.services.federation.trusts import TRUST_PREFIX
 from zotplus.services.identity.generation_cache import GenerationCache
@@ -89,6 +89,7 @@ def _load(snapshot: Snapshot, principal_id: str) -> _Known:
     if principal_id.startswith(TRUST_PREFIX):
         record = find_trust(snapshot, principal_id.removeprefix(TRUST_PREFIX))
         # tokens tell their time in whole seconds, so that one of the trust's first second may seem older than it
-        since = math.inf if record is None else math.floor(record.created_ms / 1000)
+        since_ms = 0 if record is None else max(record.created_ms, not_before(snapshot, under_terms(principal_id)))
+        since = math.inf if record is None else math.floor(since_ms / 1000)
     revoked_ms = not_before(snapshot, principal_id)
     return _Known(revoked_ms / 1000 if revoked_ms else -1.0, since)

@@ -11,6 +11,7 @@ from zotplus.domain.trusts import Condition, TrustTerms, check_terms, conditions
 from zotplus.ports.identity import VerifiedToken
 from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
 from zotplus.records.access import GrantRecord, delete_grant, grants_of, raise_generation
+from zotplus.records.issued import put_not_before, under_terms
 from zotplus.records.policies import detach_all
 from zotplus.records.trusts import TrustRecord, delete_trust, find_trust, put_trust, trusts
 from zotplus.services.identity.generation_cache import GenerationCache
@@ -83,6 +84,8 @@ class Trusts:
     async def put(self, terms: TrustTerms, grants: tuple[TrustGrant, ...], *, new: bool = False) -> Trust:
         """Create the trust, or give the one of this name these terms and exactly these roles.
 
+        Where the new terms refuse anybody whom the old ones let in, what was issued under the old ones ends.
+
         With ``new`` it must not be there. Raises ``ARGUMENT_INVALID``, ``RECORD_NOT_FOUND`` for an unknown issuer,
         ``RECORD_EXISTS``.
         """
@@ -98,6 +101,8 @@ class Trusts:
             there = find_trust(transaction, terms.name)
             if new and there is not None:
                 raise Problem(errors.RECORD_EXISTS, f"A trust {terms.name} exists already.")
+            if there is not None and not _is_wider(terms, _terms(terms.name, there)):
+                put_not_before(transaction, under_terms(TRUST_PREFIX + terms.name), now_ms)
             record = _record(terms, now_ms if there is None else there.created_ms, now_ms)
             put_trust(transaction, terms.name, record)
             _replace_grants(transaction, TRUST_PREFIX + terms.name, dict(zip(ids, grants, strict=True)), now_ms)
@@ -167,6 +172,16 @@ def _replace_grants(transaction: Transaction, grantee: str, wanted: Mapping[str,
     for grant_id, grant in wanted.items():
         record = GrantRecord(grantee=grantee, role=grant.role.value, pattern=grant.pattern, created_ms=now_ms)
         put_grant_once(transaction, grant_id, record)
+
+
+def _is_wider(terms: TrustTerms, before: TrustTerms) -> bool:
+    """Whether ``terms`` certainly accept whatever ``before`` did."""
+    if (terms.issuer, terms.audience) != (before.issuer, before.audience):
+        return False
+    return all(
+        claim in before.claims and set(before.claims[claim]) <= set(patterns)
+        for claim, patterns in terms.claims.items()
+    )
 
 
 def _record(terms: TrustTerms, created_ms: int, changed_ms: int) -> TrustRecord:

@@ -237,3 +237,59 @@ async def test_what_is_remembered_of_tokens_is_bounded(assume, worker, monkeypat
     assert len(worker.sessions._opened) <= 2
     for session in made:
         await worker.sessions.signer(session.access_key, session.token)
+
+
+BOTH = {"repository_id": ("74",), "ref": ("refs/heads/main", "refs/heads/next")}
+TIGHTER = {
+    "a pattern less": {"claims": {**BOTH, "ref": ("refs/heads/main",)}},
+    "a condition more": {"claims": {**BOTH, "event_name": ("push",)}},
+    "another pattern": {"claims": {**BOTH, "repository_id": ("75",)}},
+    "another audience": {"claims": BOTH, "audience": "another"},
+    "another issuer": {"claims": {"project_id": ("22",)}, "issuer": "gitlab"},
+}
+NO_TIGHTER = {
+    "the same": {"claims": BOTH},
+    "a pattern more": {"claims": {**BOTH, "ref": (*BOTH["ref"], "refs/heads/old")}},
+    "a condition less": {"claims": {"repository_id": ("74",)}},
+    "once more": {"claims": BOTH, "reuse": True, "lifetime": 900, "description": "more"},
+}
+
+
+@pytest.fixture
+async def released(worker, assume, issued, clock):
+    """A session and an access token under a trust of some seconds ago."""
+    await worker.trusts.put(terms(claims=BOTH), PUBLISHER)
+    clock.now += 1
+    session = (await assume()).session
+    _, access = await worker.exchange.access_token(issued.token("github"))
+    clock.now += 1
+    return session, access
+
+
+@pytest.mark.parametrize(
+    ("changes", "lives"),
+    [*[(row, False) for row in TIGHTER.values()], *[(row, True) for row in NO_TIGHTER.values()]],
+    ids=[*TIGHTER, *NO_TIGHTER],
+)
+async def test_what_was_issued_ends_when_its_trust_becomes_tighter(worker, other_worker, released, changes, lives):
+    session, access = released
+    await other_worker.sessions.signer(session.access_key, session.token)
+    await worker.trusts.put(terms(**changes), PUBLISHER)
+    for one in (worker, other_worker):
+        if lives:
+            assert (await one.sessions.signer(session.access_key, session.token))[0].may(WRITE)
+            assert (await one.tokens.bearer(access.token)).may(WRITE)
+        else:
+            assert await refused(one.sessions.signer(session.access_key, session.token)) == "token_invalid"
+            assert await refused(one.tokens.bearer(access.token)) == "token_invalid"
+
+
+async def test_a_token_of_before_the_change_of_a_trust_is_taken_under_its_new_terms(
+    worker, other_worker, issued, clock
+):
+    await worker.trusts.put(terms(claims=BOTH), PUBLISHER)
+    token = issued.token("github")
+    clock.now += 5
+    await worker.trusts.put(terms(), PUBLISHER)
+    _, access = await worker.exchange.access_token(token)
+    assert (await other_worker.tokens.bearer(access.token)).may(WRITE)
