@@ -16,7 +16,7 @@ def read_secret_file(path: Path) -> str:
     """The text of ``path`` without its last line end.
 
     Raises ``SETTING_INVALID`` when it cannot be read, is no plain file, is too large or empty, is not UTF-8, or can be
-    read by every user of the machine.
+    read or written by every user of the machine.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -94,6 +94,8 @@ def _written(path: Path, text: str) -> Path:
 def _require_private(path: Path, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise _unusable(path, "it is no plain file")
+    if status.st_mode & stat.S_IWOTH:
+        raise _unusable(path, "every user of the machine can put another secret into it; use chmod o-rw")
     if status.st_mode & stat.S_IROTH:
         raise _unusable(path, "every user of the machine can read it; use chmod o-r (Kubernetes: defaultMode 0440)")
 

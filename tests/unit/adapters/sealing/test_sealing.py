@@ -132,6 +132,9 @@ def test_a_world_readable_secret_file_is_refused(tmp_path):
     path.chmod(0o644)
     with pytest.raises(Problem, match="every user"):
         read_secret_file(path)
+    path.chmod(0o602)
+    with pytest.raises(Problem, match="every user"):
+        read_secret_file(path)
     path.chmod(0o640)
     assert read_secret_file(path) == "hush"
 
