@@ -1,7 +1,7 @@
 """From answered requests to audit records, handed over together some fifty times a second.
 
-A record is made at once, while what it tells is at hand and nothing of the request must be kept for it. Encoding,
-numbering and waking whoever writes are put off: done for each turn of the event loop they cost twice the record.
+A record is made and encoded at once, while what it tells is at hand and nothing of the request must be kept for it.
+Waking whoever writes is put off: done for each turn of the event loop it costs twice the record.
 """
 
 import asyncio
@@ -58,7 +58,8 @@ class AuditTrail:
         self._anonymous_reads = anonymous_reads
         self._required = required
         self._generation = generation
-        self._waiting: list[Record] = []
+        self._current_generation = 0
+        self._is_due = False
         self._known: dict[str, tuple[Principal, Who]] = {}
         self._kinds: dict[int, tuple[Route, EventKind]] = {}
         self._millisecond = 0
@@ -77,32 +78,34 @@ class AuditTrail:
         """A request has been answered: ``sizes`` are the bytes of its body and of the answer's."""
         if self._log is None or not self._is_recorded(context):
             return
+        if not self._is_due:
+            self._current_generation = self._generation()
         record = self._record(context, status, sizes, trace)
-        self._waiting.append(record)
+        self._log.take(record)
         if record.kind in _URGENT:
-            self.flush()
-            return
-        if len(self._waiting) > 1:
-            return
+            self._log.hand_over(urgent=True)
+        elif not self._is_due:
+            self._schedule()
+
+    def flush(self) -> None:
+        """Hand over the records of all requests that were noted."""
+        self._is_due = False
+        if self._log is not None:
+            self._log.hand_over()
+
+    def _schedule(self) -> None:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # there is no turn to wait for
             self.flush()
         else:
+            self._is_due = True
             loop.call_later(FLUSH_SECONDS, self.flush)
-
-    def flush(self) -> None:
-        """Hand over the records of all requests that were noted."""
-        waiting, self._waiting = self._waiting, []
-        if self._log is None or not waiting:
-            return
-        generation = self._generation()
-        for record in waiting:
-            record.generation = generation
-        self._log.append(waiting, urgent=waiting[-1].kind in _URGENT)
 
     def _is_recorded(self, context: Context) -> bool:
         route, fault = context.route, context.fault
+        if fault is None and route is not None and not route.public and not context.principal.is_anonymous:
+            return True
         if route is None or (fault is not None and (fault.type in _REFUSALS or not context.decisions)):
             return True
         if route.public and (context.face.name, route.name) not in LOGINS:
@@ -123,7 +126,7 @@ class AuditTrail:
             context.face.name,
             "Unknown" if context.route is None else context.route.name,
             self._who(context.principal),
-            tuple([_decided(*asked) for asked in context.decisions]),
+            _all_decided(context.decisions),
             context.more_decisions,
             status,
             "" if fault is None else fault.code,
@@ -133,7 +136,7 @@ class AuditTrail:
             head.headers.get("User-Agent", "")[:AGENT_MAX],
             *sizes,
             trace or "",
-            0,
+            self._current_generation,
             {name: value for name, value in context.log.items() if name != "fault"} if context.log else {},
         )
 
@@ -190,6 +193,12 @@ def kind_of(context: Context) -> EventKind:
 
 def _changes(context: Context) -> bool:
     return any(ACTIONS[need.action].writes for need, _ in context.decisions if need.action in ACTIONS)
+
+
+def _all_decided(asked: list[tuple[Need, Decision]]) -> tuple[Decided, ...]:
+    if len(asked) == 1:  # as nearly always
+        return (_decided(*asked[0]),)
+    return tuple([_decided(need, decision) for need, decision in asked])
 
 
 def _decided(need: Need, decision: Decision) -> Decided:

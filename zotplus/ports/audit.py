@@ -1,6 +1,5 @@
 """The audit log as the rest of the program sees it: records go in, pages, single records and a verdict come out."""
 
-from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -21,8 +20,12 @@ class AuditLog(Protocol):
         """Whether the newest records could not be written, so that what happens now may leave no trace."""
         ...
 
-    def append(self, records: Sequence[Record], *, urgent: bool = False) -> None:
-        """Number ``records`` and take them, to be written within a fifth of a second, or at once. Never raises."""
+    def take(self, record: Record) -> None:
+        """Number ``record`` and encode it, to be written after ``hand_over``. Never raises."""
+        ...
+
+    def hand_over(self, *, urgent: bool = False) -> None:
+        """Have everything taken so far written within a fifth of a second, or at once. Never raises."""
         ...
 
 

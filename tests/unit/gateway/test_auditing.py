@@ -27,12 +27,18 @@ class Log:
     is_failing = False
 
     def __init__(self):
+        self.taken = []
         self.records = []
         self.urgent = []
 
-    def append(self, records, *, urgent=False):
-        self.records += records
-        self.urgent.append(urgent)
+    def take(self, record):
+        self.taken.append(record)
+
+    def hand_over(self, *, urgent=False):
+        if self.taken:
+            self.records += self.taken
+            self.taken = []
+            self.urgent.append(urgent)
 
 
 @pytest.fixture

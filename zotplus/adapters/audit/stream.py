@@ -1,6 +1,7 @@
 """``ports.audit.AuditLog``: one process's stream, written by a thread, some five times a second.
 
-The loop numbers and encodes records; hashing, signing and writing happen in the thread, where they release the
+The loop numbers and encodes each record while it is at hand: later it would have to be fetched into the caches again,
+which costs as much as encoding it. Hashing, signing and writing happen in the thread, where they release the
 interpreter's lock for most of their time.
 """
 
@@ -37,6 +38,7 @@ class AuditStream:
         self._seq = appender.seq
         self._lock = threading.Lock()
         self._writing = threading.Lock()
+        self._taken: list[bytes] = []
         self._lines: list[bytes] = []
         self._bytes = 0
         self._lost = 0
@@ -62,12 +64,27 @@ class AuditStream:
         """The newest checkpoint that is on disk."""
         return self._appender.head
 
-    def append(self, records: Sequence[Record], *, urgent: bool = False) -> None:
-        """See ``AuditLog.append``."""
+    def take(self, record: Record) -> None:
+        """See ``AuditLog.take``."""
         if self._bytes > PENDING_MAX_BYTES or self._closed:
-            self._lost += len(records)
+            self._lost += 1
             return
-        lines = self._encoded([*self._loss(), *records] if self._lost else records)
+        if self._lost:
+            lost, self._lost = self._lost, 0
+            self._take(Record(0, timestamp(time.time()), EventKind.LOST, details={"records": lost}))
+        self._take(record)
+
+    def append(self, records: Sequence[Record], *, urgent: bool = False) -> None:
+        """``take`` all of them and ``hand_over``."""
+        for record in records:
+            self.take(record)
+        self.hand_over(urgent=urgent)
+
+    def hand_over(self, *, urgent: bool = False) -> None:
+        """See ``AuditLog.hand_over``."""
+        if not self._taken:
+            return
+        lines, self._taken = self._taken, []
         with self._lock:
             self._lines += lines
             self._bytes += sum(map(len, lines))
@@ -95,20 +112,14 @@ class AuditStream:
         except OSError as error:
             log.error("audit_not_closed", reason=str(error))  # noqa: TRY400 - the disk's reason says all
 
-    def _loss(self) -> tuple[Record, ...]:
-        """The record of records that are missing, before the first that comes again."""
-        lost, self._lost = self._lost, 0
-        return (Record(0, timestamp(time.time()), EventKind.LOST, details={"records": lost}),)
-
-    def _encoded(self, records: Sequence[Record]) -> list[bytes]:
-        """The records' lines, numbered; all at once, for nearly always there is nothing odd about any of them."""
-        for number, record in enumerate(records, self._seq + 1):
-            record.seq = number
-        self._seq += len(records)
+    def _take(self, record: Record) -> None:
+        self._seq += 1
+        record.seq = self._seq
         try:
-            return [encode(record) + b"\n" for record in records]
+            line = encode(record)
         except (UnicodeEncodeError, TypeError):
-            return [encode(_plain(record)) + b"\n" for record in records]
+            line = encode(_plain(record))
+        self._taken.append(line + b"\n")
 
     def _start(self) -> None:
         self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
