@@ -50,7 +50,8 @@ def identities(
     own = settings.registry_tokens
     longest = max(own.lifetime, own.refresh_lifetime, LIFETIME_MAX)
     keys = SigningKeys(store, sealing, JoseSigner(), longest, clock=clock)
-    standing = Standing(store, clock=clock)
+    issuers = {issuer.name: issuer.url for issuer in settings.identity.issuers}
+    standing = Standing(store, issuers, clock=clock)
     tokens = RegistryTokens(
         keys=keys,
         access=access,
@@ -59,7 +60,7 @@ def identities(
         settings=own,
         clock=clock,
     )
-    trusts = Trusts(store, {issuer.name: issuer.url for issuer in settings.identity.issuers}, clock=clock)
+    trusts = Trusts(store, issuers, clock=clock)
     replays = Replays(store, clock=clock)
     sessions = Sessions(store, sealing, rights, settings.sessions, clock=clock)
     exchange = Exchange(
@@ -77,7 +78,7 @@ def identities(
         callers=Callers(
             access=access, people=people, tokens=tokens, verifier=verifier, sessions=sessions, exchange=exchange
         ),
-        grants=Grants(store, issuers=[issuer.name for issuer in settings.identity.issuers], clock=clock),
+        grants=Grants(store, issuers=issuers, clock=clock),
         people=people,
         tokens=tokens,
         keys=keys,

@@ -169,6 +169,10 @@ class Exchange:
         issued = verified.claims.get("iat")
         await self._standing.require_unrevoked(who.id, issued if isinstance(issued, int | float) else 0.0)
 
+    def require_issuer(self, principal: Principal) -> None:
+        """Refuse who holds something of ours for a token of an issuer that is no longer trusted. ``TOKEN_INVALID``."""
+        self._standing.require_issuer(principal.attributes)
+
     async def _of_own(self, token: str, role: str, asked: int | None) -> Exchanged:
         try:
             principal = await self._tokens.bearer(token)
@@ -177,6 +181,7 @@ class Exchange:
                 raise
             why = f"The token is neither a known issuer's nor one of ours: {problem.detail}"
             raise TokenRefused(TokenFault.ISSUER, why) from problem
+        self.require_issuer(principal)
         own = principal.name if principal.kind is PrincipalKind.TRUST else SELF
         if role not in ("", own) or principal.kind not in _EXCHANGED:
             why = f"The token was issued to {principal.id:.200}, which cannot become {role!r:.140}."

@@ -5,6 +5,7 @@ Sessions and tokens are not stored, so each use asks here about whom they were i
 
 import math
 import time
+from collections.abc import Mapping
 
 import msgspec
 
@@ -36,10 +37,14 @@ class _Known(msgspec.Struct, frozen=True):
 
 
 class Standing:
-    """Who lost what was issued to them, cached under the generation that every change raises."""
+    """Who lost what was issued to them, cached under the generation that every change raises.
 
-    def __init__(self, store: KeyValue, *, clock: Clock = time.time) -> None:
+    ``issuers`` are the configured ones, address by name; None: whatever they were.
+    """
+
+    def __init__(self, store: KeyValue, issuers: Mapping[str, str] | None = None, *, clock: Clock = time.time) -> None:
         self._store = store
+        self._issuers = issuers
         self._clock = clock
         self._known = GenerationCache(store, _load)
 
@@ -51,6 +56,18 @@ class Standing:
     async def require_unrevoked(self, principal_id: str, issued: float) -> None:
         """The same for a token of another issuer, which may be older than the trust that lets it in."""
         if issued <= (await self._of(principal_id)).revoked:
+            raise _ended()
+
+    def require_issuer(self, attributes: Mapping[str, tuple[str, ...]]) -> None:
+        """Raise ``TOKEN_INVALID`` where the issuer that vouched for a holder with these condition keys is no more.
+
+        It is gone from the settings, or what has its name there is another one.
+        """
+        name = attributes.get("zotplus:issuer")
+        if name is None or self._issuers is None:
+            return
+        address = attributes.get("zotplus:claim/iss")
+        if address is None or self._issuers.get(name[0]) != address[0]:
             raise _ended()
 
     async def revoke(self, principal_id: str) -> None:

@@ -46,7 +46,7 @@ class Callers:
         """Who signs with this key, and its secret: as ``Access.signer``, and as ``Sessions.signer`` with a token."""
         if session_token is None:
             return self._access.signer(access_key)
-        return self._sessions.signer(access_key, session_token)
+        return self._of_session(access_key, session_token)
 
     async def by_password(self, user: str, password: str, address: str = "") -> Principal:
         """Basic: a key or robot with its secret; or any user name (``oidc`` is usual) with a token as the password.
@@ -70,13 +70,22 @@ class Callers:
         """
         if self._verifier.recognises(token):
             return await self._person(token)
-        return await self._tokens.bearer(token)
+        return self._still_vouched_for(await self._tokens.bearer(token))
 
     async def by_registry_token(self, token: str) -> Principal:
         """Bearer at the registry: a token of the token server too. Raises as ``by_token``."""
         if self._verifier.recognises(token):
             return await self._person(token)
-        return await self._tokens.holder(token)
+        return self._still_vouched_for(await self._tokens.holder(token))
+
+    async def _of_session(self, access_key: str, session_token: str) -> tuple[Principal, str]:
+        principal, secret = await self._sessions.signer(access_key, session_token)
+        return self._still_vouched_for(principal), secret
+
+    def _still_vouched_for(self, principal: Principal) -> Principal:
+        """``principal``, whose issuer is still trusted. Raises ``TOKEN_INVALID``."""
+        self._exchange.require_issuer(principal)
+        return principal
 
     async def _person(self, token: str) -> Principal:
         verified = await self._verifier.verify(token)

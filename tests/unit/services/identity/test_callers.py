@@ -14,6 +14,7 @@ from zotplus.adapters.oidc.verifier import OidcVerifier
 from zotplus.app.identities import identities
 from zotplus.domain.errors import Problem
 from zotplus.domain.principals import PrincipalKind
+from zotplus.services.federation.sessions import SessionPolicies
 
 ISSUER = "https://login.test/realms/zotplus"
 PAIR = ECKey.generate_key("P-256")
@@ -113,3 +114,38 @@ async def test_a_key_without_a_session_token_signs_for_itself(known):
 
 async def test_nobody_is_anonymous(known):
     assert (await known.callers.anonymous()).is_anonymous
+
+
+def configured(store, sealing, *issuers):
+    """A worker that was started anew with these issuers."""
+    settings = settings_for(Path("unused"), identity=IdentitySettings(issuers=issuers))
+    return identities(settings, store, sealing, OidcVerifier(issuers))
+
+
+LATER = {
+    "the same": ({"name": "keycloak", "url": ISSUER}, True),
+    "gone": ({"name": "other", "url": "https://login.test/realms/other"}, False),
+    "renamed": ({"name": "other", "url": ISSUER}, False),
+    "another of the name": ({"name": "keycloak", "url": "https://login.test/realms/other"}, False),
+}
+
+
+@pytest.mark.parametrize(("issuer", "holds"), LATER.values(), ids=LATER)
+async def test_what_was_got_by_an_issuer_ends_when_that_is_trusted_no_more(known, store, sealing, issuer, holds):
+    principal, access = await known.federation.exchange.access_token(token(), "self")
+    registry = await known.tokens.issue(principal, ())
+    exchanged = await known.federation.exchange.of_token(token(), "self")
+    session = await known.federation.sessions.issue(exchanged.who, 900, SessionPolicies())
+    later = configured(store, sealing, IssuerSettings(audiences=("zotplus",), **issuer))
+    ways = (
+        lambda: later.callers.by_token(access.token),
+        lambda: later.callers.by_password("oidc", access.token),
+        lambda: later.callers.by_registry_token(registry.token),
+        lambda: later.callers.signer(session.access_key, session.token),
+        lambda: later.federation.exchange.of_token(access.token),
+    )
+    for way in ways:
+        if holds:
+            assert await way()
+        else:
+            assert await refused(way()) == "token_invalid"
