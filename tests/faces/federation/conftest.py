@@ -40,8 +40,11 @@ class Kept:
     def __init__(self):
         self.records = []
 
-    def append(self, records, *, urgent=False):
-        self.records += records
+    def take(self, record):
+        self.records.append(record)
+
+    def hand_over(self, *, urgent=False):
+        pass
 
 
 class Stage:
