@@ -21,6 +21,8 @@ log = structlog.get_logger("zotplus.audit")
 
 INTERVAL_SECONDS = 0.2
 """How long records wait to be written together: waking the thread takes the interpreter's lock from the loop."""
+URGENT_SECONDS = 1.0
+"""How long what is urgent waits for its checkpoint at most."""
 PENDING_MAX_BYTES = 16 << 20
 """What may wait while the disk takes nothing: a minute of some hundred requests a second. More is counted as lost."""
 _CLOSE_SECONDS = 10.0
@@ -30,7 +32,7 @@ class AuditStream:
     """The records of this process. ``head`` is the newest durable checkpoint's line, for the store to keep."""
 
     def __init__(
-        self, appender: Appender, *, checkpoint_seconds: float = 1.0, interval: float = INTERVAL_SECONDS
+        self, appender: Appender, *, checkpoint_seconds: float = 5.0, interval: float = INTERVAL_SECONDS
     ) -> None:
         self._appender = appender
         self._checkpoint_seconds = checkpoint_seconds
@@ -44,6 +46,7 @@ class AuditStream:
         self._lost = 0
         self._failure = ""
         self._checkpointed = time.monotonic()
+        self._is_urgent = False
         self._pending = threading.Event()
         self._urgent = threading.Event()
         self._thread: threading.Thread | None = None
@@ -93,6 +96,7 @@ class AuditStream:
         if not self._pending.is_set():
             self._pending.set()
         if urgent:
+            self._is_urgent = True
             self._urgent.set()
 
     def flush(self) -> None:
@@ -116,10 +120,9 @@ class AuditStream:
         self._seq += 1
         record.seq = self._seq
         try:
-            line = encode(record)
+            self._taken.append(encode(record) + b"\n")
         except (UnicodeEncodeError, TypeError):
-            line = encode(_plain(record))
-        self._taken.append(line + b"\n")
+            self._taken.append(encode(_plain(record)) + b"\n")
 
     def _start(self) -> None:
         self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
@@ -128,11 +131,16 @@ class AuditStream:
     def _run(self) -> None:
         while not self._closed:
             is_due_later = bool(self._appender.uncovered or self._failure)
-            self._pending.wait(self._checkpoint_seconds if is_due_later else None)
+            self._pending.wait(self._patience if is_due_later else None)
             self._urgent.wait(self._interval)
             self._urgent.clear()
             self._pending.clear()
-            self._write(checkpoint=time.monotonic() - self._checkpointed >= self._checkpoint_seconds)
+            self._write(checkpoint=time.monotonic() - self._checkpointed >= self._patience)
+
+    @property
+    def _patience(self) -> float:
+        """Seconds from one checkpoint to the next."""
+        return min(self._checkpoint_seconds, URGENT_SECONDS) if self._is_urgent else self._checkpoint_seconds
 
     def _write(self, *, checkpoint: bool) -> None:
         with self._writing:
@@ -160,6 +168,7 @@ class AuditStream:
             appender.add(lines)
         appender.flush()
         if appender.uncovered and checkpoint:
+            self._is_urgent = False
             appender.checkpoint(CheckpointKind.REGULAR)
             self._checkpointed = time.monotonic()
 
