@@ -1,6 +1,8 @@
 """``zotplus can`` and ``why``: the evaluator's answers in words."""
 
+import asyncio
 import json
+import time
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -19,6 +21,11 @@ from zotplus.protocols.api.policies.documents import AnswerDocument, Person, Pol
 from zotplus.records.policies import split_policy_id
 from zotplus.services.identity.roles import Role, role_policy
 from zotplus.services.policies.documents import statement_in
+
+RECENT_SECONDS = 5
+"""The age of a decision that may not be in the log yet; the clocks of client and server may differ a little."""
+WRITTEN_SECONDS = 2.0
+"""How long such a one is waited for: records are written within a quarter of a second."""
 
 Context: TypeAlias = dict[str, tuple[str, ...]]
 Statement: TypeAlias = dict[str, Any] | None
@@ -164,8 +171,29 @@ def _plain(answer: AnswerDocument) -> dict[str, Any]:
 
 async def _decided(server: Server, decision_id: str) -> tuple[Record, list[Statement]]:
     """The record, and the statement of each of its decisions."""
-    record = await server.api.get(f"/audit/{segment(decision_id)}", Record)
+    record = await _record(server, decision_id)
     return record, [await _statement(server, decided) for decided in record.decisions]
+
+
+async def _record(server: Server, decision_id: str) -> Record:
+    """The record; one of this moment may not be written yet, and is waited for."""
+    until = time.monotonic() + WRITTEN_SECONDS if _is_of_this_moment(decision_id) else 0.0
+    while True:
+        try:
+            return await server.api.get(f"/audit/{segment(decision_id)}", Record)
+        except Problem as problem:
+            if problem.fault is not errors.RECORD_NOT_FOUND or time.monotonic() >= until:
+                raise
+        await asyncio.sleep(0.1)
+
+
+def _is_of_this_moment(decision_id: str) -> bool:
+    """Whether the request came in the last few seconds, which its id begins with."""
+    try:
+        second = int(decision_id[:8], 16)
+    except ValueError:
+        return False
+    return abs(time.time() - second) < RECENT_SECONDS
 
 
 async def _statement(server: Server, decided: Decided) -> Statement:

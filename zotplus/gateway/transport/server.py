@@ -24,7 +24,7 @@ from zotplus.gateway.reply import Reply
 from zotplus.gateway.transport.certificates import NOBODYS, HolderOf
 from zotplus.gateway.transport.connection import ConnectionBody, GatewayProtocol, GatewayServer
 from zotplus.gateway.transport.transfer import TransferBrokenError
-from zotplus.gateway.transport.wire import Wire, ends_by_closing, write_at_once
+from zotplus.gateway.transport.wire import Wire, answer_bytes, ends_by_closing
 from zotplus.ports.telemetry import Finished, Telemetry
 
 log = structlog.get_logger("zotplus.server")
@@ -168,9 +168,11 @@ class Server:
         if not isinstance(reply.body, bytes):
             connection.prepared = (context, reply)
             return False
-        sent = write_at_once(transport, message, reply, _stamp(context))
+        answer, sent = answer_bytes(message, reply, _stamp(context))
+        # Told before it is sent: the client, who shares these cores or not, is woken by the sending.
         trace = self._telemetry.answered(message.headers, _finished(context, reply, 0, sent))
         self._pipeline.audit.note(context, reply.status, (0, sent), trace)
+        transport.write(answer)
         return True
 
     async def _handle(self, request: web.BaseRequest) -> _Sent:

@@ -117,17 +117,13 @@ def _is_bodiless(reply: Reply, asked: Asked) -> bool:
     return asked.method == "HEAD" or reply.status in _BODILESS
 
 
-def write_at_once(transport: asyncio.Transport, asked: Asked, reply: Reply, stamp: tuple[str, str]) -> int:
-    """Write a reply of bytes to a connection that stays and whose buffer is empty; the number of body bytes."""
+def answer_bytes(asked: Asked, reply: Reply, stamp: tuple[str, str]) -> tuple[bytes, int]:
+    """A reply of bytes as it is sent at once on a connection that stays, and how many of them are its body."""
     body = reply.body
     if not isinstance(body, bytes):
         raise TypeError("only bytes can be written at once")
     head = head_bytes(reply, asked, stamp, keep_alive=True)
-    if _is_bodiless(reply, asked):
-        transport.write(head)
-        return 0
-    transport.write(head + body)
-    return len(body)
+    return (head, 0) if _is_bodiless(reply, asked) else (head + body, len(body))
 
 
 class Wire:

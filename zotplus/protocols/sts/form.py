@@ -65,7 +65,7 @@ def parse_assume_role(parameters: Parameters) -> Wanted:
     session_name = _required(parameters, "RoleSessionName")
     if _is_session_name(session_name) is None:
         raise _invalid("RoleSessionName", "It has 2 to 64 letters, digits and characters of _+=,.@-.")
-    token = _required(parameters, "WebIdentityToken")
+    token = _required(parameters, "WebIdentityToken").strip()  # files often end in a line end
     if not TOKEN_MIN <= len(token) <= TOKEN_MAX:
         raise _invalid("WebIdentityToken", f"It has {TOKEN_MIN} to {TOKEN_MAX} characters.")
     return Wanted(

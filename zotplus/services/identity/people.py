@@ -11,8 +11,6 @@ from typing import Any
 
 import msgspec
 
-from zotplus.domain import errors
-from zotplus.domain.errors import Problem
 from zotplus.domain.iam import PolicySet
 from zotplus.domain.principals import Principal, PrincipalKind
 from zotplus.ports.identity import TokenFault, TokenRefused, VerifiedToken
@@ -169,9 +167,3 @@ def _flat(claims: Mapping[str, Any], before: str, depth: int) -> Iterator[tuple[
 def _text(value: str | float) -> str:
     """A JSON value as conditions compare it."""
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
-
-
-def require_unexpired(somebody: Somebody, now: float) -> None:
-    """Raises ``TOKEN_INVALID`` where what ``somebody`` came by has ended."""
-    if somebody.expires <= now:
-        raise Problem(errors.TOKEN_INVALID, "The token has expired.")

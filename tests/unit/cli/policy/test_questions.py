@@ -1,11 +1,17 @@
 """What ``why`` prints of records that a test cannot easily bring about."""
 
+import time
+from types import SimpleNamespace
+
 import pytest
 from click.testing import CliRunner
 
 from zotplus.cli.commands import cli
 from zotplus.cli.options import Remote
+from zotplus.cli.policy import questions
+from zotplus.domain import errors
 from zotplus.domain.audit.records import Decided, EventKind, Record
+from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Layer
 
 
@@ -33,3 +39,41 @@ def test_what_others_chose_is_printed_without_control_characters(why):
     told = why(Record(seq=1, time="now", kind=EventKind.DENIED, path="/\x07", decisions=(decided,)), [{"Sid": "\x1b"}])
     assert "\x1b" not in told
     assert "\x07" not in told
+
+
+class Late:
+    """A server whose log has the record after some asking."""
+
+    def __init__(self, misses):
+        self.misses = misses
+        self.asked = 0
+
+    async def get(self, _path, _kind):
+        self.asked += 1
+        if self.asked <= self.misses:
+            raise Problem(errors.RECORD_NOT_FOUND)
+        return "record"
+
+
+def id_of(age):
+    return f"{int(time.time() - age):08X}00000000"
+
+
+async def test_a_decision_of_this_moment_is_waited_for():
+    api = Late(2)
+    assert await questions._record(SimpleNamespace(api=api), id_of(0)) == "record"
+    assert api.asked == 3
+
+
+@pytest.mark.parametrize("decision_id", [id_of(60), "zz", ""])
+async def test_an_older_one_is_not(decision_id):
+    api = Late(1)
+    with pytest.raises(Problem):
+        await questions._record(SimpleNamespace(api=api), decision_id)
+    assert api.asked == 1
+
+
+async def test_one_that_does_not_come_is_given_up(monkeypatch):
+    monkeypatch.setattr(questions, "WRITTEN_SECONDS", 0.2)
+    with pytest.raises(Problem):
+        await questions._record(SimpleNamespace(api=Late(1_000)), id_of(0))
