@@ -66,12 +66,15 @@ class AuditTrail:
         self._time = ""
 
     def require(self, route: Route) -> None:
-        """Raises ``AUDIT_UNAVAILABLE`` for what must not happen unrecorded, while it would be."""
+        """Raises ``AUDIT_UNAVAILABLE`` for what must not happen unrecorded, while it would be.
+
+        What makes room is let through: its records wait in memory, and are written first when there is some.
+        """
         if self._log is None or not self._required or not self._log.is_failing:
             return
         action = route.action
         changes = route.method not in _READ_METHODS if action is None else action.writes or action.family == "admin"
-        if changes:
+        if changes and not (action is not None and action.frees):
             raise Problem(errors.AUDIT_UNAVAILABLE)
 
     def note(self, context: Context, status: int, sizes: tuple[int, int], trace: str = "") -> None:

@@ -7,7 +7,14 @@ import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from zotplus.domain import errors
-from zotplus.domain.actions import ADMIN_CREATE_KEY, ADMIN_LIST_KEYS, GET_OBJECT, PUT_OBJECT
+from zotplus.domain.actions import (
+    ADMIN_CREATE_KEY,
+    ADMIN_LIST_KEYS,
+    ADMIN_PURGE_BUCKET,
+    DELETE_OBJECT,
+    GET_OBJECT,
+    PUT_OBJECT,
+)
 from zotplus.domain.audit.records import DECISIONS_MAX, PATH_MAX, EventKind
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
@@ -179,6 +186,9 @@ def test_principals_are_kept_up_to_a_bound(log, monkeypatch):
     [
         (route(PUT_OBJECT), True),
         (route(GET_OBJECT), False),
+        (route(DELETE_OBJECT, method="DELETE"), False),
+        (route(ADMIN_PURGE_BUCKET, method="DELETE"), False),
+        (route(ADMIN_CREATE_KEY), True),
         (route(ADMIN_LIST_KEYS), True),
         (route(None), False),
         (route(None, method="POST"), True),

@@ -48,7 +48,8 @@ class AuditSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     required: bool = True
     """Whether writes and administration are refused (507) while the log cannot be written. On by default: what leaves
-    no trace shall not happen. Reads go on either way, and readiness says that the log fails."""
+    no trace shall not happen. Reads go on either way, and so do deletions, since nothing else makes room on a full
+    disk; readiness says that the log fails."""
 
     checkpoint_seconds: Annotated[float, msgspec.Meta(ge=0.1, le=60)] = 5.0
     """Seconds between two signed checkpoints while there is something new; after logins, exchanges and administration
