@@ -116,6 +116,10 @@ class TokenVerifier(Protocol):
         """
         ...
 
+    def is_token(self, text: str) -> bool:
+        """Whether ``text`` is a JSON Web Token that names an issuer, whichever. Nothing is verified, nothing raised."""
+        ...
+
     async def verify(self, token: str) -> VerifiedToken:
         """What ``token`` says, once it is known to be its issuer's and for us, now.
 

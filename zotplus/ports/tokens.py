@@ -34,6 +34,9 @@ class TokenSigner(Protocol):
         """The public part of ``key`` as a JSON Web Key with ``kid``, ``alg`` and ``use``. Spec: RFC 7517, 4."""
         ...
 
-    def recognises(self, token: str) -> bool:
-        """Whether ``token`` has a header that ``sign`` could have made. Raises nothing."""
+    def recognises(self, token: str, issuer: str) -> bool:
+        """Whether ``token`` has a header that ``sign`` could have made, and claims to be of ``issuer`` (``iss``).
+
+        Nothing is verified and nothing raised.
+        """
         ...

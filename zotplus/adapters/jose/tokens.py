@@ -24,6 +24,7 @@ ALGORITHM = "ES256"
 TOKEN_MAX_CHARACTERS = 16_384
 """Longer tokens are refused unread: they would not fit into a header line (``http.max_line_bytes``)."""
 
+_HEADER, _CLAIMS = 0, 1
 _HEADER_NAMES = frozenset({"alg", "typ", "kid"})
 
 
@@ -47,7 +48,7 @@ class JoseSigner:
 
     def key_id(self, token: str) -> str:
         """Read the ``kid`` of a token with exactly our own header."""
-        header = _header(token)
+        header = _part(token, _HEADER)
         if not set(header) <= _HEADER_NAMES:
             raise Problem(errors.TOKEN_INVALID, "The token's header names more than algorithm, type and key id.")
         if header.get("alg") != ALGORITHM or header.get("typ", "JWT") != "JWT":
@@ -74,13 +75,13 @@ class JoseSigner:
         wanted = {name: str(told[name]) for name in ("kty", "crv", "x", "y")}
         return {**wanted, "kid": key_id, "alg": ALGORITHM, "use": "sig"}
 
-    def recognises(self, token: str) -> bool:
-        """Whether it could be ours."""
+    def recognises(self, token: str, issuer: str) -> bool:
+        """Whether it could be ours: other issuers sign with this algorithm and name their keys, too."""
         try:
             self.key_id(token)
+            return _part(token, _CLAIMS).get("iss") == issuer
         except Problem:
             return False
-        return True
 
     def _key(self, key: bytes) -> "ECKey":
         """Parse ``key``, once: parsing costs more than signing. There are as many entries as there are keys."""
@@ -92,11 +93,11 @@ class JoseSigner:
         return parsed
 
 
-def _header(token: str) -> dict[str, Any]:
-    """The first of three dot-separated parts, decoded."""
+def _part(token: str, index: int) -> dict[str, Any]:
+    """One of three dot-separated parts, decoded."""
     if len(token) > TOKEN_MAX_CHARACTERS or token.count(".") != 2:  # noqa: PLR2004 - RFC 7515, 7.1
         raise Problem(errors.TOKEN_INVALID, "The bearer token is not a JSON Web Token.")
-    encoded = token.partition(".")[0]
+    encoded = token.split(".")[index]
     try:
         decoded = urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
         return msgspec.json.decode(decoded, type=dict[str, Any])

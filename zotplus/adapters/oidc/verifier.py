@@ -33,6 +33,10 @@ class OidcVerifier:
             return False
         return self._seen.get(token) is not None or issuer_of(token) in self._issuers
 
+    def is_token(self, text: str) -> bool:
+        """See ``TokenVerifier.is_token``."""
+        return len(text) <= TOKEN_MAX_CHARACTERS and (self._seen.get(text) is not None or issuer_of(text) is not None)
+
     async def verify(self, token: str) -> VerifiedToken:
         """See ``TokenVerifier.verify``."""
         known = self._known(token)

@@ -111,4 +111,5 @@ class Callers:
         return await self._people.principal(who, "certificate")
 
     def _is_token(self, password: str) -> bool:
-        return password.startswith("ey") and (self._verifier.recognises(password) or self._tokens.recognises(password))
+        """Whether a password is a token, whosever: one of an unknown issuer is refused as such, not as a password."""
+        return password.startswith("ey") and self._verifier.is_token(password)

@@ -174,8 +174,8 @@ class RegistryTokens:
         )
 
     def recognises(self, token: str) -> bool:
-        """Whether ``token`` could be one of ours; nothing is verified."""
-        return token in self._checked or self.keys.recognises(token)
+        """Whether ``token`` could be one of ours, as its header and ``iss`` say; nothing is verified."""
+        return token in self._checked or self.keys.recognises(token, ISSUER)
 
     async def holder(self, token: str) -> Principal:
         """Who holds a registry token (with the rights of now, within its scopes) or an access token.

@@ -61,9 +61,9 @@ class SigningKeys:
             raise Problem(errors.TOKEN_INVALID, "The token names a key that this server does not have.")
         return self._signer.verify(token, self._keys[key_id])
 
-    def recognises(self, token: str) -> bool:
-        """Whether ``token`` could be signed here; nothing is verified."""
-        return self._signer.recognises(token)
+    def recognises(self, token: str, issuer: str) -> bool:
+        """Whether ``token`` could be signed here and says that it is of ``issuer``; nothing is verified."""
+        return self._signer.recognises(token, issuer)
 
     async def rotate(self) -> str:
         """Sign with a new key from now on; its id. Keys of which no token can live any more are dropped."""

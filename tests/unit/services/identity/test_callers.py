@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
+from structlog.testing import capture_logs
 
 from tests.faces.gateway import settings_for
 from zotplus.adapters.oidc.settings import IdentitySettings, IssuerSettings
@@ -14,6 +15,7 @@ from zotplus.adapters.oidc.verifier import OidcVerifier
 from zotplus.app.identities import identities
 from zotplus.domain.errors import Problem
 from zotplus.domain.principals import PrincipalKind
+from zotplus.ports.identity import TokenFault, TokenRefused
 from zotplus.services.federation.sessions import SessionPolicies
 
 ISSUER = "https://login.test/realms/zotplus"
@@ -57,6 +59,42 @@ async def test_a_password_that_looks_like_a_token_is_still_a_password(known):
 
 async def test_a_token_of_an_unknown_issuer_is_no_password(known):
     assert await refused(known.callers.by_password("oidc", token(iss="https://other.test"))) == "token_invalid"
+
+
+ALMOST = [
+    ISSUER + "/",
+    ISSUER.replace("https", "http"),
+    ISSUER.replace("login.test", "127.0.0.1"),
+]
+
+
+@pytest.mark.parametrize("issuer", ALMOST)
+async def test_a_token_of_an_issuer_that_is_almost_ours_is_logged_with_the_reason(known, issuer):
+    ways = (
+        known.callers.by_token,
+        known.callers.by_registry_token,
+        lambda text: known.callers.by_password("oidc", text),
+        lambda text: known.callers.by_password("trust", f"ci:{text}"),
+        known.federation.exchange.of_token,
+    )
+    for way in ways:
+        with capture_logs() as logged, pytest.raises(TokenRefused) as raised:
+            await way(token(iss=issuer))
+        assert raised.value.token_fault is TokenFault.ISSUER
+        (line,) = [line for line in logged if line["event"] == "token_refused"]
+        assert (line["reason"], line["why"]) == ("issuer", f"No issuer {issuer!r} is configured.")
+
+
+async def test_a_token_of_a_key_that_is_gone_is_still_known_as_our_own(known):
+    with pytest.raises(Problem) as raised:
+        await known.callers.by_token(token(iss="zotplus"))
+    assert "names a key that this server does not have" in raised.value.detail
+
+
+async def test_what_names_no_issuer_is_a_password_like_any_other(known):
+    now = int(time.time())
+    secret = jwt.encode({"alg": "ES256", "kid": "k"}, {"exp": now}, PAIR, algorithms=["ES256"])
+    assert await refused(known.callers.by_password("x", secret)) == "credentials_invalid"
 
 
 @pytest.mark.parametrize("text", ["", "x", "a.b.c", "ey"])

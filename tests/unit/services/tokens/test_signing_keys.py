@@ -28,7 +28,11 @@ async def test_a_store_without_a_key_is_left_alone(keys):
 
 async def test_publishing_makes_the_first_key(keys):
     (key,) = await keys.published()
-    assert keys.recognises(await keys.sign({}))
+    token = await keys.sign({"iss": "here"})
+    assert keys.recognises(token, "here")
+    assert not keys.recognises(token, "elsewhere")
+    assert not keys.recognises(await keys.sign({"iss": ["here"]}), "here")
+    assert not keys.recognises(token.replace(".", ".!", 1), "here")
     assert key["crv"] == "P-256"
 
 
