@@ -56,7 +56,11 @@ MISTAKES = {
     "a name alone": (("--claim", "repository=o/r"), "can be registered by somebody else"),
     "the beginning of a subject": (("--claim", "repository_id=1", "--claim", "sub=repo:*"), "compared whole"),
     "no pattern": (("--claim", "repository_id="), "is not PATH=PATTERN"),
-    "a span": (("--claim", "repository_id=1", "--lifetime", "1s"), "900"),
+    "a span": (("--claim", "repository_id=1", "--lifetime", "5m"), "'--lifetime': 5m is out of range: 15m to 12h."),
+    "a long span": (
+        ("--claim", "repository_id=1", "--lifetime", "1d"),
+        "'--lifetime': 1d is out of range: 15m to 12h.",
+    ),
     "an issuer": (("--claim", "repository_id=1", "--issuer", "gitea"), "known: cluster, github, keycloak"),
     "a role on nothing": (("--claim", "repository_id=1", "--grant", "reader", "ftp:x"), "can match nothing"),
 }
@@ -102,6 +106,13 @@ def test_sessions_are_ended_from_the_command_line(stage, terminal):
     assert terminal.run("sessions", "revoke").exit_code == 2
     assert terminal.run("sessions", "revoke", "--all", "--of", "trust:x").exit_code == 2
     assert terminal.fails("sessions", "revoke", "--of", "public")[0] != 0
+    assert terminal.fails("sessions", "revoke", "--of", "nonsense")[0] == 5
+
+
+def test_who_ends_the_sessions_of_a_person_is_told_what_the_id_ends_with(terminal):
+    result = terminal.run("sessions", "revoke", "--of", "user:keycloak:someone")
+    assert (result.exit_code, "not the user name" in result.stderr) == (0, True)
+    assert terminal.fails("sessions", "revoke", "--of", "user:nowhere:someone")[0] == 5
 
 
 def test_only_whoever_may_grant_gives_a_trust_roles(stage):

@@ -4,10 +4,12 @@ import click
 
 from zotplus.cli.commands import Group
 from zotplus.cli.options import Remote, json_option, remote_options
-from zotplus.cli.output import emit_json
+from zotplus.cli.output import emit_json, remark
 from zotplus.protocols.api.federation.documents import SessionsToEnd
 
 EVERYBODY = "*"
+
+_OF_A_PERSON = "The last part is the subject, as `zotplus audit show` and /api/v1/whoami tell it, not the user name."
 
 
 @click.group(cls=Group)
@@ -17,7 +19,7 @@ def sessions() -> None:
 
 @sessions.command("revoke")
 @click.option(
-    "--of", "principal", metavar="ID", help="Whose: a principal's id, such as trust:release or user:keycloak:…"
+    "--of", "principal", metavar="ID", help="Whose: a principal's id, such as trust:release or user:keycloak:SUBJECT."
 )
 @click.option("--all", "everybody", is_flag=True, help="Everybody's, the caller's own included.")
 @remote_options
@@ -35,4 +37,6 @@ def revoke(*, principal: str | None, everybody: bool, remote: Remote, as_json: b
     if as_json:
         emit_json({"revoked": whose})
         return
+    if whose.startswith("user:"):
+        remark(_OF_A_PERSON)
     click.echo(f"ended the sessions and tokens of {'everybody' if everybody else whose}")

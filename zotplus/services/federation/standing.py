@@ -12,12 +12,18 @@ import msgspec
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
-from zotplus.records.access import raise_generation
+from zotplus.records.access import find_credential, raise_generation
 from zotplus.records.issued import EVERYBODY, not_before, put_not_before, under_terms
 from zotplus.records.trusts import find_trust
 from zotplus.services.federation.trusts import TRUST_PREFIX
 from zotplus.services.identity.generation_cache import GenerationCache
-from zotplus.services.identity.grantees import AUTHENTICATED, PUBLIC, require_grantee
+from zotplus.services.identity.grantees import (
+    AUTHENTICATED,
+    PUBLIC,
+    is_credential,
+    require_grantee,
+    require_issuer,
+)
 from zotplus.services.lookups import Clock, milliseconds
 
 __all__ = ["EVERYBODY", "ORIGIN_KEY", "Standing", "is_standing"]
@@ -73,20 +79,27 @@ class Standing:
     async def revoke(self, principal_id: str) -> None:
         """End every session and token that was issued to the principal until now; ``*`` for everybody.
 
-        Raises ``ARGUMENT_INVALID`` for what can be no principal's id.
+        Raises ``ARGUMENT_INVALID`` for what has no sessions, ``RECORD_NOT_FOUND`` for a key, robot, trust or issuer
+        that is not there: what was issued to these has ended already.
         """
         if principal_id != EVERYBODY:
-            require_grantee(principal_id)
-            if principal_id in (PUBLIC, AUTHENTICATED) or principal_id.startswith(("group:", "role:")):
-                detail = f"Sessions belong to one identity, or to everybody ({EVERYBODY}); groups have none."
-                raise Problem(errors.ARGUMENT_INVALID, detail, argument="principal")
+            self._require_identity(principal_id)
         now_ms = milliseconds(self._clock()) + 1  # what was issued within this millisecond is ended as well
 
         def change(transaction: Transaction) -> None:
+            _require_stored(transaction, principal_id)
             put_not_before(transaction, principal_id, now_ms)
             raise_generation(transaction)
 
         await self._store.write(change)
+
+    def _require_identity(self, principal_id: str) -> None:
+        require_grantee(principal_id)
+        if principal_id in (PUBLIC, AUTHENTICATED) or principal_id.startswith(("group:", "role:")):
+            detail = f"Sessions belong to one identity, or to everybody ({EVERYBODY}); groups have none."
+            raise Problem(errors.ARGUMENT_INVALID, detail, argument="principal")
+        if self._issuers is not None:
+            require_issuer(principal_id, self._issuers)
 
     async def _of(self, principal_id: str) -> _Known:
         return self._known.peek(principal_id) or await self._known.get(principal_id)
@@ -94,6 +107,17 @@ class Standing:
 
 def _ended() -> Problem:
     return Problem(errors.TOKEN_INVALID, "What the credential was issued for has ended.")
+
+
+def _require_stored(snapshot: Snapshot, principal_id: str) -> None:
+    """Refuse a key, robot or trust that is not there. Raises ``RECORD_NOT_FOUND``."""
+    if principal_id.startswith(TRUST_PREFIX):
+        name = principal_id.removeprefix(TRUST_PREFIX)
+        if find_trust(snapshot, name) is None:
+            raise Problem(errors.RECORD_NOT_FOUND, f"There is no trust {name!r}; nothing issued under it counts.")
+    elif is_credential(principal_id) and find_credential(snapshot, principal_id) is None:
+        detail = f"There is no key or robot {principal_id!r:.140}; a person is user:ISSUER:SUBJECT."
+        raise Problem(errors.RECORD_NOT_FOUND, detail)
 
 
 def is_standing(snapshot: Snapshot, principal_id: str, issued: float) -> bool:

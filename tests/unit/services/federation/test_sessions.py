@@ -157,9 +157,10 @@ async def test_a_trust_that_goes_takes_its_sessions_along(assume, worker, other_
 
 
 @pytest.mark.parametrize("who", ["trust:release", "*"])
-async def test_sessions_are_revoked_by_identity_or_all_at_once(assume, other_worker, clock, who):
+async def test_sessions_are_revoked_by_identity_or_all_at_once(assume, worker, other_worker, clock, who):
     session = (await assume()).session
     await other_worker.sessions.signer(session.access_key, session.token)
+    await worker.trusts.put(terms("other"), ())
     await other_worker.standing.revoke("trust:other")
     await other_worker.sessions.signer(session.access_key, session.token)
     await other_worker.standing.revoke(who)
@@ -172,6 +173,17 @@ async def test_sessions_are_revoked_by_identity_or_all_at_once(assume, other_wor
 @pytest.mark.parametrize("who", ["", "Nobody at all", "public", "authenticated", "group:keycloak:a", "role:keycloak:b"])
 async def test_only_one_identity_or_everybody_can_be_revoked(worker, who):
     assert await refused(worker.standing.revoke(who)) in {"argument_invalid", "record_not_found"}
+
+
+@pytest.mark.parametrize("who", ["nonsense", "robot:nobody", "trust:nobody", "trust:self", "user:nowhere:somebody"])
+async def test_an_identity_that_cannot_have_sessions_is_refused(worker, who):
+    assert await refused(worker.standing.revoke(who)) == "record_not_found"
+
+
+async def test_the_sessions_of_keys_and_of_people_can_be_ended(worker):
+    await worker.standing.revoke((await worker.key()).id)
+    await worker.standing.revoke("user:keycloak:somebody")
+    await worker.standing.revoke("certificate:backup")
 
 
 async def test_a_session_policy_narrows_and_never_widens(assume, worker):
