@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from zotplus.cli.commands import Group
 from zotplus.cli.master_key import rotate_master
-from zotplus.cli.options import DURATION, Remote, json_option, remote_options
+from zotplus.cli.options import DURATION, Duration, Remote, json_option, remote_options
 from zotplus.cli.output import emit_fields, emit_json, emit_table, human_time
 from zotplus.cli.remote.api import segment
 from zotplus.cli.remote.naming import with_hint
@@ -92,7 +92,11 @@ def create_key(
 @keys.command("rotate")
 @click.argument("id_", metavar="ID")
 @click.option(
-    "--overlap", type=DURATION, default="1d", show_default=True, help="How long the old secret is good too (0s: not)."
+    "--overlap",
+    type=Duration(longest="90d"),
+    default="1d",
+    show_default=True,
+    help="How long the old secret is good too (0s: not), at most 90d.",
 )
 @remote_options
 @json_option

@@ -25,6 +25,8 @@ Result = TypeVar("Result")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 _REFUSALS = (errors.ACCESS_DENIED, errors.CREDENTIALS_MISSING)
+LONGEST = "36500d"
+"""A hundred years: what is longer is a mistake, or leaves the calendar that Python has."""
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _duration = re.compile(r"(\d{1,9})([smhdw])").fullmatch
 
@@ -106,16 +108,27 @@ def remote_options(command: Command) -> Command:
 
 
 class Duration(click.ParamType[int]):
-    """A time span like ``90s``, ``15m``, ``12h``, ``7d`` or ``4w``, as seconds."""
+    """A time span like ``90s``, ``15m``, ``12h``, ``7d`` or ``4w``, as seconds; within two such bounds."""
 
     name = "duration"
 
+    def __init__(self, shortest: str = "0s", longest: str = LONGEST) -> None:
+        self._shortest, self._longest = _seconds(shortest) or 0, _seconds(longest) or 0
+        self._bounds = f"{shortest} to {longest}" if self._shortest else f"at most {longest}"
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """The seconds; a usage error for anything else."""
-        found = _duration(str(value))
-        if found is None:
+        seconds = _seconds(str(value))
+        if seconds is None:
             self.fail(f"{value!r} is no time span like 90s, 15m, 12h, 7d or 4w.", param, ctx)
-        return int(found[1]) * _SECONDS[found[2]]
+        if not self._shortest <= seconds <= self._longest:
+            self.fail(f"{value} is out of range: {self._bounds}.", param, ctx)
+        return seconds
+
+
+def _seconds(text: str) -> int | None:
+    found = _duration(text)
+    return None if found is None else int(found[1]) * _SECONDS[found[2]]
 
 
 DURATION = Duration()

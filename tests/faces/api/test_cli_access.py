@@ -74,6 +74,25 @@ def test_a_key_is_rotated_with_an_overlap(terminal, bucket):
     assert terminal.fails("keys", "rotate", "ZPUNKNOWN")[0] == 5
 
 
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("keys create k --expires 99999999d", "'--expires': 99999999d is out of range: at most 36500d."),
+        ("keys rotate k --overlap 100d", "'--overlap': 100d is out of range: at most 90d."),
+        ("audit export --since 9999999d", "'--since': 9999999d is out of range: at most 36500d."),
+    ],
+)
+def test_a_time_span_beyond_reason_is_a_mistake_of_its_option(terminal, command, told):
+    code, printed = terminal.fails(*command.split())
+    assert (code, told in " ".join(printed.split())) == (2, True)
+
+
+def test_the_longest_time_spans_are_taken(terminal):
+    made = terminal.json("keys", "create", "old", "--expires", "36500d")
+    terminal.ok("audit", "search", "--since", "36500d", "--limit", "1")
+    terminal.ok("keys", "rotate", made["id"], "--overlap", "90d")
+
+
 def test_a_robot_keeps_its_name_when_it_is_rotated(terminal):
     old = terminal.json("keys", "create", "turner", "--kind", "robot")
     new = terminal.json("keys", "rotate", "robot:turner", "--overlap", "1h")

@@ -44,7 +44,7 @@ class Moment(click.ParamType[str]):
             moment = datetime.fromisoformat(text)
         except ValueError:
             back = DURATION.convert(text, param, ctx)
-            return datetime.fromtimestamp(time.time() - back, UTC).isoformat()
+            return datetime.fromtimestamp(max(time.time() - back, 0), UTC).isoformat()  # no log is older than that
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()
 
 

@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from zotplus.cli.commands import Group
-from zotplus.cli.options import DURATION, Command, Remote, json_option, remote_options
+from zotplus.cli.options import Command, Duration, Remote, json_option, remote_options
 from zotplus.cli.output import emit_fields, emit_json, emit_table, human_time
 from zotplus.cli.remote.api import segment
 from zotplus.protocols.api.federation.documents import (
@@ -65,7 +65,7 @@ def _terms(command: Command) -> Command:
     @click.option("--audience", required=True, help="What the token must be made for.")
     @click.option("--claim", "claims", multiple=True, required=True, metavar="PATH=PATTERN", help=_CLAIM_HELP)
     @click.option("--grant", "grants", multiple=True, type=(_ROLES, str), metavar="ROLE PATTERN", help=_GRANT_HELP)
-    @click.option("--lifetime", type=DURATION, default="1h", metavar="SPAN", help=_LIFETIME_HELP)
+    @click.option("--lifetime", type=Duration("15m", "12h"), default="1h", metavar="SPAN", help=_LIFETIME_HELP)
     @click.option("--reuse", is_flag=True, help="Let the same token in more than once (token files, passwords).")
     @click.option("--description", default="", help="What it is for.")
     @functools.wraps(command)
