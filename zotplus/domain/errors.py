@@ -235,7 +235,8 @@ POLICY_ATTACHED = _fault("policy_attached", 409, _CONFLICT, "The policy is attac
     "Keys, robots, people, groups or roles have it, and would lose it or get something else.",
     "Detach it first; `zotplus policy delete --detach` does both at once.")
 LAST_ADMINISTRATOR = _fault("last_administrator", 409, _CONFLICT, "The last administrator cannot be removed.",
-    "Nobody could manage keys and grants any more.", "Grant another key the role administrator on * first.")
+    "Nobody, or nobody who does not expire, could manage keys and grants any more.",
+    "Grant another key that never expires the role administrator on * first.")
 
 # --- OCI -------------------------------------------------------------------------------------------------------------
 REPOSITORY_NAME_INVALID = _fault("repository_name_invalid", 400, _VALID, "The repository name is not valid.",

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from zotplus.adapters.audit.files import FILE_MODE, FOLDER_MODE, name_of, sync_folder
+from zotplus.adapters.audit.reserving import Reserve
 from zotplus.adapters.audit.resuming import Broken, Left, look, take_up
 from zotplus.domain import errors
 from zotplus.domain.audit.chain import BLOCK_RECORDS, Chain, Signer
@@ -45,6 +46,7 @@ class Appender:
         self._stream = stream
         self._unwritten = bytearray()
         self._descriptor = -1
+        self._reserve = Reserve(-1)
         self._size = self._first = 0
         self._day = ""
         self._chain = Chain(stream.name, stream.signer)
@@ -103,6 +105,7 @@ class Appender:
                 written = self._stream.write(self._descriptor, view)
             self._size += written
             del self._unwritten[:written]
+        self._reserve.top_up(self._size)
 
     def checkpoint(self, kind: CheckpointKind) -> None:
         """Vouch for all records so far, durably. Raises ``OSError``; a later call makes up for it."""
@@ -117,6 +120,7 @@ class Appender:
         """Make the last checkpoint and let go. Raises ``OSError``."""
         try:
             self.checkpoint(CheckpointKind.CLOSED)
+            self._reserve.give_back(self._size)
         finally:
             os.close(self._descriptor)
             os.close(self._lock)
@@ -125,6 +129,7 @@ class Appender:
         self._descriptor = os.open(left.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         os.ftruncate(self._descriptor, left.size)
         self._size, self._first = left.size, int(left.path.stem)
+        self._reserve = Reserve(self._descriptor)
         self._day = timestamp(os.fstat(self._descriptor).st_mtime)[:_DAY]
         self._chain, line = take_up(left, self._stream.name, self._stream.signer, self._now)
         self._unwritten += line
@@ -142,8 +147,10 @@ class Appender:
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
         sync_folder(self._stream.folder)
         if self._descriptor >= 0:
+            self._reserve.give_back(self._size)
             os.close(self._descriptor)
         self._descriptor, self._first, self._size, self._day = descriptor, first, 0, self._now()[:_DAY]
+        self._reserve = Reserve(descriptor)
         with contextlib.suppress(OSError):  # as above
             self.checkpoint(kind)
 

@@ -36,18 +36,20 @@ class _Holder:
 def guarded(transaction: Transaction, now: float, change: Callable[[], T]) -> T:
     """Do ``change`` to who may what, and make every cache of it stale.
 
-    Raises ``LAST_ADMINISTRATOR`` where there was an administrator before and is none after it.
+    Raises ``LAST_ADMINISTRATOR`` where there was an administrator before and is none after it. One that expires does
+    not stand in for one that stays: the registry would be locked by the mere passing of time.
     """
-    had = has_administrator(transaction, now)
+    had, had_lasting = has_administrator(transaction, now), has_administrator(transaction, now, lasting=True)
     result = change()
-    if had and not has_administrator(transaction, now):
+    is_kept = has_administrator(transaction, now, lasting=had_lasting)
+    if had and not is_kept:
         raise Problem(errors.LAST_ADMINISTRATOR)
     raise_generation(transaction)
     return result
 
 
-def has_administrator(transaction: Transaction, now: float) -> bool:
-    """Whether a key or robot that has not expired can put everything right again.
+def has_administrator(transaction: Transaction, now: float, *, lasting: bool = False) -> bool:
+    """Whether a key or robot that has not expired, or with ``lasting`` never will, can put everything right again.
 
     It holds the role for everything, and nothing denies it to give grants and to change any policy. What only some
     requests are denied, such as those from outside of a network, counts as allowed: it is, from elsewhere.
@@ -60,7 +62,7 @@ def has_administrator(transaction: Transaction, now: float) -> bool:
         if (record.role, record.pattern, record.networks) != (Role.ADMINISTRATOR.value, "*", ()):
             continue
         holder = find_credential(transaction, record.grantee)
-        if holder is None or (holder.expires_ms is not None and holder.expires_ms <= milliseconds(now)):
+        if holder is None or (holder.expires_ms is not None and (lasting or holder.expires_ms <= milliseconds(now))):
             continue
         may = rights.of(transaction, record.grantee, session=scope_policies(holder))
         known = _Holder(credential_attributes(record.grantee, holder))

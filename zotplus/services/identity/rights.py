@@ -7,6 +7,7 @@ import msgspec
 
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import (
+    Effect,
     NamedStatements,
     Policy,
     PolicyKind,
@@ -24,6 +25,12 @@ from zotplus.services.identity.roles import Role, everyone_policy, role_policy
 
 ANONYMOUS = "anonymous"
 """The principal id of a request without credentials."""
+
+_NOBODY_ADMINISTERS = Policy(
+    id="whoever did not log in administers nothing",
+    statement=(Statement(effect=Effect.DENY, action=("admin:*",), resource=("*",), sid="NobodyAdministers"),),
+)
+"""Whatever a policy for everybody says: one that is too wide must not hand over the registry."""
 
 NETWORK_CONDITION = "IpAddress"
 NETWORK_KEY = "aws:SourceIp"
@@ -92,6 +99,7 @@ class Rights:
         attached = [_attached(one) for one in attached_to(snapshot, PUBLIC) if not one.is_boundary]
         boundaries = [_attached(one) for one in attached_to(snapshot, PUBLIC) if one.is_boundary]
         return PolicySet(
+            _NOBODY_ADMINISTERS,
             *_granted(snapshot, PUBLIC),
             *attached,
             resource=self._resource(snapshot, (PUBLIC,), ANONYMOUS),

@@ -125,3 +125,19 @@ async def test_without_public_access_nothing_is_open_to_everybody(store, grants)
         rights = Rights(public_access=is_public)
         policies = await store.read(lambda snapshot, rights=rights: rights.of(snapshot, ANONYMOUS))
         assert (type(policies.decide(READ)).__name__ == "Allowed") is is_public
+
+
+async def test_an_administrator_that_expires_does_not_stand_in_for_one_that_stays(access, grants, clock):
+    lasting = await access.create(kind=PrincipalKind.KEY, name="lasting")
+    passing = await access.create(kind=PrincipalKind.KEY, name="passing", expires=clock.now + 60)
+    stays = await grants.give(lasting.credential.id, Role.ADMINISTRATOR, "*")
+    goes = await grants.give(passing.credential.id, Role.ADMINISTRATOR, "*")
+    assert await refused(grants.withdraw(stays.id)) == "last_administrator"
+    await grants.withdraw(goes.id)
+
+
+async def test_where_all_administrators_expire_one_of_them_is_kept(access, grants, clock):
+    made = [await access.create(kind=PrincipalKind.KEY, name=name, expires=clock.now + 60) for name in ("a", "b")]
+    first, second = [await grants.give(one.credential.id, Role.ADMINISTRATOR, "*") for one in made]
+    await grants.withdraw(first.id)
+    assert await refused(grants.withdraw(second.id)) == "last_administrator"

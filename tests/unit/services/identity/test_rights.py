@@ -144,3 +144,15 @@ async def test_a_group_that_is_too_long_for_grants_is_denied_what_a_resource_pol
     assert isinstance(await decide(READ, names=(team,)), Denied)
     assert isinstance(await decide(WRITE), Allowed)
     assert isinstance(await decide(WRITE, names=(team,)), Denied)
+
+
+@pytest.mark.parametrize("kind", ["identity", "resource"])
+async def test_no_policy_lets_whoever_did_not_log_in_administer(put, decide, kind):
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    if kind == "resource":
+        everything["Principal"] = "*"
+    text = json.dumps({"Version": "2012-10-17", "Statement": everything}).encode()
+    await put("too-wide", text, *(["public"] if kind == "identity" else []), kind=kind)
+    assert isinstance(await decide(READ, ANONYMOUS, ()), Allowed)
+    denied = await decide(Need("admin:CreateKey", "admin:keys"), ANONYMOUS, ())
+    assert (denied.explicit, denied.statement) == (True, "NobodyAdministers")
