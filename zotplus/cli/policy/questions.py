@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -26,6 +27,8 @@ RECENT_SECONDS = 5
 """The age of a decision that may not be in the log yet; the clocks of client and server may differ a little."""
 WRITTEN_SECONDS = 2.0
 """How long such a one is waited for: records are written within a quarter of a second."""
+
+_is_id = re.compile(r"[0-9A-F]{16}").fullmatch
 
 Context: TypeAlias = dict[str, tuple[str, ...]]
 Statement: TypeAlias = dict[str, Any] | None
@@ -78,7 +81,8 @@ def why(*, decision_id: str, remote: Remote, as_json: bool) -> None:
 
     Shows who asked, what was decided, and the statements that decided, as they were then.
     """
-    record, statements = remote.run(lambda server: _decided(server, decision_id))
+    wanted = _id_of(decision_id)
+    record, statements = remote.run(lambda server: _decided(server, wanted))
     if as_json:
         emit_json({"record": msgspec.to_builtins(record), "statements": statements})
         return
@@ -91,6 +95,7 @@ def why(*, decision_id: str, remote: Remote, as_json: bool) -> None:
             ("from", record.peer),
             ("asked", f"{record.face} {record.operation}: {record.method} {record.path}"),
             ("answer", f"{record.status} {record.fault}".rstrip()),
+            *_reason(record),
         ]
     )
     for decided, statement in zip(record.decisions, statements, strict=True):
@@ -99,6 +104,22 @@ def why(*, decision_id: str, remote: Remote, as_json: bool) -> None:
         click.echo(f"\nand {record.more_decisions} more decisions, of which the log holds only the number")
     if not record.decisions:
         click.echo("\nNo policy was asked: the request was refused, or was public, before that.")
+
+
+def _id_of(text: str) -> str:
+    """The id as the log has it, of what somebody copied or typed."""
+    wanted = text.strip().upper()
+    if not _is_id(wanted):
+        raise click.UsageError(f"{text!r:.80} is no id of a decision: that has 16 hexadecimal digits.")
+    return wanted
+
+
+def _reason(record: Record) -> list[tuple[str, str]]:
+    """What the log says beside of why a credential was refused; the client was not told."""
+    why, fault = record.details.get("why"), record.details.get("token_fault")
+    if not why and not fault:
+        return []
+    return [("because", f"{why or ''} ({fault})" if fault else str(why))]
 
 
 def _context(pairs: Sequence[str]) -> dict[str, tuple[str, ...]]:

@@ -1,5 +1,6 @@
 """What ``why`` prints of records that a test cannot easily bring about."""
 
+import asyncio
 import time
 from types import SimpleNamespace
 
@@ -14,12 +15,14 @@ from zotplus.domain.audit.records import Decided, EventKind, Record
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Layer
 
+ID = "0123456789ABCDEF"
+
 
 @pytest.fixture
 def why(monkeypatch):
     def run(record, statements):
         monkeypatch.setattr(Remote, "run", lambda _self, _work: (record, statements))
-        return CliRunner().invoke(cli, ["why", "X"], prog_name="zotplus").stdout
+        return CliRunner().invoke(cli, ["why", ID], prog_name="zotplus").stdout
 
     return run
 
@@ -39,6 +42,38 @@ def test_what_others_chose_is_printed_without_control_characters(why):
     told = why(Record(seq=1, time="now", kind=EventKind.DENIED, path="/\x07", decisions=(decided,)), [{"Sid": "\x1b"}])
     assert "\x1b" not in told
     assert "\x07" not in told
+
+
+def refused_token(**details):
+    return Record(seq=1, time="now", kind=EventKind.DENIED, status=401, fault="token_invalid", details=details)
+
+
+def test_the_reason_of_a_refused_token_is_printed(why):
+    told = why(refused_token(why="No issuer 'http://a\x1b' is configured.", token_fault="issuer", issuer=""), [])
+    assert "because  No issuer 'http://a\\x1b' is configured. (issuer)" in told
+    assert "because" not in why(refused_token(), [])
+    assert "because  Said so.\n" in why(refused_token(why="Said so."), [])
+
+
+@pytest.mark.parametrize("given", [ID, ID.lower(), f"  {ID.lower()}\n"])
+def test_an_id_is_found_however_it_was_copied(monkeypatch, given):
+    asked = []
+
+    async def decided(_server, decision_id):
+        asked.append(decision_id)
+        return refused_token(), []
+
+    monkeypatch.setattr(questions, "_decided", decided)
+    monkeypatch.setattr(Remote, "run", lambda _self, work: asyncio.run(work(None)))
+    assert CliRunner().invoke(cli, ["why", given]).exit_code == 0
+    assert asked == [ID]
+
+
+@pytest.mark.parametrize("given", ["", "X", ID[1:], f"{ID}0", f"{ID[:8]} {ID[8:]}", "\uff10" * 16, "../../../grants/"])
+def test_what_cannot_be_an_id_is_refused_before_anybody_is_asked(given):
+    result = CliRunner().invoke(cli, ["why", given], env={"ZOTPLUS_ENDPOINT": "http://127.0.0.1:9"})
+    assert result.exit_code == 2
+    assert "16 hexadecimal digits" in result.stderr
 
 
 class Late:
