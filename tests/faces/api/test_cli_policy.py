@@ -7,6 +7,7 @@ import pytest
 
 from tests.faces.gateway import settings_for, start
 from zotplus.adapters.oidc.settings import IdentitySettings
+from zotplus.cli.policy import applying
 
 READ = {"Statement": [{"Sid": "read", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "s3:a/*"}]}
 WRITE = {"Statement": [{"Effect": "Allow", "Action": "s3:PutObject", "Resource": "s3:a/*"}]}
@@ -142,7 +143,7 @@ def test_a_file_that_cannot_be_read_is_named(terminal, tmp_path, name, content):
     assert name in told or "policy" in told
 
 
-def test_a_folder_is_applied_once_and_shown_first(terminal, folder):
+def test_a_folder_is_applied_once_and_shown_first(terminal, folder, monkeypatch):
     write(folder / "readers.yaml", READ_YAML)
     write(folder / "writers.json", WRITE)
     write(folder / "README.md", "not a policy")
@@ -153,8 +154,11 @@ def test_a_folder_is_applied_once_and_shown_first(terminal, folder):
     assert "+++ readers (file)" in shown.stdout
     assert "+ attach readers to public" in shown.stdout
     assert "+ attach writers to group:k:dev as boundary" in shown.stdout
-    refused = terminal.run("policy", "apply", "-f", folder, stdin="n\n")
-    assert refused.exit_code == 130
+    code, told = terminal.fails("policy", "apply", "-f", folder)
+    assert (code, "give --yes" in told) == (2, True)
+    monkeypatch.setattr(applying, "_has_terminal", lambda: True)
+    code, told = terminal.fails("policy", "apply", "-f", folder, stdin="n\n")
+    assert (code, "Nothing was changed." in told, "Interrupted" in told) == (1, True, False)
     assert terminal.json("policy", "list") == []
     assert "Done: 2 to create, 3 to attach." in terminal.ok("policy", "apply", "-f", folder, stdin="y\n")
     assert terminal.run("policy", "diff", "-f", folder).exit_code == 0

@@ -1,5 +1,6 @@
 """``zotplus policy apply`` and ``diff``: what is in files becomes what is on the server."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -37,7 +38,7 @@ def _state_options(command: Command) -> Command:
 @click.option("--comment", default="", help="Why; kept with every new version.")
 @remote_options
 @json_option
-def apply(*, path: Path, prune: bool, dry_run: bool, yes: bool, comment: str, remote: Remote, as_json: bool) -> None:
+def apply(*, path: Path, prune: bool, dry_run: bool, yes: bool, comment: str, remote: Remote, as_json: bool) -> int:
     """Make the server's policies what files say: all of it or nothing, after showing the differences.
 
     A folder may hold attachments.yaml and boundaries.yaml beside the policies: {policy: [grantees]}. Without --prune
@@ -46,8 +47,9 @@ def apply(*, path: Path, prune: bool, dry_run: bool, yes: bool, comment: str, re
     wanted = _wanted(path, prune=prune, comment=comment)
     planned = _plan(remote, wanted, as_json=as_json)
     if not dry_run and planned.changes:
-        if not yes:
-            click.confirm(f"Apply ({summary(planned.changes)})?", abort=True, err=True)
+        if not yes and not _agreed(planned):
+            remark("Nothing was changed.")
+            return 1
         agreed = msgspec.structs.replace(wanted, dry_run=False, expected=planned.changes)
         planned = remote.run(lambda server: server.api.post("/policies/apply", agreed, Changes))
     if as_json:
@@ -56,6 +58,7 @@ def apply(*, path: Path, prune: bool, dry_run: bool, yes: bool, comment: str, re
         click.echo("Nothing to change.")
     elif not planned.dry_run:
         click.echo(f"Done: {summary(planned.changes)}.")
+    return 0
 
 
 @click.command("diff")
@@ -68,6 +71,17 @@ def diff(*, path: Path, prune: bool, remote: Remote, as_json: bool) -> int:
     if as_json:
         emit_json(msgspec.to_builtins(planned))
     return DIFFERENT if planned.changes else 0
+
+
+def _agreed(planned: Changes) -> bool:
+    """Whether the person at the terminal wants this. Without one, nobody could answer."""
+    if not _has_terminal():
+        raise click.UsageError("There is no terminal to ask at whether to change this: give --yes.")
+    return click.confirm(f"Apply ({summary(planned.changes)})?", err=True)
+
+
+def _has_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def _wanted(path: Path, *, prune: bool, comment: str = "") -> NewState:
