@@ -26,6 +26,9 @@ from zotplus.protocols.api.audit.endpoints import AuditVerdict
 FOLLOW_SECONDS = 1.0
 """Between two looks; as often as checkpoints come."""
 
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+"""No log is older, and the server takes no time that is much earlier."""
+
 
 @click.group(cls=Group)
 def audit() -> None:
@@ -44,7 +47,7 @@ class Moment(click.ParamType[str]):
             moment = datetime.fromisoformat(text)
         except ValueError:
             back = DURATION.convert(text, param, ctx)
-            return datetime.fromtimestamp(max(time.time() - back, 0), UTC).isoformat()  # no log is older than that
+            return max(datetime.fromtimestamp(time.time() - back, UTC), _EARLIEST).isoformat()
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()
 
 
