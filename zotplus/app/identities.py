@@ -60,7 +60,8 @@ def identities(
         settings=own,
         clock=clock,
     )
-    trusts = Trusts(store, issuers, clock=clock)
+    audiences = {issuer.name: issuer.audiences for issuer in settings.identity.issuers}
+    trusts = Trusts(store, issuers, audiences, clock=clock)
     replays = Replays(store, clock=clock)
     sessions = Sessions(store, sealing, rights, settings.sessions, clock=clock)
     exchange = Exchange(

@@ -1,7 +1,7 @@
 """Trusts: which workloads of other issuers are let in, and with which rights."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -64,11 +64,20 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 class Trusts:
     """Trusts over the key-value port. A change holds from the next request on, in every worker.
 
-    ``issuers`` are the configured ones: address by name.
+    ``issuers`` are the configured ones: address by name. ``audiences`` are those of which every token of an issuer
+    must have one; None: they are not known.
     """
 
-    def __init__(self, store: KeyValue, issuers: Mapping[str, str], *, clock: Clock = time.time) -> None:
+    def __init__(
+        self,
+        store: KeyValue,
+        issuers: Mapping[str, str],
+        audiences: Mapping[str, Collection[str]] | None = None,
+        *,
+        clock: Clock = time.time,
+    ) -> None:
         self._store = store
+        self._audiences = audiences
         self._issuers = dict(issuers)
         self._clock = clock
         self._of_issuer = GenerationCache(store, _terms_of_issuer)
@@ -90,6 +99,7 @@ class Trusts:
         ``RECORD_EXISTS``.
         """
         check_terms(terms, self._issuer_url(terms.issuer))
+        self._require_audience(terms)
         if len(grants) > GRANTS_MAX:
             raise Problem(errors.ARGUMENT_INVALID, f"A trust has at most {GRANTS_MAX} roles.", argument="grants")
         for grant in grants:
@@ -154,6 +164,14 @@ class Trusts:
             detail = f"No issuer is called {issuer[:64]!r} in the settings; known: {known[:500]}."
             raise Problem(errors.RECORD_NOT_FOUND, detail)
         return url
+
+    def _require_audience(self, terms: TrustTerms) -> None:
+        """Refuse an audience that tokens of the issuer are not taken for."""
+        known = None if self._audiences is None else self._audiences[terms.issuer]
+        if known is not None and terms.audience not in known:
+            listed = ", ".join(known)
+            detail = f"Tokens of {terms.issuer} are taken for these audiences only (in the settings): {listed:.500}."
+            raise Problem(errors.ARGUMENT_INVALID, detail, argument="audience")
 
 
 def _require(snapshot: Snapshot, name: str) -> TrustRecord:

@@ -49,6 +49,7 @@ async def test_a_new_trust_does_not_replace_one(worker):
 REFUSED = {
     "an unknown issuer": (terms(issuer="github", claims={"sub": ("x",)}), "nobody", (), "record_not_found"),
     "terms that mean too much": (terms(claims={"repository": ("o/r",)}), "github", (), "argument_invalid"),
+    "an audience that is not the issuer's": (terms(audience="elsewhere"), "github", (), "argument_invalid"),
     "a role on nothing": (
         terms(),
         "github",
@@ -64,6 +65,11 @@ async def test_what_cannot_be_meant_is_not_kept(worker, trust, issuer, grants, c
     trust = type(trust)(**{name: getattr(trust, name) for name in trust.__struct_fields__} | {"issuer": issuer})
     assert (await refused(worker.trusts.put(trust, grants))).fault.code == code
     assert await worker.trusts.list() == ()
+
+
+async def test_who_names_an_audience_that_the_issuer_has_not_is_told_those_that_it_has(worker):
+    problem = await refused(worker.trusts.put(terms(audience="elsewhere"), ()))
+    assert (problem.fields["argument"], problem.detail.endswith("zotplus, another.")) == ("audience", True)
 
 
 async def test_a_trust_that_is_deleted_takes_its_grants_and_attachments_along(worker, store):
