@@ -11,6 +11,9 @@ from zotplus.domain.errors import Problem
 TEXT_MAX = 1_000
 """Characters of a description or comment: a paragraph (AWS IAM, ``CreatePolicy``: Description has at most 1,000)."""
 
+RESERVED = frozenset({"attachments", "boundaries"})
+"""Files of a folder of policies that are no policies, so that no policy can be called after them."""
+
 # AWS IAM's names have 128 characters; lower case, so that a name is a file's name everywhere.
 _is_name = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}").fullmatch
 
@@ -155,6 +158,9 @@ def require_policy_name(text: str) -> None:
     """Refuse what can be no policy's name. Raises ``ARGUMENT_INVALID``."""
     if not is_policy_name(text):
         detail = "A policy's name has 1 to 128 lower-case letters, digits, dots, hyphens and underscores."
+        raise Problem(errors.ARGUMENT_INVALID, detail, argument="name")
+    if text in RESERVED:
+        detail = f"No policy can be called {text}: in a folder of policies that file says to whom they are given."
         raise Problem(errors.ARGUMENT_INVALID, detail, argument="name")
 
 

@@ -169,6 +169,11 @@ async def test_a_name_of_the_wrong_form_is_refused(policies, name):
     assert await refused(policies.detach(name, "public")) == "record_not_found"
 
 
+@pytest.mark.parametrize("name", ["attachments", "boundaries"])
+async def test_the_name_of_a_folders_other_files_is_refused(policies, name):
+    assert await refused(policies.put(name, new())) == "argument_invalid"
+
+
 @pytest.mark.parametrize("grantee", ["", "anonymous!", "group:k", "user:K:x", "a\0b", "robot:" + "x" * 2000, "\ud800"])
 async def test_a_grantee_that_nobody_can_be_is_refused(policies, grantee):
     await policies.put("p", new())
