@@ -4,7 +4,7 @@ Four doors lead here: STS, RFC 8693, the mint endpoint and a password. What they
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final, TypeAlias
 
 import msgspec
@@ -157,7 +157,7 @@ class Exchange:
         which = (
             f"Several trusts accept the token, of which one must be named: {names:.300}."
             if found
-            else (f"The trust {role!r:.140} does not accept the token." if role else "No trust accepts the token.")
+            else _why_none(role, known)
         )
         raise TokenRefused(TokenFault.TRUST, which, issuer=verified.name)
 
@@ -217,6 +217,15 @@ def workload(verified: VerifiedToken, terms: TrustTerms) -> Somebody:
             "zotplus:subject": (subject,),
         },
     )
+
+
+def _why_none(role: str, known: Collection[TrustTerms]) -> str:
+    """Why none of the issuer's trusts fits, for the log."""
+    if not role:
+        return "No trust accepts the token."
+    if all(role != terms.name for terms in known):
+        return f"There is no trust {role!r:.140} for this issuer."
+    return f"The trust {role!r:.140} does not accept the token."
 
 
 def _within(asked: int | None, allowed: int) -> int:

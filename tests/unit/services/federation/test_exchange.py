@@ -79,7 +79,8 @@ async def test_an_unknown_trust_is_refused_like_one_that_does_not_fit(worker, is
     unknown = await refused(worker.exchange.of_token(issued.token("github"), "nobody"))
     other = await refused(worker.exchange.of_token(issued.token("github", ref="x"), "release"))
     assert (unknown.detail, unknown.token_fault) == (other.detail, other.token_fault)
-    assert "nobody" in unknown.why
+    assert unknown.why == "There is no trust 'nobody' for this issuer."
+    assert other.why == "The trust 'release' does not accept the token."
     assert "nobody" not in unknown.detail
 
 
