@@ -62,7 +62,11 @@ def _terms(command: Command) -> Command:
     """Adds the options that say what a trust asks and gives; the command gets them as ``_said`` takes them."""
 
     @click.option("--issuer", required=True, help="The issuer's name in the settings.")
-    @click.option("--audience", required=True, help="What the token must be made for.")
+    @click.option(
+        "--audience",
+        required=True,
+        help="What the token must be made for: one of the issuer's audiences in the settings.",
+    )
     @click.option("--claim", "claims", multiple=True, required=True, metavar="PATH=PATTERN", help=_CLAIM_HELP)
     @click.option("--grant", "grants", multiple=True, type=(_ROLES, str), metavar="ROLE PATTERN", help=_GRANT_HELP)
     @click.option("--lifetime", type=Duration("15m", "12h"), default="1h", metavar="SPAN", help=_LIFETIME_HELP)
