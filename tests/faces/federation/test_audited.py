@@ -40,6 +40,11 @@ def test_a_refused_exchange_is_recorded_with_its_reason(stage, door, changes, fa
     assert record.who is None or record.who.kind == "anonymous"
 
 
+def test_a_trust_that_does_not_exist_is_recorded_as_the_reason(stage):
+    assert stage.mint({"token": stage.token("github"), "trust": "nope"})[0] == 422
+    assert stage.recorded("api").details["why"] == "There is no trust 'nope' for this issuer."
+
+
 @pytest.mark.parametrize(("face", "ask"), DOORS.values(), ids=DOORS)
 def test_a_replayed_token_is_recorded(stage, face, ask):
     token = stage.token("github", jti=f"replayed at {face}")
