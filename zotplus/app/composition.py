@@ -122,7 +122,7 @@ def services(settings: Settings, parts: Engines) -> Services:
         tokens=known.tokens,
         policies=Policies(store, issuers=issuers),
         applying=Applying(store, issuers=issuers),
-        explaining=Explaining(store, known.access, known.people),
+        explaining=Explaining(store, known.access, known.people, public_access=settings.identity.public_access),
         buckets=Buckets(store, settings.s3.region),
         objects=Objects(store, blobs, inline_limit=settings.s3.inline_limit),
         multipart=Multipart(store, blobs),

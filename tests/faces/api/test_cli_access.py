@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from tests.faces.gateway import settings_for, start
+from zotplus.adapters.oidc.settings import IdentitySettings
 from zotplus.cli.commands import cli
 
 
@@ -128,6 +130,24 @@ def test_grants_are_made_listed_and_withdrawn(terminal):
     assert grant["id"] in terminal.ok("grants", "list")
     terminal.ok("grants", "delete", grant["id"])
     assert terminal.fails("grants", "delete", grant["id"])[0] == 5
+
+
+def test_a_grant_to_everybody_while_public_access_is_off_says_so(terminal, tmp_path):
+    shut = start(tmp_path, settings=settings_for(tmp_path, identity=IdentitySettings(public_access=False)))
+    there = {"ZOTPLUS_ENDPOINT": shut.url, "ZOTPLUS_ACCESS_KEY": shut.access_key, "ZOTPLUS_SECRET_KEY": shut.secret}
+    words = "public access is switched off (identity.public_access)"
+    try:
+        made = terminal.run("grants", "create", "public", "reader", "s3:shut/*", **there)
+        assert (made.exit_code, words in made.stderr) == (0, True)
+        assert terminal.run("grants", "create", "authenticated", "reader", "s3:shut/*", **there).stderr == ""
+        asked = terminal.run("can", "anonymous", "s3:GetObject", "s3:shut/a", **there)
+        assert (asked.exit_code, words in asked.stdout) == (12, True)
+    finally:
+        shut.stop()
+
+
+def test_a_grant_to_everybody_where_that_is_allowed_says_nothing(terminal):
+    assert terminal.run("grants", "create", "public", "reader", "s3:open/b/*").stderr == ""
 
 
 def test_public_objects_need_no_credentials(terminal, bucket, tmp_path):

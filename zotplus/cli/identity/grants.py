@@ -5,7 +5,7 @@ import msgspec
 
 from zotplus.cli.commands import Group
 from zotplus.cli.options import Remote, json_option, remote_options
-from zotplus.cli.output import emit_json, emit_table, human_time
+from zotplus.cli.output import emit_json, emit_table, human_time, remark
 from zotplus.cli.remote.api import segment
 from zotplus.cli.remote.naming import with_hint
 from zotplus.protocols.api.documents import GrantDocument, Grants, NewGrant
@@ -63,6 +63,8 @@ def create_grant(
     """
     wanted = NewGrant(grantee=grantee, role=Role(role), pattern=pattern, networks=networks)
     made = remote.run(lambda server: with_hint(server.api, grantee, server.api.post("/grants", wanted, GrantDocument)))
+    for warning in made.warnings:
+        remark(warning)
     if as_json:
         emit_json(msgspec.to_builtins(made))
         return

@@ -86,7 +86,7 @@ class NewGrant(_Document, frozen=True, forbid_unknown_fields=True):
 
 
 class GrantDocument(_Document, frozen=True):
-    """A grant as it stands."""
+    """A grant as it stands; ``warnings`` say, of one that was just made, whom it does not reach."""
 
     id: str
     grantee: str
@@ -94,6 +94,7 @@ class GrantDocument(_Document, frozen=True):
     pattern: str
     created: datetime
     networks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class Grants(_Document, frozen=True):

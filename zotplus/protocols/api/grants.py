@@ -1,10 +1,14 @@
 """Grants of roles on patterns: list, create, withdraw."""
 
+import msgspec
+
 from zotplus.domain import actions, errors
 from zotplus.gateway.context import Context
 from zotplus.protocols.api.conversion import grant
 from zotplus.protocols.api.documents import GrantDocument, Grants, NewGrant
 from zotplus.protocols.api.endpoint import Call, Endpoint
+from zotplus.services.identity.grantees import PUBLIC
+from zotplus.services.policies.explaining import NO_PUBLIC_ACCESS
 
 
 async def list_grants(context: Context, _call: Call, _body: None) -> Grants:
@@ -16,7 +20,9 @@ async def create_grant(context: Context, _call: Call, body: NewGrant) -> GrantDo
     """Give a role; it holds from the next request on."""
     made = await context.services.grants.give(body.grantee, body.role, body.pattern, body.networks)
     context.log["grant"] = made.id
-    return grant(made)
+    is_shut = body.grantee == PUBLIC and not context.services.explaining.public_access
+    warnings = (f"Only whoever is logged in gets this: {NO_PUBLIC_ACCESS}.",) if is_shut else ()
+    return msgspec.structs.replace(grant(made), warnings=warnings)
 
 
 async def delete_grant(context: Context, call: Call, _body: None) -> None:

@@ -12,6 +12,7 @@ from zotplus.domain.iam import (
     NO_ATTRIBUTES,
     Allowed,
     Attributes,
+    Decision,
     Need,
     PolicyKind,
     ResourcePolicies,
@@ -37,6 +38,8 @@ _KINDS = {
     "certificate": PrincipalKind.CERTIFICATE,
 }
 
+NO_PUBLIC_ACCESS = "public access is switched off (identity.public_access)"
+
 
 class Supposed:
     """Condition keys of a question: those that were given, then the identity's own, then ``others``, then the time."""
@@ -56,9 +59,21 @@ class Supposed:
 
 
 class Explaining:
-    """Answers what principals may, as the evaluator would at a door."""
+    """Answers what principals may, as the evaluator would at a door.
 
-    def __init__(self, store: KeyValue, access: Access, people: People, *, clock: Clock = time.time) -> None:
+    ``public_access`` is as for ``Rights``: whether anything can be open to whoever did not log in.
+    """
+
+    def __init__(
+        self,
+        store: KeyValue,
+        access: Access,
+        people: People,
+        *,
+        public_access: bool = True,
+        clock: Clock = time.time,
+    ) -> None:
+        self.public_access = public_access
         self._store = store
         self._access = access
         self._people = people
@@ -128,13 +143,18 @@ class Explaining:
         is_allowed = isinstance(decision, Allowed)
         return Explanation(
             allowed=is_allowed,
-            reason=f"{decision.policy} allows it" if isinstance(decision, Allowed) else decision.reason,
+            reason=self._reason(principal, decision),
             layer=decision.layer.value,
             policy=policy,
             version=version,
             statement=statement,
             considered=len(applying),
         )
+
+    def _reason(self, principal: Principal, decision: Decision) -> str:
+        if isinstance(decision, Allowed):
+            return f"{decision.policy} allows it"
+        return NO_PUBLIC_ACCESS if principal.is_anonymous and not self.public_access else decision.reason
 
     async def rights(self, principal: Principal) -> tuple[Right, ...]:
         """Every grant and policy that applies to ``principal``, and by which of its names."""

@@ -10,6 +10,7 @@ from zotplus.domain.iam import Need
 from zotplus.domain.principals import PrincipalKind
 from zotplus.ports.keyvalue import Transaction
 from zotplus.records.policies import IDENTITY, PolicyVersionRecord, put_version
+from zotplus.services.identity.access import Access
 from zotplus.services.identity.grants import Grants
 from zotplus.services.identity.people import People
 from zotplus.services.identity.rights import Rights
@@ -110,6 +111,18 @@ async def test_whoever_did_not_log_in_can_be_asked_about(explaining, policies, w
     await policies.put("open", new(document(statement(Principal="*", Sid="open"))))
     found = await explaining.can(await explaining.principal(who), GET, {})
     assert (found.allowed, found.layer, found.policy, found.considered) == (True, "resource", "open", 1)
+
+
+async def test_that_public_access_is_switched_off_is_the_reason(store, sealing, clock, policies, robot):
+    await policies.put("open", new(document(statement(Principal="*", Sid="open"))))
+    rights = Rights(public_access=False)
+    access = Access(store, sealing, rights, clock=clock)
+    explaining = Explaining(store, access, People(store, rights), public_access=False, clock=clock)
+    found = await explaining.can(await explaining.principal("anonymous"), GET, {})
+    assert (found.allowed, found.reason) == (False, "public access is switched off (identity.public_access)")
+    assert (await explaining.can(await explaining.principal(robot), GET, {})).allowed
+    put = await explaining.can(await explaining.principal(robot), Need("s3:PutObject", "s3:releases/a"), {})
+    assert "public access" not in put.reason
 
 
 @pytest.mark.parametrize("who", ["trust:release", "certificate:operator"])
