@@ -10,9 +10,10 @@ import msgspec
 
 from zotplus.adapters.blobs_fs import BlobsFilesystem, FilesystemBlobsSettings
 from zotplus.adapters.keyvalue_lmdb.wholeness import require_whole
-from zotplus.adapters.sealing_aead.sealing import MASTER_KEY_FILE, open_sealing
+from zotplus.adapters.sealing_aead.sealing import MASTER_KEY_FILE, decode_master_key, open_sealing
 from zotplus.app import omissions
 from zotplus.app.composition import local_blobs, local_store
+from zotplus.app.tls import ReloadingTls
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.services.identity.access import Access
@@ -28,6 +29,22 @@ KeyPair = tuple[str, str]
 _STORE_FILE = "data.mdb"
 
 
+def check(settings: Settings) -> None:
+    """Refuse what the settings name and the server could not use: keys and files. Raises ``SETTING_INVALID``."""
+    for setting, text in (("master_key", settings.master_key), ("previous_master_key", settings.previous_master_key)):
+        if text is not None:
+            try:
+                decode_master_key(text)
+            except Problem as problem:
+                raise Problem(problem.fault, f"{setting}: {problem.detail}") from problem
+    if settings.http.tls is not None:
+        ReloadingTls(settings.http.tls)
+    for issuer in settings.identity.issuers:
+        for file in filter(None, (issuer.jwks_file, issuer.ca_file)):
+            if not Path(file).is_file():
+                raise Problem(errors.SETTING_INVALID, f"identity.issuers: {issuer.name}: there is no file {file}.")
+
+
 def prepare(settings: Settings) -> KeyPair | None:
     """Make the data folder and an administrator; the key pair when it was drawn here just now, else None.
 
@@ -35,6 +52,7 @@ def prepare(settings: Settings) -> KeyPair | None:
 
     Runs in a process of its own, because the supervisor never opens the store. Raises ``Problem``.
     """
+    check(settings)
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     _require_master_key(settings)
     return asyncio.run(_administrator(settings))

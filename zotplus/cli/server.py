@@ -69,7 +69,10 @@ def config() -> None:
 @json_option
 def check(*, config_file: Path | None, as_json: bool) -> None:
     """Read file and environment, and say what is wrong with them."""
-    load_settings(config_file, {})
+    settings = load_settings(config_file, {})
+    from zotplus.app import check as check_named  # noqa: PLC0415 - only this command needs the server's parts
+
+    check_named(settings)
     if as_json:
         emit_json({"valid": True})
     else:

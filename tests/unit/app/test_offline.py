@@ -202,3 +202,27 @@ def test_metadata_that_were_cut_off_are_refused_and_do_not_kill_the_restore(back
     saved.write_bytes(saved.read_bytes()[:8_192])
     assert restore_by_command(backup, tmp_path) == (7, "")
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"ZOTPLUS_MASTER_KEY": "short"}, "master_key: The master key must be 32 random bytes"),
+        ({"ZOTPLUS_HTTP__TLS__CERTIFICATE": "/nope", "ZOTPLUS_HTTP__TLS__KEY": "/nope"}, "/nope"),
+        (
+            {
+                "ZOTPLUS_IDENTITY__ISSUERS": json.dumps(
+                    [{"name": "cluster", "url": "https://x.test", "audiences": ["a"], "jwks_file": "/nope/keys.json"}]
+                )
+            },
+            "identity.issuers: cluster: there is no file /nope/keys.json",
+        ),
+    ],
+)
+def test_what_the_server_could_not_use_is_no_valid_configuration(monkeypatch, tmp_path, variables, told):
+    monkeypatch.chdir(tmp_path)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    result = CliRunner().invoke(cli, ["config", "check"])
+    assert (result.exit_code, told in result.stderr) == (2, True), result.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -20,6 +20,7 @@ from zotplus.records.access import (
     put_grant,
     raise_generation,
 )
+from zotplus.records.trusts import find_trust
 from zotplus.services.identity.administrators import guarded
 from zotplus.services.identity.credentials import is_credential_id
 from zotplus.services.identity.grantees import PUBLIC, is_credential, require_grantee, require_issuer
@@ -79,6 +80,7 @@ class Grants:
         def insert(transaction: Transaction) -> Grant:
             if is_credential(grantee):
                 require_credential(transaction, grantee)
+            _require_trust(transaction, grantee)
             return put_grant_once(transaction, new_id, record)
 
         return await self._store.write(insert)
@@ -102,6 +104,13 @@ class Grants:
             guarded(transaction, self._clock(), lambda: delete_grant(transaction, id_, GRANT.decode(data)))
 
         await self._store.write(remove)
+
+
+def _require_trust(transaction: Transaction, grantee: str) -> None:
+    """A trust that is made later takes over no grant that somebody gave to its name. Raises ``RECORD_NOT_FOUND``."""
+    kind, _, name = grantee.partition(":")
+    if kind == "trust" and find_trust(transaction, name) is None:
+        raise Problem(errors.RECORD_NOT_FOUND, f"There is no trust {name}; make it first.")
 
 
 def new_grant_id() -> str:

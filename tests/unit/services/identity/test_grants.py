@@ -141,3 +141,7 @@ async def test_where_all_administrators_expire_one_of_them_is_kept(access, grant
     first, second = [await grants.give(one.credential.id, Role.ADMINISTRATOR, "*") for one in made]
     await grants.withdraw(first.id)
     assert await refused(grants.withdraw(second.id)) == "last_administrator"
+
+
+async def test_a_trust_must_be_there_to_be_given_anything(grants):
+    assert await refused(grants.give("trust:early", Role.READER, "*")) == "record_not_found"
