@@ -42,7 +42,7 @@ def test_a_refused_exchange_is_recorded_with_its_reason(stage, door, changes, fa
 
 def test_a_trust_that_does_not_exist_is_recorded_as_the_reason(stage):
     assert stage.mint({"token": stage.token("github"), "trust": "nope"})[0] == 422
-    assert stage.recorded("api").details["why"] == "There is no trust 'nope' for this issuer."
+    assert stage.recorded("mint").details["why"] == "There is no trust 'nope' for this issuer."
 
 
 @pytest.mark.parametrize(("face", "ask"), DOORS.values(), ids=DOORS)
