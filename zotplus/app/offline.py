@@ -37,12 +37,22 @@ def check(settings: Settings) -> None:
                 decode_master_key(text)
             except Problem as problem:
                 raise Problem(problem.fault, f"{setting}: {problem.detail}") from problem
+    for setting, file in _named_files(settings):
+        if file and not Path(file).is_file():
+            raise Problem(errors.SETTING_INVALID, f"{setting}: there is no file {file}.")
     if settings.http.tls is not None:
         ReloadingTls(settings.http.tls)
+
+
+def _named_files(settings: Settings) -> Iterator[tuple[str, str | None]]:
+    """Settings and the files that they name."""
+    tls = settings.http.tls
+    if tls is not None:
+        yield from (("http.tls.certificate", tls.certificate), ("http.tls.key", tls.key))
+        yield "http.tls.client_ca_file", tls.client_ca_file
     for issuer in settings.identity.issuers:
-        for file in filter(None, (issuer.jwks_file, issuer.ca_file)):
-            if not Path(file).is_file():
-                raise Problem(errors.SETTING_INVALID, f"identity.issuers: {issuer.name}: there is no file {file}.")
+        yield f"identity.issuers, {issuer.name}: jwks_file", issuer.jwks_file
+        yield f"identity.issuers, {issuer.name}: ca_file", issuer.ca_file
 
 
 def prepare(settings: Settings) -> KeyPair | None:

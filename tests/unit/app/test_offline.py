@@ -208,14 +208,17 @@ def test_metadata_that_were_cut_off_are_refused_and_do_not_kill_the_restore(back
     ("variables", "told"),
     [
         ({"ZOTPLUS_MASTER_KEY": "short"}, "master_key: The master key must be 32 random bytes"),
-        ({"ZOTPLUS_HTTP__TLS__CERTIFICATE": "/nope", "ZOTPLUS_HTTP__TLS__KEY": "/nope"}, "/nope"),
+        (
+            {"ZOTPLUS_HTTP__TLS__CERTIFICATE": "/nope", "ZOTPLUS_HTTP__TLS__KEY": "/x"},
+            "http.tls.certificate: there is no file /nope",
+        ),
         (
             {
                 "ZOTPLUS_IDENTITY__ISSUERS": json.dumps(
                     [{"name": "cluster", "url": "https://x.test", "audiences": ["a"], "jwks_file": "/nope/keys.json"}]
                 )
             },
-            "identity.issuers: cluster: there is no file /nope/keys.json",
+            "identity.issuers, cluster: jwks_file: there is no file /nope/keys.json",
         ),
     ],
 )
