@@ -20,6 +20,7 @@ from zotplus.records.policies import (
 from zotplus.services.federation import sessions as module
 from zotplus.services.federation.federation import Wanted
 from zotplus.services.federation.sessions import SessionPolicies, Sessions, SessionSettings
+from zotplus.services.federation.standing import Standing
 from zotplus.services.identity.grants import Grants
 from zotplus.services.identity.rights import Rights
 from zotplus.services.identity.roles import Role
@@ -305,3 +306,7 @@ async def test_a_token_of_before_the_change_of_a_trust_is_taken_under_its_new_te
     await worker.trusts.put(terms(), PUBLISHER)
     _, access = await worker.exchange.access_token(token)
     assert (await other_worker.tokens.bearer(access.token)).may(WRITE)
+
+
+async def test_where_the_issuers_are_not_known_anybody_of_one_can_be_revoked(store):
+    await Standing(store).revoke("user:elsewhere:somebody")
