@@ -33,6 +33,10 @@ def the_block(kind: str, beginning: str) -> str:
     return found
 
 
+ASKED_IN_A_ROW = 30
+"""Enough that both workers are among those who answered."""
+
+
 @pytest.fixture(scope="module")
 def made(keycloak, tmp_path_factory):
     """A gateway with the page's configuration file, in a folder where the page's commands run."""
@@ -41,9 +45,20 @@ def made(keycloak, tmp_path_factory):
     config.write_text(the_block("yaml", "identity:").replace(KEYCLOAK, keycloak.url))
     registry = start_registry(folders["registry"])
     gateway = start_gateway(folders["gateway"], registry.url, ZOTPLUS_CONFIG=str(config))
+    wait_for_issuer(gateway)
     yield gateway, folders["home"]
     gateway.running.stop()
     registry.stop()
+
+
+def wait_for_issuer(gateway):
+    """Until every worker has the issuer's keys, which they fetch behind their start; new connections go to any."""
+    until, in_a_row = time.monotonic() + 60, 0
+    while in_a_row < ASKED_IN_A_ROW:
+        told = call("GET", f"{gateway.url}/health/ready")[2]
+        in_a_row = in_a_row + 1 if b'"issuer keycloak":{"status":"ok"}' in told else 0
+        assert time.monotonic() < until, told
+        time.sleep(0.05)  # polls for readiness, hides no race
 
 
 async def test_every_command_works_and_the_realm_that_they_make_gives_tokens_that_are_taken(keycloak, made):

@@ -59,7 +59,8 @@ class Person(Client):
     def begin(self, *words, **environment):
         """``zotplus login``, which waits for somebody."""
         return subprocess.Popen(
-            [PROGRAMS / "zotplus", "login", self.gateway.url, *words],
+            # a test run in the background has Ctrl-C switched off, and its children would inherit that
+            ["env", "--default-signal=INT", PROGRAMS / "zotplus", "login", self.gateway.url, *words],
             env={**self.environment, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
