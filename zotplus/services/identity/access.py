@@ -38,7 +38,7 @@ from zotplus.services.identity.credentials import (
     shown_credential,
 )
 from zotplus.services.identity.generation_cache import GenerationCache
-from zotplus.services.identity.grants import new_grant_id, put_grant_once, require_credential
+from zotplus.services.identity.grants import insert_credential, new_grant_id, put_grant_once, require_credential
 from zotplus.services.identity.rights import ANONYMOUS, Rights
 from zotplus.services.identity.roles import Role
 from zotplus.services.lookups import Clock, milliseconds
@@ -158,12 +158,7 @@ class Access:
         made = draft_credential(credential, secret)
         record = sealed_record(made, self._sealing)
 
-        def insert(transaction: Transaction) -> None:
-            if find_credential(transaction, made.credential.id) is not None:
-                raise Problem(errors.RECORD_EXISTS, f"A credential {made.credential.id} exists already.")
-            put_credential(transaction, made.credential.id, record)
-
-        await self._store.write(insert)
+        await self._store.write(lambda transaction: insert_credential(transaction, made.credential.id, record))
         return made
 
     async def list(self) -> tuple[Credential, ...]:

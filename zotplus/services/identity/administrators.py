@@ -4,6 +4,7 @@ Who counts is a key or robot: what an issuer says of people can change, or not b
 """
 
 from collections.abc import Callable, Mapping
+from enum import IntEnum
 from typing import TypeVar
 
 from zotplus.domain import errors
@@ -33,42 +34,56 @@ class _Holder:
         return self._known.get(key)
 
 
+class _Left(IntEnum):
+    """Who is left that can put everything right; a change must not leave less than there was."""
+
+    NOBODY = 0
+    FOR_A_WHILE = 1
+    FOR_EVER = 2
+
+
 def guarded(transaction: Transaction, now: float, change: Callable[[], T]) -> T:
     """Do ``change`` to who may what, and make every cache of it stale.
 
     Raises ``LAST_ADMINISTRATOR`` where there was an administrator before and is none after it. One that expires does
     not stand in for one that stays: the registry would be locked by the mere passing of time.
     """
-    had, had_lasting = has_administrator(transaction, now), has_administrator(transaction, now, lasting=True)
+    before = _left(transaction, now)
     result = change()
-    is_kept = has_administrator(transaction, now, lasting=had_lasting)
-    if had and not is_kept:
+    if _left(transaction, now) < before:
         raise Problem(errors.LAST_ADMINISTRATOR)
     raise_generation(transaction)
     return result
 
 
-def has_administrator(transaction: Transaction, now: float, *, lasting: bool = False) -> bool:
-    """Whether a key or robot that has not expired, or with ``lasting`` never will, can put everything right again.
+def has_administrator(transaction: Transaction, now: float) -> bool:
+    """Whether a key or robot that has not expired can put everything right again.
 
     It holds the role for everything, and nothing denies it to give grants and to change any policy. What only some
     requests are denied, such as those from outside of a network, counts as allowed: it is, from elsewhere.
     """
+    return _left(transaction, now) is not _Left.NOBODY
+
+
+def _left(transaction: Transaction, now: float) -> _Left:
     # A new one: what is cached of a change that fails would be believed by the next.
     rights = Rights(only_certain=True)
     needs = _needs(transaction)
+    found = _Left.NOBODY
     for _, value in transaction.scan(*layout.table_span(layout.GRANTS)):
         record = GRANT.decode(value)
         if (record.role, record.pattern, record.networks) != (Role.ADMINISTRATOR.value, "*", ()):
             continue
         holder = find_credential(transaction, record.grantee)
-        if holder is None or (holder.expires_ms is not None and (lasting or holder.expires_ms <= milliseconds(now))):
+        if holder is None or (holder.expires_ms is not None and holder.expires_ms <= milliseconds(now)):
             continue
         may = rights.of(transaction, record.grantee, session=scope_policies(holder))
         known = _Holder(credential_attributes(record.grantee, holder))
         if all(isinstance(may.decide(need, known), Allowed) for need in needs):
-            return True
-    return False
+            if holder.expires_ms is None:
+                return _Left.FOR_EVER
+            found = _Left.FOR_A_WHILE
+    return found
 
 
 def _needs(transaction: Transaction) -> list[Need]:

@@ -13,10 +13,12 @@ from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
 from zotplus.records import layout
 from zotplus.records.access import (
     GRANT,
+    CredentialRecord,
     GrantRecord,
     delete_grant,
     find_credential,
     grants_of,
+    put_credential,
     put_grant,
     raise_generation,
 )
@@ -116,6 +118,13 @@ def _require_trust(transaction: Transaction, grantee: str) -> None:
 def new_grant_id() -> str:
     """An id for a grant."""
     return secrets.token_hex(_GRANT_ID_BYTES)
+
+
+def insert_credential(transaction: Transaction, id_: str, record: CredentialRecord) -> None:
+    """Store a key or robot that is new. Raises ``RECORD_EXISTS``."""
+    if find_credential(transaction, id_) is not None:
+        raise Problem(errors.RECORD_EXISTS, f"A credential {id_} exists already.")
+    put_credential(transaction, id_, record)
 
 
 def require_credential(transaction: Transaction, id_: str) -> None:

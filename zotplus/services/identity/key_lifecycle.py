@@ -33,7 +33,7 @@ from zotplus.services.identity.credentials import (
     sealed_record,
     shown_credential,
 )
-from zotplus.services.identity.grants import new_grant_id
+from zotplus.services.identity.grants import insert_credential, new_grant_id
 from zotplus.services.lookups import Clock, milliseconds
 
 OVERLAP_MAX = 90 * 86_400
@@ -63,12 +63,7 @@ class KeyLifecycle:
         made = draft_credential(wanted, None)
         record = sealed_record(made, self._sealing)
 
-        def insert(transaction: Transaction) -> None:
-            if find_credential(transaction, made.credential.id) is not None:
-                raise Problem(errors.RECORD_EXISTS, f"A credential {made.credential.id} exists already.")
-            put_credential(transaction, made.credential.id, record)
-
-        await self._store.write(insert)
+        await self._store.write(lambda transaction: insert_credential(transaction, made.credential.id, record))
         return made
 
     async def rotate(self, id_: str, overlap: float) -> NewCredential:

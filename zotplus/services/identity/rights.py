@@ -76,34 +76,27 @@ class Rights:
         A policy that cannot be read denies everything to whom it concerns. Raises ``STORAGE_FAILED`` for damaged
         records.
         """
-        if id_ == ANONYMOUS:
-            return self._of_anybody(snapshot)
+        if id_ != ANONYMOUS:
+            return self._of(snapshot, id_, (id_, *names, PUBLIC, AUTHENTICATED), session, everyone_policy())
+        if not self._public_access:
+            return PolicySet()
+        return self._of(snapshot, id_, (PUBLIC,), session, _NOBODY_ADMINISTERS)
+
+    def _of(
+        self, snapshot: Snapshot, id_: str, everything: Sequence[str], session: Sequence[Policy] | None, own: Policy
+    ) -> PolicySet:
         kept = self._as_asked
-        everything = (id_, *names, PUBLIC, AUTHENTICATED)
         known = [name for name in everything if len(name.encode()) <= GRANTEE_MAX_BYTES]
         granted = [policy for name in known for policy in _granted(snapshot, name)]
         attached = [attachment for name in known for attachment in attached_to(snapshot, name)]
         boundaries = [kept(_attached(one)) for one in attached if one.is_boundary]
         return PolicySet(
-            everyone_policy(),
+            own,
             *map(kept, granted),
             *(kept(_attached(one)) for one in attached if not one.is_boundary),
             resource=self._resource(snapshot, everything, id_),
             boundaries=boundaries or None,
             session=session,
-        )
-
-    def _of_anybody(self, snapshot: Snapshot) -> PolicySet:
-        if not self._public_access:
-            return PolicySet()
-        attached = [_attached(one) for one in attached_to(snapshot, PUBLIC) if not one.is_boundary]
-        boundaries = [_attached(one) for one in attached_to(snapshot, PUBLIC) if one.is_boundary]
-        return PolicySet(
-            _NOBODY_ADMINISTERS,
-            *_granted(snapshot, PUBLIC),
-            *attached,
-            resource=self._resource(snapshot, (PUBLIC,), ANONYMOUS),
-            boundaries=boundaries or None,
         )
 
     def _resource(self, snapshot: Snapshot, names: Sequence[str], own: str) -> NamedStatements:
