@@ -3,29 +3,16 @@
 import os
 import subprocess
 
+from tests.peers.oci.images import as_folder, image
 from tests.peers.programs import need
 
 
-class Client:
-    """Runs programs with a home of their own."""
+class Home:
+    """Runs programs in ``folder`` with ``environment`` and nothing else."""
 
-    def __init__(self, folder, gateway):
-        folder.mkdir(exist_ok=True)
+    def __init__(self, folder, environment):
         self.folder = folder
-        self.gateway = gateway
-        self.environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(folder),
-            "DOCKER_CONFIG": str(folder / "docker"),
-            "XDG_RUNTIME_DIR": str(folder / "run"),
-            "XDG_CONFIG_HOME": str(folder / "config"),
-            "XDG_CACHE_HOME": str(folder / "cache"),
-            "REGISTRY_AUTH_FILE": str(folder / "auth.json"),
-            "TMPDIR": str(folder / "tmp"),
-            "NO_PROXY": "127.0.0.1",
-        }
-        for name in ("docker", "run", "config", "cache", "tmp"):
-            (folder / name).mkdir(mode=0o700)
+        self.environment = environment
 
     def run(self, *argv, fails=False, stdin=None) -> str:
         done = subprocess.run(
@@ -41,6 +28,34 @@ class Client:
         said = done.stdout + done.stderr
         assert (done.returncode != 0) is fails, said
         return said if fails else done.stdout
+
+    def layout(self, text=""):
+        """A folder with an image in OCI layout, made by skopeo from a folder of plain files."""
+        plain = as_folder(image(text or str(self.folder)), self.folder / "plain")
+        self.run("skopeo", "--insecure-policy", "copy", f"dir:{plain}", f"oci:{self.folder}/layout:v1")
+        return self.folder / "layout"
+
+
+class Client(Home):
+    """Somebody in front of ``gateway``."""
+
+    def __init__(self, folder, gateway):
+        folder.mkdir(exist_ok=True)
+        self.gateway = gateway
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "DOCKER_CONFIG": str(folder / "docker"),
+            "XDG_RUNTIME_DIR": str(folder / "run"),
+            "XDG_CONFIG_HOME": str(folder / "config"),
+            "XDG_CACHE_HOME": str(folder / "cache"),
+            "REGISTRY_AUTH_FILE": str(folder / "auth.json"),
+            "TMPDIR": str(folder / "tmp"),
+            "NO_PROXY": "127.0.0.1",
+        }
+        super().__init__(folder, environment)
+        for name in ("docker", "run", "config", "cache", "tmp"):
+            (folder / name).mkdir(mode=0o700)
 
     def credentials(self, user="writer"):
         return self.gateway.users[user]

@@ -10,7 +10,6 @@ import pytest
 
 from tests.peers.home import Client
 from tests.peers.keycloak import PASSWORD
-from tests.peers.oci.images import image
 from tests.peers.programs import basic, call, start_gateway, start_registry
 
 pytestmark = pytest.mark.timeout(600)
@@ -53,16 +52,7 @@ def name(gateway):
 @pytest.fixture
 def layout(client):
     """An image in OCI layout."""
-    made = image(f"identity {next(numbers)}")
-    folder = client.folder / "plain"
-    folder.mkdir()
-    (folder / "version").write_text("Directory Transport Version: 1.1\n")
-    (folder / "manifest.json").write_bytes(made.manifest)
-    document = json.loads(made.manifest)
-    (folder / document["config"]["digest"].partition(":")[2]).write_bytes(made.config)
-    (folder / document["layers"][0]["digest"].partition(":")[2]).write_bytes(made.layer)
-    client.run("skopeo", "--insecure-policy", "copy", f"dir:{folder}", f"oci:{client.folder}/layout:v1")
-    return client.folder / "layout"
+    return client.layout(f"identity {next(numbers)}")
 
 
 def bearer(token):

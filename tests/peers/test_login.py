@@ -13,7 +13,7 @@ import pytest
 from tests.peers.chromium import approve, chromium, deny, log_in  # noqa: F401 - chromium is a fixture
 from tests.peers.home import Client
 from tests.peers.keycloak import REALM
-from tests.peers.oci.images import image
+from tests.peers.oci.images import as_folder, image
 from tests.peers.programs import call, start_gateway, start_registry
 
 pytestmark = pytest.mark.timeout(600)
@@ -217,15 +217,7 @@ def test_logging_out_revokes_the_refresh_token(person, as_user):
 @pytest.fixture
 def layout(person):
     """An image as podman's tools read it from a folder."""
-    made = image(f"login {time.monotonic_ns()}")
-    folder = person.folder / "plain"
-    folder.mkdir()
-    (folder / "version").write_text("Directory Transport Version: 1.1\n")
-    (folder / "manifest.json").write_bytes(made.manifest)
-    document = json.loads(made.manifest)
-    (folder / document["config"]["digest"].partition(":")[2]).write_bytes(made.config)
-    (folder / document["layers"][0]["digest"].partition(":")[2]).write_bytes(made.layer)
-    return folder
+    return as_folder(image(f"login {time.monotonic_ns()}"), person.folder / "plain")
 
 
 def helped(person):

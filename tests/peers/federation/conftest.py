@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,15 +10,14 @@ import pytest
 
 from tests.issuers import shapes
 from tests.issuers.local import AUDIENCE, LocalIssuer
+from tests.peers.home import Home
 from tests.peers.keycloak import Keycloak
-from tests.peers.oci.images import image
 from tests.peers.programs import (
     ADMIN_KEY,
     ADMIN_SECRET,
     PeerGateway,
     basic,
     call,
-    need,
     start_gateway,
     start_registry,
 )
@@ -56,14 +54,14 @@ class Site:
         return self.issuer.mint(claims)
 
 
-class Job:
+class Job(Home):
     """A job of a CI system: a home without any credential, and one token of its system in a file."""
 
     def __init__(self, folder: Path, site: Site, token: str):
-        self.folder, self.site = folder, site
+        self.site = site
         self.token_file = folder / "token"
         self.token_file.write_text(token)
-        self.environment = {
+        environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
             "TMPDIR": str(folder),
@@ -77,6 +75,7 @@ class Job:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_MAX_ATTEMPTS": "1",
         }
+        super().__init__(folder, environment)
 
     def with_web_identity(self, role: str, **more: str) -> "Job":
         """For aws: where the token is, and which role it is for; there is no key anywhere."""
@@ -89,40 +88,12 @@ class Job:
         }
         return self
 
-    def run(self, *argv, fails: bool = False, stdin: str | None = None) -> str:
-        done = subprocess.run(
-            [need(argv[0]), *map(str, argv[1:])],
-            env=self.environment,
-            cwd=self.folder,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        said = done.stdout + done.stderr
-        assert (done.returncode != 0) is fails, said
-        return said if fails else done.stdout
-
     def mint(self, trust: str) -> str:
         """An access token for the job's own, as its script asks for it."""
         document = json.dumps({"token": self.token_file.read_text(), "trust": trust}).encode()
         status, _, body = call("POST", f"{self.site.gateway.url}/_/oidc/mint-token", body=document)
         assert status == 200, body
         return json.loads(body)["token"]
-
-    def layout(self) -> Path:
-        """A folder with an image in OCI layout."""
-        made = image(f"job {self.folder}")
-        plain = self.folder / "plain"
-        plain.mkdir()
-        (plain / "version").write_text("Directory Transport Version: 1.1\n")
-        (plain / "manifest.json").write_bytes(made.manifest)
-        document = json.loads(made.manifest)
-        for name, content in ((document["config"], made.config), (document["layers"][0], made.layer)):
-            (plain / name["digest"].partition(":")[2]).write_bytes(content)
-        self.run("skopeo", "--insecure-policy", "copy", f"dir:{plain}", f"oci:{self.folder}/layout:v1")
-        return self.folder / "layout"
 
 
 @pytest.fixture(scope="module")

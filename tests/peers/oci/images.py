@@ -6,6 +6,7 @@ import io
 import json
 import tarfile
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.peers.programs import call
 
@@ -52,6 +53,16 @@ def image(text: str, subject: Image | None = None) -> Image:
         document["subject"] = described(MANIFEST, subject.manifest)
         document["artifactType"] = "application/vnd.example.note"
     return Image(config, layer, json.dumps(document).encode())
+
+
+def as_folder(made: Image, folder: Path) -> Path:
+    """``made`` as plain files, which podman's tools read by ``dir:``; ``folder`` is made."""
+    folder.mkdir()
+    (folder / "version").write_text("Directory Transport Version: 1.1\n")
+    (folder / "manifest.json").write_bytes(made.manifest)
+    for content in (made.config, made.layer):
+        (folder / digest_of(content).partition(":")[2]).write_bytes(content)
+    return folder
 
 
 def described(media_type: str, content: bytes) -> dict:

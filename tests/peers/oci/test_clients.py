@@ -20,9 +20,7 @@ numbers = itertools.count()
 
 @pytest.fixture
 def client(tmp_path, gateway):
-    folder = tmp_path / "home"
-    folder.mkdir()
-    return Client(folder, gateway)
+    return Client(tmp_path / "home", gateway)
 
 
 @pytest.fixture
@@ -33,16 +31,7 @@ def name(gateway):
 @pytest.fixture
 def layout(client):
     """A folder with an image in OCI layout, made by skopeo from a folder of plain files."""
-    made = image(f"layout {next(numbers)}")
-    folder = client.folder / "plain"
-    folder.mkdir()
-    (folder / "version").write_text("Directory Transport Version: 1.1\n")
-    (folder / "manifest.json").write_bytes(made.manifest)
-    document = json.loads(made.manifest)
-    (folder / document["config"]["digest"].partition(":")[2]).write_bytes(made.config)
-    (folder / document["layers"][0]["digest"].partition(":")[2]).write_bytes(made.layer)
-    client.run("skopeo", "--insecure-policy", "copy", f"dir:{folder}", f"oci:{client.folder}/layout:v1")
-    return client.folder / "layout"
+    return client.layout(f"layout {next(numbers)}")
 
 
 @pytest.fixture
