@@ -1,17 +1,66 @@
-"""Bucket records. An id that is never used again stands for the bucket in all keys, so a name is free at once."""
+"""Bucket records. An id that is never used again stands for the bucket in all keys, so a name is free at once.
+
+What every request must know of its bucket stands in the record itself, which every operation reads anyway. What is
+long and seldom needed (policy, lifecycle rules, CORS rules and so on) are documents of their own beside it; the record
+names the kinds that there are, so that nobody looks for what is not there.
+"""
 
 import msgspec
 
-from zotplus.records.shape import Shape
+from zotplus.records.shape import Previous, Shape
 
 
-class BucketRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """A bucket: ``id`` of 8 random bytes, ``created`` in milliseconds, owner's principal id, region."""
+class RetentionRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """The retention that new versions get: ``mode`` GOVERNANCE or COMPLIANCE, for ``days`` or ``years`` (one is 0)."""
+
+    mode: str
+    days: int = 0
+    years: int = 0
+
+
+class DefaultEncryptionRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """How new objects are encrypted that say nothing: ``scheme`` SSE-S3 or SSE-KMS, and the key of the latter."""
+
+    scheme: str
+    key_id: str = ""
+    bucket_key: bool = False
+
+
+class BucketRecordV1(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """The first shape."""
 
     id: bytes
     created_ms: int
     owner: str
     region: str
+
+
+class BucketRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A bucket: ``id`` of 8 random bytes, ``created`` in milliseconds, owner's principal id, region.
+
+    ``versioning`` is empty, ``Enabled`` or ``Suspended``; ``ownership`` as S3 writes it; quotas are bytes and objects,
+    0 for none; ``documents`` are the kinds of documents that are set, in order.
+    """
+
+    id: bytes
+    created_ms: int
+    owner: str
+    region: str
+    versioning: str = ""
+    lock_enabled: bool = False
+    retention: RetentionRecord | None = None
+    encryption: DefaultEncryptionRecord | None = None
+    ownership: str = "BucketOwnerEnforced"
+    quota_bytes: int = 0
+    quota_objects: int = 0
+    documents: tuple[str, ...] = ()
+
+
+class UsageRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """How much a bucket holds: bytes of all versions, and how many versions (delete markers do not count)."""
+
+    size: int
+    objects: int
 
 
 class PurgingRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -21,5 +70,10 @@ class PurgingRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     removed_ms: int
 
 
-BUCKET = Shape(b"B\x01", BucketRecord)
+def _from_first(old: BucketRecordV1) -> BucketRecord:
+    return BucketRecord(id=old.id, created_ms=old.created_ms, owner=old.owner, region=old.region)
+
+
+BUCKET = Shape(b"B\x02", BucketRecord, Previous(Shape(b"B\x01", BucketRecordV1), _from_first))
 PURGING = Shape(b"X\x01", PurgingRecord)
+USAGE = Shape(b"u\x01", UsageRecord)

@@ -4,7 +4,13 @@ Every key begins with one byte that names its table. Parts of fixed length need 
 of any length from what follows, and no text in a key may hold it, so that order and meaning are never in doubt::
 
     B <bucket name>                                  bucket
-    O <bucket id: 8> <object key>                    object, small content included
+    O <bucket id: 8> <object key>                    object, small content included: its newest version
+    o <bucket id: 8> <object key> \0 <inverse: 8>    earlier version, and any delete marker; the newest first
+    q <bucket id: 8> <object key>                    where among those the null version is (inverse: 8)
+    c <bucket id: 8> <kind>                          document of a bucket: policy, lifecycle rules and so on
+    u <bucket id: 8>                                 how much a bucket holds
+    e <sequence: 8>                                  event still to be delivered (services/events)
+    E <sequence: 8>                                  event that could not be delivered
     U <bucket id: 8> <object key> \0 <upload id>     unfinished multipart upload
     P <upload id> <part number: 2>                   part of an upload
     F <upload id>                                    completed upload, so that a client may complete again
@@ -40,6 +46,12 @@ from typing import Final
 
 BUCKETS: Final = b"B"
 OBJECTS: Final = b"O"
+VERSIONS: Final = b"o"
+NULL_VERSIONS: Final = b"q"
+DOCUMENTS: Final = b"c"
+USAGE: Final = b"u"
+EVENTS: Final = b"e"
+DEAD_LETTERS: Final = b"E"
 UPLOADS: Final = b"U"
 PARTS: Final = b"P"
 COMPLETED: Final = b"F"
@@ -70,7 +82,10 @@ UPLOAD_ID_BYTES: Final = 32
 OBJECT_KEY_OFFSET: Final = 1 + BUCKET_ID_BYTES
 """Where the object's key begins in a key of ``O`` or ``U``."""
 
+SEQUENCE_BYTES: Final = 8
+
 _SEPARATOR: Final = b"\0"
+_MAX_SEQUENCE: Final = 2**64 - 1
 
 
 def after(prefix: bytes) -> bytes | None:
@@ -97,6 +112,57 @@ def objects(bucket_id: bytes) -> bytes:
 def object_(bucket_id: bytes, key: bytes) -> bytes:
     """An object by its key's UTF-8 bytes."""
     return OBJECTS + bucket_id + key
+
+
+def versions(bucket_id: bytes) -> bytes:
+    """What all earlier versions and delete markers of a bucket begin with."""
+    return VERSIONS + bucket_id
+
+
+def versions_of(bucket_id: bytes, key: bytes) -> bytes:
+    """What the earlier versions of one key begin with; the newest comes first."""
+    return VERSIONS + bucket_id + key + _SEPARATOR
+
+
+def version(bucket_id: bytes, key: bytes, sequence: int) -> bytes:
+    """An earlier version by its sequence."""
+    return versions_of(bucket_id, key) + inverse(sequence)
+
+
+def inverse(sequence: int) -> bytes:
+    """``sequence`` such that greater ones come first."""
+    return (_MAX_SEQUENCE - sequence).to_bytes(SEQUENCE_BYTES, "big")
+
+
+def split_version(key: bytes) -> tuple[bytes, int]:
+    """Object key and sequence from a key of ``o``."""
+    name = key[OBJECT_KEY_OFFSET : -SEQUENCE_BYTES - 1]
+    return name, _MAX_SEQUENCE - int.from_bytes(key[-SEQUENCE_BYTES:], "big")
+
+
+def null_version(bucket_id: bytes, key: bytes) -> bytes:
+    """Where the null version of a key is, while it is not the newest."""
+    return NULL_VERSIONS + bucket_id + key
+
+
+def null_versions(bucket_id: bytes) -> bytes:
+    """What all of those of a bucket begin with."""
+    return NULL_VERSIONS + bucket_id
+
+
+def documents(bucket_id: bytes) -> bytes:
+    """What all documents of a bucket begin with."""
+    return DOCUMENTS + bucket_id
+
+
+def document(bucket_id: bytes, kind: str) -> bytes:
+    """A document of a bucket."""
+    return DOCUMENTS + bucket_id + kind.encode()
+
+
+def usage(bucket_id: bytes) -> bytes:
+    """How much a bucket holds."""
+    return USAGE + bucket_id
 
 
 def uploads(bucket_id: bytes) -> bytes:

@@ -20,7 +20,7 @@ from zotplus.domain.integrity.crc import CRC32C
 
 _HEAD = struct.Struct(">2sHI")
 _LENGTH = struct.Struct(">I")
-_MARKER = b"O\x01"
+_MARKER = b"O\x02"
 
 
 class ChecksumRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -39,8 +39,52 @@ class SliceRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     length: int
 
 
+class LockRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What keeps a version from being deleted: GOVERNANCE, COMPLIANCE or no ``mode``, until when; a legal hold."""
+
+    mode: str = ""
+    until_ms: int = 0
+    legal_hold: bool = False
+
+
+class EncryptionRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """How the content is encrypted: ``scheme`` is SSE-S3, SSE-KMS or SSE-C, and ``key_id`` names the wrapping key.
+
+    ``wrapped`` is the object's own key, sealed (empty for SSE-C); ``key_md5`` is base64 of the customer key's MD5;
+    ``context`` is the JSON of the KMS encryption context. ``detail`` is what else the framing needs.
+    """
+
+    scheme: str
+    key_id: str = ""
+    wrapped: bytes = b""
+    key_md5: str = ""
+    context: str = ""
+    bucket_key: bool = False
+    detail: bytes = b""
+
+
+class GrantRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """One line of an access control list: ``grantee`` (principal id, ``public`` or ``authenticated``), permission."""
+
+    grantee: str
+    permission: str
+
+
+class ExtrasRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What few objects have. It can change without a new version, but for the encryption."""
+
+    tags: dict[str, str] = {}
+    lock: LockRecord | None = None
+    encryption: EncryptionRecord | None = None
+    acl: tuple[GrantRecord, ...] = ()
+
+
 class ObjectRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """An object without its content. ``part_sizes`` is empty unless it was uploaded in parts."""
+    """A version of an object without its content. ``part_sizes`` is empty unless it was uploaded in parts.
+
+    ``version_id`` is empty for the null version; ``sequence`` orders the versions of a key (microseconds, never twice,
+    0 for what was written before versions were kept). ``noncurrent_ms`` is when a newer version took its place.
+    """
 
     size: int
     etag: str
@@ -51,12 +95,18 @@ class ObjectRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     checksum: ChecksumRecord | None = None
     slices: tuple[SliceRecord, ...] = ()
     part_sizes: tuple[int, ...] = ()
+    version_id: str = ""
+    sequence: int = 0
+    is_marker: bool = False
+    noncurrent_ms: int = 0
+    owner: str = ""
+    extras: ExtrasRecord | None = None
 
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(ObjectRecord)
-# Marker of an older shape -> what reads its metadata into today's record. Empty: this is the first.
-_OLDER: dict[bytes, Callable[[bytes], ObjectRecord]] = {}
+# Marker of an older shape -> what reads its metadata into today's record. The first lacks fields that have defaults.
+_OLDER: dict[bytes, Callable[[bytes], ObjectRecord]] = {b"O\x01": _DECODER.decode}
 
 
 def encode_object(record: ObjectRecord, fragment: bytes, inline: bytes = b"") -> bytes:
@@ -80,7 +130,7 @@ def decode_object(data: bytes) -> tuple[ObjectRecord, bytes]:
         end = start + _LENGTH.size + length
         metadata = data[start + _LENGTH.size : end]
         record = _DECODER.decode(metadata) if marker == _MARKER else _OLDER[marker](metadata)
-    except (struct.error, msgspec.MsgspecError, KeyError) as error:
+    except (struct.error, msgspec.MsgspecError, UnicodeDecodeError, KeyError) as error:
         raise Problem(errors.STORAGE_FAILED, "An object's record cannot be read.") from error
     return record, data[end:]
 

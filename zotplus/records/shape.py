@@ -61,5 +61,5 @@ class Shape(Generic[R]):
     def _parse(self, data: bytes) -> R:
         try:
             return self._decoder.decode(memoryview(data)[MARKER_BYTES:])
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise Problem(errors.STORAGE_FAILED, f"A {self.kind.__name__} cannot be read.") from error

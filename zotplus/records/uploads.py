@@ -2,8 +2,20 @@
 
 import msgspec
 
-from zotplus.records.objects import ObjectRecord, SliceRecord
-from zotplus.records.shape import Shape
+from zotplus.records.objects import ExtrasRecord, ObjectRecord, SliceRecord
+from zotplus.records.shape import Previous, Shape
+
+
+class UploadRecordV1(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """The first shape."""
+
+    initiated_ms: int
+    initiator: str
+    headers: dict[str, str] = {}
+    metadata: dict[str, str] = {}
+    storage_class: str = "STANDARD"
+    checksum_algorithm: str | None = None
+    checksum_type: str | None = None
 
 
 class UploadRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -16,6 +28,7 @@ class UploadRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     storage_class: str = "STANDARD"
     checksum_algorithm: str | None = None
     checksum_type: str | None = None
+    extras: ExtrasRecord | None = None
 
 
 class PartRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -38,6 +51,10 @@ class CompletedRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True
     object: ObjectRecord
 
 
-UPLOAD = Shape(b"U\x01", UploadRecord)
+def _from_first(old: UploadRecordV1) -> UploadRecord:
+    return UploadRecord(**msgspec.structs.asdict(old))
+
+
+UPLOAD = Shape(b"U\x02", UploadRecord, Previous(Shape(b"U\x01", UploadRecordV1), _from_first))
 PART = Shape(b"P\x01", PartRecord)
 COMPLETED = Shape(b"F\x01", CompletedRecord)

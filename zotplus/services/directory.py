@@ -7,6 +7,7 @@ from pathlib import Path
 from zotplus.ports.audit import AuditArchive
 from zotplus.ports.identity import LoginOffer
 from zotplus.services.buckets import Buckets
+from zotplus.services.configuration.documents import Documents
 from zotplus.services.federation.federation import Federation
 from zotplus.services.identity.access import Access
 from zotplus.services.identity.callers import Callers
@@ -41,6 +42,7 @@ class Services:
     applying: Applying
     explaining: Explaining
     buckets: Buckets
+    documents: Documents
     objects: Objects
     multipart: Multipart
     collector: Collector

@@ -4,28 +4,92 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from zotplus.domain.conditions import UNCONDITIONAL_READ, UNCONDITIONAL_WRITE, ReadConditions, WriteConditions
+from zotplus.domain.conditions import (
+    UNCONDITIONAL_READ,
+    UNCONDITIONAL_WRITE,
+    ReadConditions,
+    Unchanged,
+    WriteConditions,
+)
+from zotplus.domain.ranges import Range
 
 
 class BucketInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A bucket: its name, when it was created, by which principal id, and the region it reports."""
+    """A bucket: its name, when it was created, by which principal id, and the region it reports.
+
+    ``versioning`` is empty, ``Enabled`` or ``Suspended``; ``documents`` are the kinds of documents that it has.
+    """
 
     name: str
     created: float
     owner: str
     region: str
+    versioning: str = ""
+    lock_enabled: bool = False
+    ownership: str = "BucketOwnerEnforced"
+    documents: tuple[str, ...] = ()
+
+
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
+    """Who changes something, for owners and events: principal id, request id, and the client's address."""
+
+    principal: str = ""
+    request_id: str = ""
+    address: str = ""
+
+
+NOBODY = Actor()
+
+
+class Lock(msgspec.Struct, frozen=True, kw_only=True):
+    """What keeps a version: ``mode`` GOVERNANCE, COMPLIANCE or empty; ``until`` seconds since the epoch; a hold."""
+
+    mode: str = ""
+    until: float = 0.0
+    legal_hold: bool = False
+
+
+class AclGrant(msgspec.Struct, frozen=True):
+    """One line of an access control list: ``grantee`` (principal id, ``public`` or ``authenticated``), permission."""
+
+    grantee: str
+    permission: str
+
+
+class Protection(msgspec.Struct, frozen=True, kw_only=True):
+    """How content is or shall be encrypted: ``scheme`` SSE-S3, SSE-KMS or SSE-C.
+
+    ``key_id`` is the KMS key's, ``context`` its encryption context as JSON. ``customer_key`` are the 32 bytes that came
+    with an SSE-C request (never stored, never logged), ``key_md5`` the base64 of their MD5.
+    """
+
+    scheme: str
+    key_id: str = ""
+    context: str = ""
+    bucket_key: bool = False
+    customer_key: bytes = b""
+    key_md5: str = ""
+
+    def __repr__(self) -> str:
+        """Without the key."""
+        return f"Protection({self.scheme})"
 
 
 class Attributes(msgspec.Struct, frozen=True, kw_only=True):
     """What a writer says about an object. ``headers`` are the stored content headers, with lower-case names.
 
     They are ``content-type``, ``cache-control``, ``content-disposition``, ``content-encoding``, ``content-language``
-    and ``expires``; ``metadata`` is the user's, without the ``x-amz-meta-`` prefix.
+    and ``expires``; ``metadata`` is the user's, without the ``x-amz-meta-`` prefix. ``lock`` None asks for the bucket's
+    default, ``protection`` None too.
     """
 
     headers: dict[str, str] = {}
     metadata: dict[str, str] = {}
     storage_class: str = "STANDARD"
+    tags: dict[str, str] = {}
+    lock: Lock | None = None
+    acl: tuple[AclGrant, ...] = ()
+    protection: Protection | None = None
 
 
 class Checksum(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +110,11 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ObjectInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """An object without its content. ``etag`` has no quotes; ``part_sizes`` is empty unless it came in parts."""
+    """An object without its content. ``etag`` has no quotes; ``part_sizes`` is empty unless it came in parts.
+
+    ``version`` is None where the bucket never kept versions, ``null`` for the version without an id. ``owner`` is a
+    principal id, empty for what was written before owners were kept.
+    """
 
     key: str
     size: int
@@ -55,6 +123,51 @@ class ObjectInfo(msgspec.Struct, frozen=True, kw_only=True):
     attributes: Attributes = Attributes()
     checksum: Checksum | None = None
     part_sizes: tuple[int, ...] = ()
+    version: str | None = None
+    owner: str = ""
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """Which version to read, and what of it; ``version`` is empty for the newest.
+
+    The range ``wanted`` counts only where the object is ``unchanged``. ``customer_key`` opens what SSE-C encrypted.
+    """
+
+    version: str = ""
+    wanted: Range | None = None
+    conditions: ReadConditions = UNCONDITIONAL_READ
+    unchanged: Unchanged | None = None
+    customer_key: bytes = b""
+
+
+NEWEST = Selection()
+
+
+class Deletion(msgspec.Struct, frozen=True, kw_only=True):
+    """What to delete: a ``version`` for good, or (empty) the object, which leaves a marker where versions are kept.
+
+    ``bypass`` lets governance retention be passed over by who may.
+    """
+
+    version: str = ""
+    conditions: WriteConditions = UNCONDITIONAL_WRITE
+    bypass: bool = False
+    by: Actor = NOBODY
+
+
+NOW = Deletion()
+
+
+class Deleted(msgspec.Struct, frozen=True, kw_only=True):
+    """What a deletion did: whether anything was there, and the version that is gone or the marker that was made.
+
+    ``version`` is None where the bucket never kept versions. ``is_marker`` says that ``version`` is a delete marker,
+    just made or (where a version was named) just removed.
+    """
+
+    was_there: bool
+    version: str | None = None
+    is_marker: bool = False
 
 
 class ObjectContent(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,12 +195,14 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
 class Source(msgspec.Struct, frozen=True, kw_only=True):
     """Content on its way in: ``chunks`` decoded, ``expected`` known beforehand.
 
-    ``trailer`` is asked once after the last chunk for checksums that came behind the body: header name -> value.
+    ``trailer`` is asked once after the last chunk for checksums that came behind the body: header name -> value. ``by``
+    is who sends it.
     """
 
     chunks: AsyncIterator[bytes]
     expected: Expected = Expected()
     trailer: "Trailer | None" = None
+    by: Actor = NOBODY
 
 
 class Trailer(msgspec.Struct):
@@ -100,7 +215,9 @@ class Copy(msgspec.Struct, frozen=True, kw_only=True):
     """A copy to be made: ``source`` and ``target`` are bucket and key; ``attributes`` None keeps the source's.
 
     ``algorithm`` names the checksum that the copy is to have, of its whole content; None keeps the source's. The
-    ``conditions`` are judged by the source, the ``target_conditions`` by what is there now.
+    ``conditions`` are judged by the source, the ``target_conditions`` by what is there now. ``source_version`` is empty
+    for the newest, ``source_key`` the customer's key of an SSE-C source. Of ``target_attributes`` only lock, access
+    control list, protection and (unless it ``keeps_tags``) tags count: they are never taken from the source.
     """
 
     source: tuple[str, str]
@@ -109,6 +226,11 @@ class Copy(msgspec.Struct, frozen=True, kw_only=True):
     algorithm: str | None = None
     conditions: ReadConditions = UNCONDITIONAL_READ
     target_conditions: WriteConditions = UNCONDITIONAL_WRITE
+    source_version: str = ""
+    source_key: bytes = b""
+    target_attributes: Attributes = Attributes()
+    keeps_tags: bool = True
+    by: Actor = NOBODY
 
 
 class ListQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,3 +302,4 @@ class Assembly(msgspec.Struct, frozen=True, kw_only=True):
     parts: tuple[PartChoice, ...]
     expected: Expected = Expected()
     checksum_type: str | None = None
+    by: Actor = NOBODY

@@ -16,7 +16,7 @@ from tests.faces.s3.chunked_bodies import SIGNED, UNSIGNED_TRAILER, encode, head
 from tests.faces.s3.stage import ADMIN, NOBODY, READER, UNSIGNED, Body, Call
 from zotplus.domain.signatures.sigv4_sign import SigningCredentials
 from zotplus.gateway.head import Listener
-from zotplus.protocols.s3.objects import PutObject
+from zotplus.protocols.s3.objects.writing import PutObject
 from zotplus.services.identity.grantees import PUBLIC
 from zotplus.services.identity.roles import Role
 

@@ -12,6 +12,7 @@ SAMPLES = json.loads(Path(__file__).with_name("samples.json").read_text())
 SHAPES = {
     "bucket": buckets.BUCKET,
     "purging": buckets.PURGING,
+    "usage": buckets.USAGE,
     "reference": blobs.REFERENCE,
     "hold": blobs.HOLD,
     "upload": uploads.UPLOAD,
@@ -38,15 +39,28 @@ def plain(value):
     return json.loads(msgspec.json.encode(value))
 
 
+def known_then(read, expected):
+    """``read`` without the fields that came later, all of which hold their defaults."""
+    if isinstance(read, dict) and isinstance(expected, dict):
+        return {key: known_then(value, expected.get(key)) for key, value in read.items()}
+    if isinstance(read, list) and isinstance(expected, list) and len(read) > len(expected):
+        later = read[len(expected) :]
+        assert all(value in (None, "", 0, False, [], {}, "BucketOwnerEnforced") for value in later)
+        read = read[: len(expected)]
+    if isinstance(read, list) and isinstance(expected, list):
+        return [known_then(*pair) for pair in zip(read, expected, strict=True)]
+    return read
+
+
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: f"{sample['kind']} {sample['hex'][:4]}")
 def test_a_record_of_any_release_is_read(sample):
-    assert decode(sample["kind"], bytes.fromhex(sample["hex"])) == sample["reads"]
+    assert known_then(decode(sample["kind"], bytes.fromhex(sample["hex"])), sample["reads"]) == sample["reads"]
 
 
 def test_every_shape_has_a_sample_of_its_present_marker():
     present = {(sample["kind"], sample["hex"][:4]) for sample in SAMPLES}
     assert {(kind, shape.marker.hex()) for kind, shape in SHAPES.items()} <= present
-    assert ("object", b"O\x01".hex()) in present
+    assert ("object", b"O\x02".hex()) in present
 
 
 def test_what_is_written_today_is_what_the_newest_samples_hold():

@@ -18,15 +18,18 @@ from zotplus.gateway.context import Context
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import payload, xml_in, xml_out
 from zotplus.protocols.s3.attributes import checksum_headers, read_attributes
-from zotplus.protocols.s3.buckets import XML
-from zotplus.protocols.s3.objects import ObjectWrite, read_part_number
+from zotplus.protocols.s3.objects.reading import read_part_number
+from zotplus.protocols.s3.objects.writing import ObjectWrite
 from zotplus.protocols.s3.request import (
+    Level,
     Request,
     argument_invalid,
     encoding_type,
     number,
     read_copy_source,
 )
+from zotplus.protocols.s3.rows import COPY_SOURCE, What, When, row
+from zotplus.protocols.s3.xml_out import XML
 from zotplus.services.values import Assembly, Attributes, Expected, PartInfo
 
 _PAGE = 1000  # S3 API Reference, max-parts
@@ -291,3 +294,48 @@ def _part(part: PartInfo) -> str:
         f"<LastModified>{xml_out.timestamp(part.modified)}</LastModified>{xml_out.etag(part.etag)}"
         f"<Size>{part.size}</Size>{xml_out.checksum_elements(part.checksum, with_type=False)}</Part>"
     )
+
+
+ROWS = (
+    row(
+        When(level=Level.OBJECT, method="GET", query="uploadId"),
+        What(name="ListParts", summary="List an upload's parts.", action=actions.LIST_MULTIPART_UPLOAD_PARTS),
+        parse_list_parts,
+        list_parts,
+    ),
+    row(
+        When(level=Level.OBJECT, method="PUT", query="partNumber uploadId", header=COPY_SOURCE),
+        What(name="UploadPartCopy", summary="Upload a part from another object.", action=actions.PUT_OBJECT),
+        parse_upload_part_copy,
+        upload_part_copy,
+    ),
+    row(
+        When(level=Level.OBJECT, method="PUT", query="partNumber uploadId"),
+        What(name="UploadPart", summary="Upload a part.", action=actions.PUT_OBJECT, takes_body=True),
+        parse_upload_part,
+        upload_part,
+    ),
+    row(
+        When(level=Level.OBJECT, method="POST", query="uploads"),
+        What(name="CreateMultipartUpload", summary="Begin a multipart upload.", action=actions.PUT_OBJECT),
+        parse_create,
+        create,
+    ),
+    row(
+        When(level=Level.OBJECT, method="POST", query="uploadId"),
+        What(
+            name="CompleteMultipartUpload",
+            summary="Make an uploaded object visible.",
+            action=actions.PUT_OBJECT,
+            takes_body=True,
+        ),
+        parse_complete,
+        complete,
+    ),
+    row(
+        When(level=Level.OBJECT, method="DELETE", query="uploadId"),
+        What(name="AbortMultipartUpload", summary="Abort an upload.", action=actions.ABORT_MULTIPART_UPLOAD),
+        parse_abort,
+        abort,
+    ),
+)

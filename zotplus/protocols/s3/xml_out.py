@@ -14,6 +14,7 @@ from zotplus.domain import percent
 from zotplus.services.values import Checksum, ListEntry
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+XML = ("Content-Type", "application/xml")
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 # Everything that needs a reference: markup, CR (parsers would turn it into LF) and what XML 1.0 excludes.

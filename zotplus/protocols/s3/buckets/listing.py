@@ -13,8 +13,9 @@ from zotplus.domain.iam import Need
 from zotplus.gateway.context import Context
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import xml_out
-from zotplus.protocols.s3.buckets import XML
-from zotplus.protocols.s3.request import Request, argument_invalid, encoding_type, number
+from zotplus.protocols.s3.request import Level, Request, argument_invalid, encoding_type, number
+from zotplus.protocols.s3.rows import What, When, row
+from zotplus.protocols.s3.xml_out import XML
 from zotplus.services.values import ListEntry, Listing, ListQuery, UploadInfo
 
 PAGE = 1000
@@ -215,3 +216,29 @@ def _upload(upload: UploadInfo, operation: ListMultipartUploads) -> str:
         f"{xml_out.optional('ChecksumAlgorithm', upload.checksum_algorithm)}"
         f"{xml_out.optional('ChecksumType', upload.checksum_type)}</Upload>"
     )
+
+
+ROWS = (
+    row(
+        When(level=Level.BUCKET, method="GET", query="uploads"),
+        What(
+            name="ListMultipartUploads",
+            summary="List unfinished uploads.",
+            action=actions.LIST_BUCKET_MULTIPART_UPLOADS,
+        ),
+        parse_list_uploads,
+        list_uploads,
+    ),
+    row(
+        When(level=Level.BUCKET, method="GET", query="list-type"),
+        What(name="ListObjectsV2", summary="List objects.", action=actions.LIST_BUCKET),
+        parse_list_objects_v2,
+        list_objects,
+    ),
+    row(
+        When(level=Level.BUCKET, method="GET"),
+        What(name="ListObjects", summary="List objects, first version.", action=actions.LIST_BUCKET),
+        parse_list_objects,
+        list_objects,
+    ),
+)

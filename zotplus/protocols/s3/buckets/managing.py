@@ -12,10 +12,11 @@ from zotplus.domain.iam import Need
 from zotplus.gateway.context import Context
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import payload, xml_in, xml_out
-from zotplus.protocols.s3.request import Request, argument_invalid, number
+from zotplus.protocols.s3.request import Level, Request, argument_invalid, number
+from zotplus.protocols.s3.rows import What, When, row
+from zotplus.protocols.s3.xml_out import XML
 from zotplus.services.values import BucketInfo
 
-XML = ("Content-Type", "application/xml")
 _DEFAULT_REGION = "us-east-1"  # the one that GetBucketLocation writes as nothing
 _MAX_BUCKETS = 10_000  # S3 API Reference, ListBuckets, max-buckets
 
@@ -182,3 +183,43 @@ async def delete_bucket(context: Context, operation: DeleteBucket) -> Reply:
     """Raises ``BUCKET_NOT_FOUND``, ``BUCKET_NOT_EMPTY``."""
     await context.services.buckets.delete(operation.bucket)
     return Reply(status=204)
+
+
+ROWS = (
+    row(
+        When(level=Level.SERVICE, method="GET"),
+        What(name="ListBuckets", summary="List buckets.", action=actions.LIST_ALL_MY_BUCKETS),
+        parse_list_buckets,
+        list_buckets,
+    ),
+    row(
+        When(level=Level.BUCKET, method="PUT"),
+        What(name="CreateBucket", summary="Create a bucket.", action=actions.CREATE_BUCKET, takes_body=True),
+        parse_create_bucket,
+        create_bucket,
+    ),
+    row(
+        When(level=Level.BUCKET, method="HEAD"),
+        What(name="HeadBucket", summary="See whether a bucket exists.", action=actions.LIST_BUCKET),
+        parse_head_bucket,
+        head_bucket,
+    ),
+    row(
+        When(level=Level.BUCKET, method="DELETE"),
+        What(name="DeleteBucket", summary="Delete an empty bucket.", action=actions.DELETE_BUCKET),
+        parse_delete_bucket,
+        delete_bucket,
+    ),
+    row(
+        When(level=Level.BUCKET, method="GET", query="location"),
+        What(name="GetBucketLocation", summary="Read a bucket's region.", action=actions.GET_BUCKET_LOCATION),
+        parse_get_bucket_location,
+        get_bucket_location,
+    ),
+    row(
+        When(level=Level.BUCKET, method="GET", query="versioning"),
+        What(name="GetBucketVersioning", summary="See that no versions are kept.", action=actions.LIST_BUCKET),
+        parse_get_bucket_versioning,
+        get_bucket_versioning,
+    ),
+)

@@ -1,0 +1,190 @@
+"""Reading objects: GET and HEAD.
+
+Spec: Amazon S3 API Reference, GetObject, HeadObject.
+"""
+
+import msgspec
+
+from zotplus.domain import actions, errors, ranges
+from zotplus.domain.conditions import (
+    UNCONDITIONAL_READ,
+    ReadConditions,
+    Unchanged,
+    is_unchanged,
+    parse_if_range,
+    parse_read_conditions,
+)
+from zotplus.domain.errors import Problem
+from zotplus.domain.iam import Need
+from zotplus.domain.ranges import Part, Range
+from zotplus.gateway.context import Context
+from zotplus.gateway.head import Listener
+from zotplus.gateway.reply import Reply, Stored
+from zotplus.protocols.s3 import xml_in
+from zotplus.protocols.s3.attributes import (
+    Pairs,
+    checksum_headers,
+    object_headers,
+    read_overrides,
+    validators,
+)
+from zotplus.protocols.s3.request import (
+    Level,
+    Request,
+    argument_invalid,
+    require_null_version,
+)
+from zotplus.protocols.s3.rows import What, When, row
+from zotplus.services.values import ObjectInfo
+
+# An object on the main port shares its origin with the pages for people: a script in it must not run there.
+_SANDBOX = ("Content-Security-Policy", "sandbox")
+
+
+CHECKSUM_MODE = "x-amz-checksum-mode"
+
+
+class ReadObject(msgspec.Struct, frozen=True, kw_only=True):
+    """What GET and HEAD share; ``unchanged`` is what If-Range demands."""
+
+    bucket: str
+    key: str
+    wanted: Range | None = None
+    unchanged: Unchanged | None = None
+    conditions: ReadConditions = UNCONDITIONAL_READ
+    overrides: Pairs = ()
+    with_checksum: bool = False
+
+    def needs(self) -> tuple[Need, ...]:
+        """To read it."""
+        return (Need(actions.GET_OBJECT.name, f"s3:{self.bucket}/{self.key}"),)
+
+
+_NARROWING = frozenset({
+    "range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since", CHECKSUM_MODE,
+})  # fmt: skip
+"""The headers that make a read more than a plain one."""
+
+
+def parse_read_object(request: Request) -> ReadObject:
+    """Raises ``ARGUMENT_INVALID``, ``VERSION_NOT_FOUND``, ``REQUEST_INVALID``."""
+    if not request.query and _NARROWING.isdisjoint(map(str.lower, request.head.headers)):
+        return ReadObject(bucket=request.bucket, key=request.key)
+    require_null_version(request.query.get("versionId", ""))
+    headers = request.head.headers
+    range_text = headers.get("range")
+    wanted: Range | None = None if range_text is None else ranges.parse_range(range_text)
+    if_range = None if wanted is None else headers.get("if-range")
+    if "partNumber" in request.query:
+        if wanted is not None:
+            raise Problem(errors.REQUEST_INVALID, "Cannot specify both Range header and partNumber query parameter")
+        wanted = Part(number=read_part_number(request))
+    return ReadObject(
+        bucket=request.bucket,
+        key=request.key,
+        wanted=wanted,
+        unchanged=None if if_range is None else parse_if_range(if_range),
+        conditions=parse_read_conditions(headers),
+        overrides=read_overrides(request),
+        with_checksum=(headers.get(CHECKSUM_MODE) or "").upper() == "ENABLED",
+    )
+
+
+def read_part_number(request: Request) -> int:
+    """``partNumber``, 1 to 10,000. Raises ``ARGUMENT_INVALID``."""
+    text = request.query.get("partNumber", "")
+    if text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= xml_in.PARTS_LIMIT:  # noqa: PLR2004 - digits of 10,000
+        return int(text)
+    raise argument_invalid("partNumber", text, "Part number must be an integer between 1 and 10000, inclusive.")
+
+
+async def get_object(context: Context, operation: ReadObject) -> Reply:
+    """Raises what ``Objects.get`` does."""
+    _check_overrides(context, operation)
+    try:
+        content, place = await context.services.objects.get(
+            operation.bucket, operation.key, operation.wanted, operation.conditions, operation.unchanged
+        )
+    except Problem as problem:
+        return await _refused(context, operation, problem)
+    body = Stored(content.slices) if content.inline is None else content.inline
+    return _read_reply(context, operation, content.info, place, body)
+
+
+async def head_object(context: Context, operation: ReadObject) -> Reply:
+    """As GET without content. Raises what ``Objects.head`` does."""
+    _check_overrides(context, operation)
+    try:
+        info = await context.services.objects.head(operation.bucket, operation.key, operation.conditions)
+    except Problem as problem:
+        return await _refused(context, operation, problem)
+    wanted = _counting(operation, info)
+    place = (0, info.size) if wanted is None else ranges.resolve(wanted, info.size, info.part_sizes)
+    return _read_reply(context, operation, info, place, b"")
+
+
+def _counting(operation: ReadObject, info: ObjectInfo) -> Range | None:
+    """The range that counts: none where If-Range does not hold."""
+    if operation.unchanged is None or is_unchanged(operation.unchanged, info.etag, info.modified):
+        return operation.wanted
+    return None
+
+
+def _check_overrides(context: Context, operation: ReadObject) -> None:
+    """An anonymous link could otherwise make any public object look like a page of any type (S3 API Reference)."""
+    if operation.overrides and context.principal.is_anonymous:
+        raise Problem(
+            errors.REQUEST_INVALID, "Request specific response headers cannot be used for anonymous GET requests."
+        )
+
+
+async def _refused(context: Context, operation: ReadObject, problem: Problem) -> Reply:
+    """304 with its validators, or ``problem`` raised again.
+
+    Only who may list a bucket learns that a key is missing; for others that is a denial, as Amazon has it.
+    """
+    if problem.fault is errors.NOT_MODIFIED:
+        info = await context.services.objects.head(operation.bucket, operation.key)
+        return Reply(status=304, headers=tuple(validators(info)))
+    if problem.fault is errors.OBJECT_NOT_FOUND:
+        keys = {"s3:prefix": operation.key}
+        if not context.may(Need(actions.LIST_BUCKET.name, f"s3:{operation.bucket}", keys)):
+            fault = errors.CREDENTIALS_MISSING if context.principal.is_anonymous else errors.ACCESS_DENIED
+            raise Problem(fault) from problem
+        raise Problem(errors.OBJECT_NOT_FOUND, Key=operation.key) from problem
+    raise problem
+
+
+def _read_reply(
+    context: Context, operation: ReadObject, info: ObjectInfo, place: tuple[int, int], body: bytes | Stored
+) -> Reply:
+    start, length = place
+    wanted = _counting(operation, info)
+    headers = object_headers(info, operation.overrides)
+    if context.head.listener is Listener.MAIN:
+        headers.append(_SANDBOX)
+    status = 200
+    if isinstance(wanted, Part) and info.part_sizes:
+        headers.append(("x-amz-mp-parts-count", str(len(info.part_sizes))))
+    if wanted is not None and length:
+        status = 206
+        headers.append(("Content-Range", f"bytes {start}-{start + length - 1}/{info.size}"))
+    elif operation.with_checksum:
+        headers.extend(checksum_headers(info.checksum))
+    return Reply(status=status, headers=headers, body=body, length=length)
+
+
+ROWS = (
+    row(
+        When(level=Level.OBJECT, method="GET", also="versionId partNumber"),
+        What(name="GetObject", summary="Read an object.", action=actions.GET_OBJECT, immediate=True),
+        parse_read_object,
+        get_object,
+    ),
+    row(
+        When(level=Level.OBJECT, method="HEAD", also="versionId partNumber"),
+        What(name="HeadObject", summary="Read an object's metadata.", action=actions.GET_OBJECT, immediate=True),
+        parse_read_object,
+        head_object,
+    ),
+)

@@ -1,0 +1,137 @@
+"""Writing objects: PUT and copies.
+
+Spec: Amazon S3 API Reference, PutObject, CopyObject.
+"""
+
+import msgspec
+
+from zotplus.domain import actions, errors
+from zotplus.domain.conditions import (
+    WriteConditions,
+    parse_copy_source_conditions,
+    parse_write_conditions,
+)
+from zotplus.domain.errors import Problem
+from zotplus.domain.iam import Need
+from zotplus.domain.integrity.checksum_headers import parse_algorithm
+from zotplus.gateway.context import Context
+from zotplus.gateway.reply import Reply
+from zotplus.protocols.s3 import payload, xml_out
+from zotplus.protocols.s3.attributes import (
+    checksum_headers,
+    metadata_directive,
+    read_attributes,
+    read_storage_class,
+)
+from zotplus.protocols.s3.request import (
+    Level,
+    Request,
+    read_copy_source,
+)
+from zotplus.protocols.s3.rows import COPY_SOURCE, What, When, row
+from zotplus.protocols.s3.xml_out import XML
+from zotplus.services.values import Attributes, Copy
+
+
+class ObjectWrite(msgspec.Struct, frozen=True, kw_only=True):
+    """What all operations share that write an object, at once or in parts."""
+
+    bucket: str
+    key: str
+
+    def needs(self) -> tuple[Need, ...]:
+        """To write it."""
+        return (Need(actions.PUT_OBJECT.name, f"s3:{self.bucket}/{self.key}"),)
+
+
+class PutObject(ObjectWrite, frozen=True, kw_only=True):
+    """An object's new content."""
+
+    attributes: Attributes
+    conditions: WriteConditions
+    body: payload.Incoming
+
+
+def parse_put_object(request: Request) -> PutObject:
+    """Raises what reading of body headers, attributes and conditions does."""
+    incoming = payload.parse_incoming(request)
+    return PutObject(
+        bucket=request.bucket,
+        key=request.key,
+        attributes=read_attributes(request, is_chunked=incoming.is_chunked),
+        conditions=parse_write_conditions(request.head.headers),
+        body=incoming,
+    )
+
+
+async def put_object(context: Context, operation: PutObject) -> Reply:
+    """Raises what ``Objects.put`` does."""
+    info = await context.services.objects.put(
+        operation.bucket,
+        operation.key,
+        payload.open_source(context, operation.body),
+        operation.attributes,
+        operation.conditions,
+    )
+    return Reply(headers=(("ETag", f'"{info.etag}"'), *checksum_headers(info.checksum)))
+
+
+class CopyObject(msgspec.Struct, frozen=True, kw_only=True):
+    """A copy."""
+
+    wanted: Copy
+
+    def needs(self) -> tuple[Need, ...]:
+        """To write the target and to read the source."""
+        source, target = self.wanted.source, self.wanted.target
+        return (
+            Need(actions.PUT_OBJECT.name, f"s3:{target[0]}/{target[1]}"),
+            Need(actions.GET_OBJECT.name, f"s3:{source[0]}/{source[1]}"),
+        )
+
+
+def parse_copy_object(request: Request) -> CopyObject:
+    """Raises ``COPY_SOURCE_INVALID``, ``OPERATION_UNKNOWN``, ``REQUEST_INVALID``, and what attributes do."""
+    replaces = metadata_directive(request, "x-amz-metadata-directive")
+    algorithm = parse_algorithm(request.head.headers)
+    metadata_directive(request, "x-amz-tagging-directive")
+    if not replaces and read_storage_class(request) != "STANDARD":
+        raise Problem(
+            errors.OPERATION_UNKNOWN, "A copy changes its storage class only with x-amz-metadata-directive: REPLACE."
+        )
+    return CopyObject(
+        wanted=Copy(
+            source=read_copy_source(request),
+            target=(request.bucket, request.key),
+            attributes=read_attributes(request) if replaces else None,
+            algorithm=None if algorithm is None else algorithm.value,
+            conditions=parse_copy_source_conditions(request.head.headers),
+            target_conditions=parse_write_conditions(request.head.headers),
+        )
+    )
+
+
+async def copy_object(context: Context, operation: CopyObject) -> Reply:
+    """Raises what ``Objects.copy`` does."""
+    info = await context.services.objects.copy(operation.wanted)
+    content = (
+        f"<LastModified>{xml_out.timestamp(info.modified)}</LastModified>{xml_out.etag(info.etag)}"
+        f"{xml_out.checksum_elements(info.checksum)}"
+    )
+    return Reply(headers=(XML,), body=xml_out.document("CopyObjectResult", content))
+
+
+ROWS = (
+    row(
+        When(level=Level.OBJECT, method="PUT", header=COPY_SOURCE),
+        What(name="CopyObject", summary="Copy an object.", action=actions.PUT_OBJECT),
+        parse_copy_object,
+        copy_object,
+    ),
+    row(
+        When(level=Level.OBJECT, method="PUT"),
+        What(name="PutObject", summary="Write an object.", action=actions.PUT_OBJECT, takes_body=True),
+        parse_put_object,
+        put_object,
+    ),
+)

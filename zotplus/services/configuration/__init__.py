@@ -1,0 +1,1 @@
+"""What is set for a bucket: versioning, tags, rules, policies."""
