@@ -1,4 +1,4 @@
-"""Events are written in the very transaction of the change that they tell of, so that none is lost and none is false."""
+"""Events are written in the transaction of the change that they tell of: none is lost, and none is false."""
 
 import msgspec
 
