@@ -227,6 +227,14 @@ NOT_MODIFIED = _fault("not_modified", 304, _CONFLICT, "Not modified.",
     "The client's copy is current.", "Use it.")
 CONDITIONAL_CONFLICT = _fault("conditional_conflict", 409, _CONFLICT, "Another write to the same key was faster.",
     "Two conditional writes met.", "Try again.", 1)
+OBJECT_LOCKED = _fault("object_locked", 403, _AUTHZ, "Access Denied because object protected by object lock.",
+    "The version is under retention or a legal hold.", "Wait until the retention ends; a legal hold can be taken off by who may.")
+LOCK_CONFIGURATION_NOT_FOUND = _fault("lock_configuration_not_found", 404, _MISSING,
+    "Object Lock configuration does not exist for this bucket", "Object lock was never switched on for the bucket.", "Switch it on.")
+LOCK_NOT_FOUND = _fault("lock_not_found", 404, _MISSING, "The specified object does not have a ObjectLock configuration",
+    "The version has no retention, or no legal hold was ever set.", "Nothing needs to be done.")
+BUCKET_STATE_INVALID = _fault("bucket_state_invalid", 409, _CONFLICT, "The bucket's state does not allow this.",
+    "Object lock needs versioning, for good.", "Enable versioning first; where object lock is on, versioning stays on.")
 RECORD_NOT_FOUND = _fault("record_not_found", 404, _MISSING, "It does not exist.",
     "No key, grant or other record has this name.", "List what exists.")
 RECORD_EXISTS = _fault("record_exists", 409, _CONFLICT, "It already exists.",

@@ -1,0 +1,1 @@
+"""Rules of what is kept and how it is kept: locks, tags, lifecycle, sharing."""
