@@ -23,7 +23,7 @@ KEYS_LIMIT = 1_000
 """Keys of one DeleteObjects (S3 API Reference)."""
 PARTS_LIMIT = 10_000
 """Parts of one upload (S3 User Guide, "Amazon S3 multipart upload limits")."""
-_DEPTH_LIMIT = 4  # root, item, field, and one to spare for documents that are refused by name instead
+_DEPTH_LIMIT = 8  # a rule of a lifecycle takes seven: no document that S3 describes nests deeper
 _ELEMENTS_LIMIT = PARTS_LIMIT * 8
 _CHECKSUMS = {f"Checksum{algorithm}": algorithm for algorithm in ChecksumAlgorithm}
 _DELETE_CONDITIONS = frozenset({"ETag", "LastModifiedTime", "Size"})
@@ -43,8 +43,8 @@ class DeleteDocument(msgspec.Struct, frozen=True):
     quiet: bool
 
 
-class _Element:
-    """An element under construction."""
+class Element:
+    """An element: its name without namespace, its text, and its children in order."""
 
     __slots__ = ("children", "name", "pieces", "text")
 
@@ -52,7 +52,7 @@ class _Element:
         self.name = name
         self.text = ""
         self.pieces: list[str] = []  # joined at the end tag: comments can cut text into very many
-        self.children: list[_Element] = []
+        self.children: list[Element] = []
 
 
 def _malformed(detail: str) -> Problem:
@@ -63,8 +63,8 @@ class _Reader:
     """The callbacks of one parse, and their limits."""
 
     def __init__(self) -> None:
-        self.root: _Element | None = None
-        self._open: list[_Element] = []
+        self.root: Element | None = None
+        self._open: list[Element] = []
         self._count = 0
 
     def declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
@@ -78,7 +78,7 @@ class _Reader:
         self._count += 1
         if self._count > _ELEMENTS_LIMIT or len(self._open) >= _DEPTH_LIMIT:
             raise _malformed("The document has too many elements, or nests them too deeply.")
-        element = _Element(name.rpartition(" ")[2])
+        element = Element(name.rpartition(" ")[2])
         if self._open:
             self._open[-1].children.append(element)
         else:
@@ -95,7 +95,7 @@ class _Reader:
         self._open[-1].pieces.append(data)
 
 
-def _parse(document: bytes, root: str) -> _Element:
+def read_tree(document: bytes, root: str) -> Element:
     """The tree of ``document``, whose outermost element must be ``root``. Raises ``XML_MALFORMED``."""
     if len(document) > DOCUMENT_LIMIT:
         raise _malformed("The document is too large.")
@@ -117,8 +117,8 @@ def _parse(document: bytes, root: str) -> _Element:
     return reader.root
 
 
-def _fields(element: _Element, known: Iterable[str]) -> dict[str, str]:
-    """The leaves below ``element`` by name, each at most once and in ``known``."""
+def read_fields(element: Element, known: Iterable[str]) -> dict[str, str]:
+    """The leaves below ``element`` by name, each at most once and in ``known``. Raises ``XML_MALFORMED``."""
     found: dict[str, str] = {}
     for child in element.children:
         if child.name not in known or child.name in found or child.children:
@@ -132,7 +132,7 @@ def read_delete(document: bytes) -> DeleteDocument:
 
     Raises ``XML_MALFORMED``, and ``OPERATION_UNKNOWN`` for conditions per object: ignoring them would delete too much.
     """
-    root = _parse(document, "Delete")
+    root = read_tree(document, "Delete")
     objects: list[Doomed] = []
     quiet = False
     for child in root.children:
@@ -147,8 +147,8 @@ def read_delete(document: bytes) -> DeleteDocument:
     return DeleteDocument(tuple(objects), quiet)
 
 
-def _doomed(element: _Element) -> Doomed:
-    fields = _fields(element, {"Key", "VersionId"} | _DELETE_CONDITIONS)
+def _doomed(element: Element) -> Doomed:
+    fields = read_fields(element, {"Key", "VersionId"} | _DELETE_CONDITIONS)
     if not _DELETE_CONDITIONS.isdisjoint(fields):
         raise Problem(errors.OPERATION_UNKNOWN, "Conditional deletes are not implemented.")
     if not fields.get("Key"):
@@ -156,7 +156,7 @@ def _doomed(element: _Element) -> Doomed:
     return Doomed(fields["Key"], fields.get("VersionId", ""))
 
 
-def _boolean(element: _Element) -> bool:
+def _boolean(element: Element) -> bool:
     value = element.text.strip().lower()
     if value not in ("true", "false"):
         raise _malformed(f"{element.name} is true or false.")
@@ -165,16 +165,16 @@ def _boolean(element: _Element) -> bool:
 
 def read_complete(document: bytes) -> tuple[PartChoice, ...]:
     """The parts of CompleteMultipartUpload in the document's order, ETags without quotes. Raises ``XML_MALFORMED``."""
-    root = _parse(document, "CompleteMultipartUpload")
+    root = read_tree(document, "CompleteMultipartUpload")
     if not 1 <= len(root.children) <= PARTS_LIMIT:
         raise _malformed(f"CompleteMultipartUpload takes 1 to {PARTS_LIMIT} parts.")
     return tuple(_part(child) for child in root.children)
 
 
-def _part(element: _Element) -> PartChoice:
+def _part(element: Element) -> PartChoice:
     if element.name != "Part":
         raise _malformed(f"{element.name} does not belong into CompleteMultipartUpload.")
-    fields = _fields(element, {"PartNumber", "ETag", *_CHECKSUMS})
+    fields = read_fields(element, {"PartNumber", "ETag", *_CHECKSUMS})
     checksums = [(_CHECKSUMS[name], value.strip()) for name, value in fields.items() if name in _CHECKSUMS]
     if len(checksums) > 1 or any(not is_value(*checksum) for checksum in checksums):
         raise argument_invalid("Checksum", "", "Invalid Base64 or multiple checksums present in request")
@@ -200,7 +200,7 @@ def read_location(document: bytes) -> str:
     """
     if not document:
         return ""
-    root = _parse(document, "CreateBucketConfiguration")
+    root = read_tree(document, "CreateBucketConfiguration")
     if any(child.name in ("Location", "Bucket", "Tags") for child in root.children):
         raise Problem(errors.OPERATION_UNKNOWN, "Directory buckets and tags at creation are not implemented.")
-    return _fields(root, {"LocationConstraint"}).get("LocationConstraint", "").strip()
+    return read_fields(root, {"LocationConstraint"}).get("LocationConstraint", "").strip()
