@@ -111,6 +111,8 @@ ISSUER_UNAVAILABLE = _fault("issuer_unavailable", 503, _UPSTREAM, "The token can
     "Try again; if it lasts, look at the log for issuer_unavailable and at identity.issuers.", 5)
 ACCESS_DENIED = _fault("access_denied", 403, _AUTHZ, "Access denied.",
     "No grant allows this action on this resource, or a policy denies it.", "Ask an administrator for a grant; `zotplus grants list` shows them.")
+CORS_DENIED = _fault("cors_denied", 403, _AUTHZ, "This cross-origin request is not allowed.",
+    "The bucket has no CORS rules, or none for this origin, method and headers.", "Set a rule with PutBucketCors, or correct the origin.")
 LOGIN_PAUSED = _fault("login_paused", 429, _AUTHN, "Too many wrong passwords.",
     "Passwords for this name, or from this address, were wrong so often that none is looked at for a while.",
     "Wait as long as Retry-After says; then correct the password wherever an old one is still in use.", 1)
@@ -166,6 +168,10 @@ RANGE_UNSATISFIABLE = _fault("range_unsatisfiable", 416, _VALID, "The range lies
     "The first byte asked for is past the end.", "Ask within the object's size.")
 PART_NUMBER_UNSATISFIABLE = _fault("part_number_unsatisfiable", 416, _VALID, "The object has no such part.",
     "The partNumber is larger than the number of parts that the object was uploaded in.", "Ask for a part that x-amz-mp-parts-count admits.")
+TAG_INVALID = _fault("tag_invalid", 400, _VALID, "A tag is not valid.",
+    "Keys have 1 to 128 and values up to 256 letters, digits, spaces or + - = . _ : / @, and no key begins with aws:.", "Correct the tag.")
+TAGS_TOO_MANY = _fault("tags_too_many", 400, _VALID, "There are too many tags.",
+    "An object has at most 10 tags, a bucket 50.", "Leave some out.")
 LOCATION_INVALID = _fault("location_invalid", 400, _VALID, "The region is not this server's.",
     "LocationConstraint names another region than the server reports.", "Leave LocationConstraint out, or use the server's region.")
 STORAGE_CLASS_INVALID = _fault("storage_class_invalid", 400, _VALID, "The storage class is not valid.",
@@ -221,6 +227,16 @@ VERSION_NOT_FOUND = _fault("version_not_found", 404, _MISSING, "The version does
     "The object has no version with this id.", "List the versions.")
 UPLOAD_NOT_FOUND = _fault("upload_not_found", 404, _MISSING, "The multipart upload does not exist.",
     "It was completed, aborted or never begun.", "Begin a new upload.")
+TAGS_MISSING = _fault("tags_missing", 404, _MISSING, "There are no tags.",
+    "The bucket has no tags.", "Set some, or go on without.")
+CORS_MISSING = _fault("cors_missing", 404, _MISSING, "The bucket has no CORS rules.",
+    "Nobody set any for this bucket.", "Set some with PutBucketCors.")
+REPLICATION_MISSING = _fault("replication_missing", 404, _MISSING, "The bucket has no replication.",
+    "This server replicates no buckets, so none can be set.", "Copy what is needed elsewhere with a client.")
+WEBSITE_MISSING = _fault("website_missing", 404, _MISSING, "The bucket is no website.",
+    "This server serves no websites from buckets, so none can be set.", "Serve the objects by a web server of your own.")
+CONFIGURATION_MISSING = _fault("configuration_missing", 404, _MISSING, "There is no such configuration.",
+    "This server has no analytics, inventory, metrics or tiering of buckets, so none can be set.", "Go on without.")
 PRECONDITION_FAILED = _fault("precondition_failed", 412, _CONFLICT, "A precondition does not hold.",
     "If-Match, If-None-Match or a date condition is not met.", "Read the object again and decide anew.")
 NOT_MODIFIED = _fault("not_modified", 304, _CONFLICT, "Not modified.",
@@ -266,6 +282,8 @@ UPSTREAM_FAILED = _fault("upstream_failed", 502, _UPSTREAM, "The OCI registry ga
 # --- storage and the rest --------------------------------------------------------------------------------------------
 STORAGE_FULL = _fault("storage_full", 507, _STORAGE, "The storage is full.",
     "The disk or the metadata map has no room; reads and deletes still work.", "Free or add space.", 60)
+QUOTA_EXCEEDED = _fault("quota_exceeded", 403, _STORAGE, "The bucket's quota is used up.",
+    "The bucket would hold more bytes or objects than its quota allows.", "Delete something, or have an administrator raise it with `zotplus buckets quota`.")
 STORAGE_FAILED = _fault("storage_failed", 500, _STORAGE, "The storage failed.",
     "The disk reported an error.", "Look at the server's log and the disk.")
 AUDIT_UNAVAILABLE = _fault("audit_unavailable", 507, _STORAGE, "The audit log cannot be written.",

@@ -39,6 +39,7 @@ _wire(errors.REQUEST_EXPIRED, "AccessDenied")
 _wire(errors.CLOCK_SKEWED, "RequestTimeTooSkewed")
 _wire(errors.TOKEN_INVALID, "InvalidToken", 400)
 _wire(errors.ACCESS_DENIED, "AccessDenied")
+_wire(errors.CORS_DENIED, "AccessForbidden")
 _wire(errors.SESSION_TOO_LARGE, "InvalidRequest")
 
 _wire(errors.ARGUMENT_INVALID, "InvalidArgument")
@@ -66,6 +67,8 @@ _wire(errors.RANGE_UNSATISFIABLE, "InvalidRange")
 _wire(errors.PART_NUMBER_UNSATISFIABLE, "InvalidPartNumber")
 _wire(errors.LOCATION_INVALID, "InvalidLocationConstraint")
 _wire(errors.STORAGE_CLASS_INVALID, "InvalidStorageClass")
+_wire(errors.TAG_INVALID, "InvalidTag")
+_wire(errors.TAGS_TOO_MANY, "BadRequest")
 _wire(errors.COPY_SOURCE_INVALID, "InvalidArgument")
 _wire(errors.COPY_ONTO_ITSELF, "InvalidRequest")
 _wire(errors.HEADER_CRYPTO_UNSUPPORTED, "NotImplemented")
@@ -92,6 +95,11 @@ _wire(errors.OBJECT_LOCKED, "AccessDenied")
 _wire(errors.LOCK_CONFIGURATION_NOT_FOUND, "ObjectLockConfigurationNotFoundError")
 _wire(errors.LOCK_NOT_FOUND, "NoSuchObjectLockConfiguration")
 _wire(errors.BUCKET_STATE_INVALID, "InvalidBucketState")
+_wire(errors.TAGS_MISSING, "NoSuchTagSet")
+_wire(errors.CORS_MISSING, "NoSuchCORSConfiguration")
+_wire(errors.REPLICATION_MISSING, "ReplicationConfigurationNotFoundError")
+_wire(errors.WEBSITE_MISSING, "NoSuchWebsiteConfiguration")
+_wire(errors.CONFIGURATION_MISSING, "NoSuchConfiguration")
 _wire(errors.PRECONDITION_FAILED, "PreconditionFailed")
 _wire(errors.NOT_MODIFIED, "NotModified")
 _wire(errors.CONDITIONAL_CONFLICT, "ConditionalRequestConflict")
@@ -115,6 +123,7 @@ _wire(errors.UPSTREAM_FAILED, "InternalError")
 _wire(errors.STORAGE_FULL, "XMinioStorageFull")
 _wire(errors.AUDIT_DAMAGED, "InternalError")
 _wire(errors.AUDIT_UNAVAILABLE, "XMinioStorageFull")
+_wire(errors.QUOTA_EXCEEDED, "QuotaExceeded")  # Ceph's word; Amazon has no quotas
 _wire(errors.STORAGE_FAILED, "InternalError")
 _wire(errors.SLOW_DOWN, "SlowDown")
 # Amazon's own way to say it (S3 API Reference, "Error responses"); SDKs wait and try again.
@@ -154,6 +163,11 @@ _MESSAGES = {
     errors.BUCKET_NOT_EMPTY: "The bucket you tried to delete is not empty.",
     errors.OBJECT_NOT_FOUND: "The specified key does not exist.",
     errors.VERSION_NOT_FOUND: "The specified version does not exist.",
+    errors.TAGS_MISSING: "The TagSet does not exist",
+    errors.CORS_MISSING: "The CORS configuration does not exist",
+    errors.REPLICATION_MISSING: "The replication configuration was not found",
+    errors.WEBSITE_MISSING: "The specified bucket does not have a website configuration",
+    errors.CONFIGURATION_MISSING: "The specified configuration does not exist.",
     errors.UPLOAD_NOT_FOUND: (
         "The specified multipart upload does not exist. The upload ID may be invalid, or the upload may have been "
         "aborted or completed."

@@ -1,0 +1,71 @@
+"""How much a bucket holds, and its quotas: counted in the same transaction as every change, so it is never off.
+
+Every version counts, delete markers do not. A bucket has a count from its creation on; one that an older release made
+gets it later (``services/configuration/counting.py``), and until then its quotas bound nothing.
+"""
+
+import msgspec
+
+from zotplus.domain import errors
+from zotplus.domain.errors import Problem
+from zotplus.ports.keyvalue import Snapshot, Transaction
+from zotplus.records import layout
+from zotplus.records.buckets import USAGE, BucketRecord, UsageRecord
+
+
+def begin_usage(transaction: Transaction, bucket: BucketRecord) -> None:
+    """Start to count in a bucket that is new, and so holds nothing."""
+    transaction.put(layout.usage(bucket.id), USAGE.encode(UsageRecord(size=0, objects=0)))
+
+
+def find_usage(snapshot: Snapshot, bucket: BucketRecord) -> UsageRecord | None:
+    """What the bucket holds; None while that has not been counted."""
+    data = snapshot.get(layout.usage(bucket.id))
+    return None if data is None else USAGE.decode(data)
+
+
+def charge(transaction: Transaction, bucket: BucketRecord, size: int, objects: int) -> None:
+    """Note that the bucket holds ``size`` bytes and ``objects`` versions more, or less where they are negative.
+
+    Raises ``QUOTA_EXCEEDED`` where it grows past a quota; what shrinks is never refused.
+    """
+    usage = find_usage(transaction, bucket)
+    if usage is None or (size == 0 and objects == 0):
+        return
+    grown = msgspec.structs.replace(usage, size=usage.size + size, objects=usage.objects + objects)
+    if (size > 0 and _passes(grown.size, bucket.quota_bytes)) or (
+        objects > 0 and _passes(grown.objects, bucket.quota_objects)
+    ):
+        raise _exceeded(bucket, usage)
+    transaction.put(layout.usage(bucket.id), USAGE.encode(grown))
+
+
+def check_quota(snapshot: Snapshot, bucket: BucketRecord, size: int | None, objects: int = 1) -> None:
+    """Refuse a write before its body is read. ``size`` None is a body of unknown length, which ``charge`` judges.
+
+    Raises ``QUOTA_EXCEEDED`` where ``size`` bytes and ``objects`` versions more would pass a quota. What an overwrite
+    frees does not count: the content that is there stays until the new one is stored.
+    """
+    if not bucket.quota_bytes and not bucket.quota_objects:
+        return
+    usage = find_usage(snapshot, bucket)
+    if usage is None:
+        return
+    if (size and _passes(usage.size + size, bucket.quota_bytes)) or (
+        objects > 0 and _passes(usage.objects + objects, bucket.quota_objects)
+    ):
+        raise _exceeded(bucket, usage)
+
+
+def _passes(amount: int, quota: int) -> bool:
+    return bool(quota) and amount > quota
+
+
+def _exceeded(bucket: BucketRecord, usage: UsageRecord) -> Problem:
+    """Names the quotas, which whoever may write has to know; nobody else comes this far."""
+    parts = []
+    if bucket.quota_bytes:
+        parts.append(f"{usage.size} of {bucket.quota_bytes} bytes")
+    if bucket.quota_objects:
+        parts.append(f"{usage.objects} of {bucket.quota_objects} objects")
+    return Problem(errors.QUOTA_EXCEEDED, f"The bucket's quota is used up: it holds {' and '.join(parts)}.")
