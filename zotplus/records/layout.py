@@ -9,8 +9,9 @@ of any length from what follows, and no text in a key may hold it, so that order
     q <bucket id: 8> <object key>                    where among those the null version is (inverse: 8)
     c <bucket id: 8> <kind>                          document of a bucket: policy, lifecycle rules and so on
     u <bucket id: 8>                                 how much a bucket holds
-    e <sequence: 8>                                  event still to be delivered (services/events)
-    E <sequence: 8>                                  event that could not be delivered
+    e <webhook> \0 <number: 8>                       event still to be delivered (services/events)
+    E <number: 8>                                    event that could not be delivered
+    Q                                                number of the newest event
     U <bucket id: 8> <object key> \0 <upload id>     unfinished multipart upload
     P <upload id> <part number: 2>                   part of an upload
     F <upload id>                                    completed upload, so that a client may complete again
@@ -52,6 +53,7 @@ DOCUMENTS: Final = b"c"
 USAGE: Final = b"u"
 EVENTS: Final = b"e"
 DEAD_LETTERS: Final = b"E"
+LAST_EVENT: Final = b"Q"
 UPLOADS: Final = b"U"
 PARTS: Final = b"P"
 COMPLETED: Final = b"F"
@@ -163,6 +165,36 @@ def document(bucket_id: bytes, kind: str) -> bytes:
 def usage(bucket_id: bytes) -> bytes:
     """How much a bucket holds."""
     return USAGE + bucket_id
+
+
+def events_of(webhook: str) -> bytes:
+    """What all events begin with that wait for a webhook."""
+    return EVENTS + webhook.encode() + _SEPARATOR
+
+
+def event(webhook: str, number: int) -> bytes:
+    """An event that waits for a webhook."""
+    return events_of(webhook) + number.to_bytes(SEQUENCE_BYTES, "big")
+
+
+def event_number(key: bytes) -> int:
+    """The number from a key of ``e``."""
+    return int.from_bytes(key[-SEQUENCE_BYTES:], "big")
+
+
+def webhook_of_event(key: bytes) -> str:
+    """The webhook's name from a key of ``e``."""
+    return key[1 : -SEQUENCE_BYTES - 1].decode()
+
+
+def dead_letter(number: int) -> bytes:
+    """An event that could not be delivered."""
+    return DEAD_LETTERS + number.to_bytes(SEQUENCE_BYTES, "big")
+
+
+def dead_letter_number(key: bytes) -> int:
+    """The number from a key of ``E``."""
+    return int.from_bytes(key[1:], "big")
 
 
 def uploads(bucket_id: bytes) -> bytes:

@@ -1,13 +1,27 @@
-"""Events are written in the transaction of the change that they tell of: none is lost, and none is false."""
+"""Events are written in the transaction of the change that they tell of: none is lost, and none is false.
+
+Spec: Amazon S3 User Guide, "Amazon S3 Event Notifications".
+"""
+
+from functools import lru_cache
 
 import msgspec
 
-from zotplus.ports.keyvalue import Transaction
+from zotplus.domain import errors
+from zotplus.domain.errors import Problem
+from zotplus.domain.storage.events import Rule
+from zotplus.ports.keyvalue import Snapshot, Transaction
 from zotplus.records.buckets import BucketRecord
+from zotplus.records.events import EventRecord, next_event, put_event
+from zotplus.services.configuration.documents import read_document
 from zotplus.services.values import NOBODY, Actor
 
 KIND = "notification"
 """The kind of the document that says who is told."""
+
+_SHAPE = b"\x01"
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(tuple[Rule, ...])
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,4 +44,50 @@ def announce(transaction: Transaction, bucket: tuple[str, BucketRecord], change:
     """Put ``change`` into the outbox for those who asked for it. Nothing is read where nobody did."""
     if KIND not in bucket[1].documents:
         return
-    del transaction, change
+    for rule in rules_of(transaction, bucket[1]):
+        if rule.covers(change.name, change.key):
+            enqueue(transaction, bucket, rule, change)
+
+
+def enqueue(transaction: Transaction, bucket: tuple[str, BucketRecord], rule: Rule, change: Change) -> None:
+    """Put ``change`` into the queue of the rule's webhook."""
+    name, record = bucket
+    by = change.by
+    event = EventRecord(
+        name=change.name,
+        bucket=name,
+        owner=record.owner,
+        region=record.region,
+        rule=rule.id,
+        key=change.key,
+        time_ms=change.time_ms,
+        size=change.size,
+        etag=change.etag,
+        version=change.version,
+        principal=by.principal,
+        request_id=by.request_id,
+        address=by.address,
+    )
+    put_event(transaction, rule.webhook, next_event(transaction, change.time_ms), event)
+
+
+def rules_of(snapshot: Snapshot, bucket: BucketRecord) -> tuple[Rule, ...]:
+    """The rules of a bucket, none where it has no notification configuration. Raises ``STORAGE_FAILED``."""
+    data = read_document(snapshot, bucket, KIND)
+    return () if data is None else _decoded(data)
+
+
+def encoded(rules: tuple[Rule, ...]) -> bytes:
+    """The stored form of a bucket's rules."""
+    return _SHAPE + _ENCODER.encode(rules)
+
+
+@lru_cache(maxsize=256)
+def _decoded(data: bytes) -> tuple[Rule, ...]:
+    """Every change asks, and the same bytes are the same rules."""
+    try:
+        if data[:1] != _SHAPE:
+            raise Problem(errors.STORAGE_FAILED, "A notification configuration has an unknown shape.")
+        return _DECODER.decode(data[1:])
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Problem(errors.STORAGE_FAILED, "A notification configuration cannot be read.") from error
