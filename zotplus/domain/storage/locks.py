@@ -54,19 +54,15 @@ def check_deletable(retention: Retention, now_ms: int, *, legal_hold: bool, bypa
 
 
 def check_retention_change(current: Retention, wanted: Retention, now_ms: int, *, bypass: bool) -> None:
-    """Refuse a change that would protect a version less than it was promised. Raises ``OBJECT_LOCKED``.
+    """Refuse a change that would protect a version otherwise than it was promised. Raises ``OBJECT_LOCKED``.
 
-    COMPLIANCE can only be extended. GOVERNANCE can be extended, or made COMPLIANCE for as long; all else needs
-    ``bypass``. What has ended binds nobody.
+    Both modes can be extended. All else needs ``bypass`` for GOVERNANCE, also the way to COMPLIANCE, which nobody could
+    undo; for COMPLIANCE there is nothing else. What has ended binds nobody.
     """
-    if not current.holds(now_ms):
+    if not current.holds(now_ms) or (current.mode == GOVERNANCE and bypass):
         return
-    is_longer = wanted.until_ms >= current.until_ms
-    if current.mode == GOVERNANCE and (bypass or (wanted.mode in MODES and is_longer)):
-        return
-    if current.mode == COMPLIANCE and wanted.mode == COMPLIANCE and is_longer:
-        return
-    raise Problem(errors.OBJECT_LOCKED)
+    if current.mode not in MODES or wanted.mode != current.mode or wanted.until_ms < current.until_ms:
+        raise Problem(errors.OBJECT_LOCKED)
 
 
 def check_retention(wanted: Retention, now_ms: int) -> None:
