@@ -1,7 +1,7 @@
 """Every action that a policy can name. An action that is not in this table grants nothing and is refused in policies.
 
 Names of S3 and STS actions are AWS's. Resources are ``s3:bucket`` and ``s3:bucket/key``, ``oci:repository``,
-``rpm:repository``, ``terraform:namespace/name/provider``, ``helm:namespace/chart`` and ``admin:name``; what an action
+``rpm:repository``, ``terraform:namespace/name/provider``, ``helm:namespace/chart``, ``kms:key`` and ``admin:name``; what an action
 on artifacts is about is named by the door that holds the artifact.
 """
 
@@ -45,6 +45,47 @@ DELETE_OBJECT = _action("s3:DeleteObject", "Delete an object.", frees=True)
 ABORT_MULTIPART_UPLOAD = _action("s3:AbortMultipartUpload", "Abort a multipart upload.", frees=True)
 LIST_MULTIPART_UPLOAD_PARTS = _action("s3:ListMultipartUploadParts", "List the parts of an upload.")
 LIST_BUCKET_MULTIPART_UPLOADS = _action("s3:ListBucketMultipartUploads", "List the unfinished uploads of a bucket.")
+GET_ENCRYPTION_CONFIGURATION = _action("s3:GetEncryptionConfiguration", "Read a bucket's default encryption.")
+PUT_ENCRYPTION_CONFIGURATION = _action(
+    "s3:PutEncryptionConfiguration", "Set or remove a bucket's default encryption.", writes=True
+)
+
+KMS_DECRYPT = _action("kms:Decrypt", "Read what is encrypted under a key.")
+KMS_GENERATE_DATA_KEY = _action("kms:GenerateDataKey", "Write content that is encrypted under a key.")
+
+GET_BUCKET_TAGGING = _action("s3:GetBucketTagging", "Read a bucket's tags.")
+PUT_BUCKET_TAGGING = _action("s3:PutBucketTagging", "Set or remove a bucket's tags.", writes=True)
+GET_OBJECT_TAGGING = _action("s3:GetObjectTagging", "Read an object's tags.")
+PUT_OBJECT_TAGGING = _action("s3:PutObjectTagging", "Set an object's tags.", writes=True)
+DELETE_OBJECT_TAGGING = _action("s3:DeleteObjectTagging", "Remove an object's tags.", writes=True)
+GET_OBJECT_VERSION_TAGGING = _action("s3:GetObjectVersionTagging", "Read the tags of a version of an object.")
+PUT_OBJECT_VERSION_TAGGING = _action("s3:PutObjectVersionTagging", "Set the tags of a version.", writes=True)
+DELETE_OBJECT_VERSION_TAGGING = _action("s3:DeleteObjectVersionTagging", "Remove the tags of a version.", writes=True)
+GET_OBJECT_ATTRIBUTES = _action("s3:GetObjectAttributes", "Read an object's size, parts and checksum in one request.")
+GET_OBJECT_VERSION_ATTRIBUTES = _action("s3:GetObjectVersionAttributes", "Read those of a version of an object.")
+GET_BUCKET_CORS = _action("s3:GetBucketCORS", "Read a bucket's rules for pages of other origins.")
+PUT_BUCKET_CORS = _action("s3:PutBucketCORS", "Set or remove a bucket's rules for pages of other origins.", writes=True)
+GET_ACCELERATE_CONFIGURATION = _action("s3:GetAccelerateConfiguration", "See that a bucket is not accelerated.")
+GET_BUCKET_REQUEST_PAYMENT = _action("s3:GetBucketRequestPayment", "See that a bucket's owner pays.")
+GET_BUCKET_WEBSITE = _action("s3:GetBucketWebsite", "See that a bucket is no website.")
+GET_REPLICATION_CONFIGURATION = _action("s3:GetReplicationConfiguration", "See that a bucket is not replicated.")
+GET_ANALYTICS_CONFIGURATION = _action("s3:GetAnalyticsConfiguration", "See that a bucket has no analytics.")
+GET_INVENTORY_CONFIGURATION = _action("s3:GetInventoryConfiguration", "See that a bucket has no inventory.")
+GET_METRICS_CONFIGURATION = _action("s3:GetMetricsConfiguration", "See that a bucket has no metrics of its own.")
+GET_INTELLIGENT_TIERING_CONFIGURATION = _action(
+    "s3:GetIntelligentTieringConfiguration", "See that a bucket tiers nothing by itself."
+)
+PUT_BUCKET_OBJECT_LOCK = _action(
+    "s3:PutBucketObjectLockConfiguration", "Switch object lock on, and set a bucket's default retention.", writes=True
+)
+GET_BUCKET_OBJECT_LOCK = _action("s3:GetBucketObjectLockConfiguration", "Read a bucket's object lock.")
+PUT_OBJECT_RETENTION = _action("s3:PutObjectRetention", "Set how long a version is kept.", writes=True)
+GET_OBJECT_RETENTION = _action("s3:GetObjectRetention", "Read how long a version is kept.")
+PUT_OBJECT_LEGAL_HOLD = _action("s3:PutObjectLegalHold", "Put a legal hold on a version, or take it off.", writes=True)
+GET_OBJECT_LEGAL_HOLD = _action("s3:GetObjectLegalHold", "Read whether a version is under a legal hold.")
+BYPASS_GOVERNANCE_RETENTION = _action(
+    "s3:BypassGovernanceRetention", "Delete or release what governance retention keeps.", writes=True
+)
 
 OCI_PULL = _action("oci:Pull", "Pull manifests, blobs and referrers, and list tags.")
 OCI_PUSH = _action("oci:Push", "Push blobs and manifests, and move tags.", writes=True)
@@ -80,6 +121,8 @@ ADMIN_LIST_GRANTS = _action("admin:ListGrants", "List grants.")
 ADMIN_CREATE_GRANT = _action("admin:CreateGrant", "Grant a role on a pattern.", writes=True)
 ADMIN_DELETE_GRANT = _action("admin:DeleteGrant", "Withdraw a grant.", writes=True)
 ADMIN_PURGE_BUCKET = _action("admin:PurgeBucket", "Delete a bucket with all that is in it.", frees=True)
+ADMIN_READ_BUCKET_USAGE = _action("admin:ReadBucketUsage", "Read how much a bucket holds, and its quotas.")
+ADMIN_SET_BUCKET_QUOTA = _action("admin:SetBucketQuota", "Set how much a bucket may hold.", writes=True)
 ADMIN_READ_STATUS = _action("admin:ReadStatus", "Read the server's status.")
 ADMIN_READ_METRICS = _action("admin:ReadMetrics", "Read the server's metrics.")
 ADMIN_SCRUB = _action("admin:Scrub", "Re-hash stored content and set damaged content aside.", writes=True)
@@ -98,6 +141,11 @@ ADMIN_PUT_TRUST = _action("admin:PutTrust", "Create or change a trust.", writes=
 ADMIN_DELETE_TRUST = _action("admin:DeleteTrust", "Delete a trust.", writes=True)
 ADMIN_REVOKE_TOKENS = _action("admin:RevokeTokens", "Revoke issued tokens and sessions.", writes=True)
 ADMIN_ROTATE_KEYS = _action("admin:RotateKeys", "Rotate signing keys and the master key.", writes=True)
+
+ADMIN_LIST_ENCRYPTION_KEYS = _action("admin:ListEncryptionKeys", "List the keys that wrap the keys of objects.")
+ADMIN_PUT_ENCRYPTION_KEY = _action(
+    "admin:PutEncryptionKey", "Create, rotate, enable or disable an encryption key, and wrap anew.", writes=True
+)
 
 ADMIN_READ_AUDIT = _action("admin:ReadAudit", "Read, search and export the audit log.")
 ADMIN_VERIFY_AUDIT = _action("admin:VerifyAudit", "Have the chain of the audit log verified.")

@@ -142,6 +142,8 @@ JSON_MALFORMED = _fault("json_malformed", 400, _VALID, "The JSON body does not f
     "The body is not the document that this operation takes.", "See /openapi.json for the schema.")
 MEDIA_TYPE_UNSUPPORTED = _fault("media_type_unsupported", 415, _VALID, "The content type is not taken here.",
     "The body is announced as another kind of document than this operation takes.", "Send application/json with a Content-Type header.")
+BODY_EMPTY = _fault("body_empty", 400, _VALID, "Request Body is empty",
+    "The operation needs a document in its body.", "Send it.")
 BODY_INCOMPLETE = _fault("body_incomplete", 400, _VALID, "The body is shorter than announced.",
     "The connection ended early or Content-Length is wrong.", "Send the request again.")
 BODY_CHUNK_INVALID = _fault("body_chunk_invalid", 400, _VALID, "The aws-chunked body is malformed.",
@@ -158,6 +160,16 @@ BODY_TOO_LARGE = _fault("body_too_large", 413, _VALID, "The body is too large.",
     "The operation accepts fewer bytes than were sent or announced.", "Send less; objects above 5 GiB need multipart.")
 ENTITY_TOO_LARGE = _fault("entity_too_large", 400, _VALID, "The object or part is larger than allowed.",
     "One upload or part has at most 5 GiB, an object 5 TiB.", "Use multipart with smaller parts.")
+ENTITY_TOO_SMALL = _fault("entity_too_small", 400, _VALID, "The upload is smaller than allowed.",
+    "The policy of the form demands a larger file (content-length-range).", "Upload a larger file.")
+FORM_MALFORMED = _fault("form_malformed", 400, _VALID, "The form cannot be read.",
+    "The body is not well-formed multipart/form-data, or has a field twice.", "Send the form as a browser or curl -F does.")
+FORM_TOO_LARGE = _fault("form_too_large", 400, _VALID, "The fields of the form are too large.",
+    "Before the file a form has at most 20,480 bytes.", "Send less in the fields; the file may be large.")
+FORM_WITHOUT_FILE = _fault("form_without_file", 400, _VALID, "The form brings no file.",
+    "A form to upload has one field called file, which is the last one.", "Add the field, or check the order of the fields.")
+FORM_POLICY_INVALID = _fault("form_policy_invalid", 400, _VALID, "The form's policy cannot be read.",
+    "The field policy is not base64 of JSON with expiration and conditions.", "Make the form anew, such as with `zotplus presign --form`.")
 PART_TOO_SMALL = _fault("part_too_small", 400, _VALID, "A part is smaller than 5 MiB.",
     "All parts but the last have at least 5 MiB.", "Use larger parts.")
 PART_INVALID = _fault("part_invalid", 400, _VALID, "A part was not found or does not match.",
@@ -172,6 +184,8 @@ TAG_INVALID = _fault("tag_invalid", 400, _VALID, "A tag is not valid.",
     "Keys have 1 to 128 and values up to 256 letters, digits, spaces or + - = . _ : / @, and no key begins with aws:.", "Correct the tag.")
 TAGS_TOO_MANY = _fault("tags_too_many", 400, _VALID, "There are too many tags.",
     "An object has at most 10 tags, a bucket 50.", "Leave some out.")
+CORS_REQUEST_INVALID = _fault("cors_request_invalid", 400, _VALID, "The cross-origin request is not valid.",
+    "A preflight names its origin, the method, and the headers that the page wants to send.", "Let a browser make it.")
 LOCATION_INVALID = _fault("location_invalid", 400, _VALID, "The region is not this server's.",
     "LocationConstraint names another region than the server reports.", "Leave LocationConstraint out, or use the server's region.")
 STORAGE_CLASS_INVALID = _fault("storage_class_invalid", 400, _VALID, "The storage class is not valid.",
@@ -180,6 +194,20 @@ COPY_SOURCE_INVALID = _fault("copy_source_invalid", 400, _VALID, "The copy sourc
     "x-amz-copy-source is /bucket/key, percent-encoded, with an optional versionId.", "Correct the header.")
 COPY_ONTO_ITSELF = _fault("copy_onto_itself", 400, _VALID, "The copy changes nothing.",
     "Source and destination are the same and no metadata is replaced.", "Set x-amz-metadata-directive: REPLACE, or another destination.")
+ENCRYPTION_KEY_MISSING = _fault("encryption_key_missing", 400, _VALID, "The object is encrypted with a key that only its owner has.",
+    "It was stored with SSE-C, and the request brings no key.", "Send the three x-amz-server-side-encryption-customer headers that it was stored with.")
+ENCRYPTION_KEY_WRONG = _fault("encryption_key_wrong", 403, _AUTHZ, "The encryption key is not the one that the object was stored with.",
+    "The customer's key of the request does not open the object.", "Send the key that it was stored with; nobody can read it without.")
+ENCRYPTION_KEY_UNWANTED = _fault("encryption_key_unwanted", 400, _VALID, "The object was not stored with a customer's key.",
+    "The request brings SSE-C headers for an object that has none.", "Leave the SSE-C headers out.")
+KMS_KEY_NOT_FOUND = _fault("kms_key_not_found", 400, _MISSING, "The encryption key does not exist.",
+    "No key of this id is in the key ring.", "List the keys with `zotplus kms keys list`, or create it.")
+KMS_KEY_DISABLED = _fault("kms_key_disabled", 400, _CONFLICT, "The encryption key is disabled.",
+    "An administrator disabled it; what it wraps cannot be read until it is enabled.", "Enable it with `zotplus kms keys enable`, or use another.")
+KMS_REFUSED = _fault("kms_refused", 403, _AUTHZ, "The key service refused.",
+    "The token of this server may not use the key.", "Give the server's token encrypt and decrypt on the key in Vault or OpenBao.")
+KMS_UNAVAILABLE = _fault("kms_unavailable", 503, _UPSTREAM, "The key service does not answer.",
+    "Vault or OpenBao is down, sealed, or cannot be reached.", "Try again; if it lasts, look at kms.vault.url and the service's log.", 5)
 HEADER_CRYPTO_UNSUPPORTED = _fault("encryption_unsupported", 501, _VALID, "Server-side encryption is not configured.",
     "The request asks for encryption, and storing plaintext instead would be a lie.", "Leave the encryption header out.")
 OPERATION_UNKNOWN = _fault("operation_unknown", 501, _VALID, "The operation is not implemented.",
@@ -251,6 +279,8 @@ LOCK_NOT_FOUND = _fault("lock_not_found", 404, _MISSING, "The specified object d
     "The version has no retention, or no legal hold was ever set.", "Nothing needs to be done.")
 BUCKET_STATE_INVALID = _fault("bucket_state_invalid", 409, _CONFLICT, "The bucket's state does not allow this.",
     "Object lock needs versioning, for good.", "Enable versioning first; where object lock is on, versioning stays on.")
+BUCKET_ENCRYPTION_MISSING = _fault("bucket_encryption_missing", 404, _MISSING, "The bucket has no default encryption.",
+    "None was set, and the server has none either.", "Set it with PutBucketEncryption.")
 RECORD_NOT_FOUND = _fault("record_not_found", 404, _MISSING, "It does not exist.",
     "No key, grant or other record has this name.", "List what exists.")
 RECORD_EXISTS = _fault("record_exists", 409, _CONFLICT, "It already exists.",

@@ -52,6 +52,7 @@ _wire(errors.POLICY_INVALID, "MalformedPolicy")
 _wire(errors.XML_MALFORMED, "MalformedXML")
 _wire(errors.JSON_MALFORMED, "InvalidRequest")
 _wire(errors.MEDIA_TYPE_UNSUPPORTED, "InvalidRequest")
+_wire(errors.BODY_EMPTY, "MissingRequestBodyError")
 _wire(errors.BODY_INCOMPLETE, "IncompleteBody")
 _wire(errors.BODY_CHUNK_INVALID, "IncompleteBody")
 _wire(errors.BODY_CHUNK_SIGNATURE_MISMATCH, "SignatureDoesNotMatch")
@@ -60,6 +61,11 @@ _wire(errors.BODY_TRAILER_INVALID, "MalformedTrailerError")
 _wire(errors.BODY_LENGTH_REQUIRED, "MissingContentLength")
 _wire(errors.BODY_TOO_LARGE, "MaxMessageLengthExceeded", 400)
 _wire(errors.ENTITY_TOO_LARGE, "EntityTooLarge")
+_wire(errors.ENTITY_TOO_SMALL, "EntityTooSmall")
+_wire(errors.FORM_MALFORMED, "MalformedPOSTRequest")
+_wire(errors.FORM_TOO_LARGE, "MaxPostPreDataLengthExceeded")
+_wire(errors.FORM_WITHOUT_FILE, "IncorrectNumberOfFilesInPostRequest")
+_wire(errors.FORM_POLICY_INVALID, "InvalidPolicyDocument")
 _wire(errors.PART_TOO_SMALL, "EntityTooSmall")
 _wire(errors.PART_INVALID, "InvalidPart")
 _wire(errors.PART_ORDER_INVALID, "InvalidPartOrder")
@@ -68,10 +74,19 @@ _wire(errors.PART_NUMBER_UNSATISFIABLE, "InvalidPartNumber")
 _wire(errors.LOCATION_INVALID, "InvalidLocationConstraint")
 _wire(errors.STORAGE_CLASS_INVALID, "InvalidStorageClass")
 _wire(errors.TAG_INVALID, "InvalidTag")
+_wire(errors.CORS_REQUEST_INVALID, "BadRequest")
 _wire(errors.TAGS_TOO_MANY, "BadRequest")
 _wire(errors.COPY_SOURCE_INVALID, "InvalidArgument")
 _wire(errors.COPY_ONTO_ITSELF, "InvalidRequest")
 _wire(errors.HEADER_CRYPTO_UNSUPPORTED, "NotImplemented")
+_wire(errors.ENCRYPTION_KEY_MISSING, "InvalidRequest")
+_wire(errors.ENCRYPTION_KEY_WRONG, "AccessDenied")
+_wire(errors.ENCRYPTION_KEY_UNWANTED, "InvalidRequest")
+_wire(errors.BUCKET_ENCRYPTION_MISSING, "ServerSideEncryptionConfigurationNotFoundError")
+_wire(errors.KMS_KEY_NOT_FOUND, "KMS.NotFoundException")
+_wire(errors.KMS_KEY_DISABLED, "KMS.DisabledException")
+_wire(errors.KMS_REFUSED, "AccessDenied")
+_wire(errors.KMS_UNAVAILABLE, "ServiceUnavailable")
 _wire(errors.OPERATION_UNKNOWN, "NotImplemented")
 _wire(errors.METHOD_NOT_ALLOWED, "MethodNotAllowed")
 _wire(errors.SETTING_INVALID, "InvalidRequest")
@@ -165,6 +180,11 @@ _MESSAGES = {
     errors.VERSION_NOT_FOUND: "The specified version does not exist.",
     errors.TAGS_MISSING: "The TagSet does not exist",
     errors.CORS_MISSING: "The CORS configuration does not exist",
+    errors.CORS_DENIED: (
+        "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request method "
+        "/ Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS "
+        "spec."
+    ),
     errors.REPLICATION_MISSING: "The replication configuration was not found",
     errors.WEBSITE_MISSING: "The specified bucket does not have a website configuration",
     errors.CONFIGURATION_MISSING: "The specified configuration does not exist.",
@@ -184,6 +204,10 @@ _MESSAGES = {
     ),
     errors.BODY_LENGTH_REQUIRED: "You must provide the Content-Length HTTP header.",
     errors.ENTITY_TOO_LARGE: "Your proposed upload exceeds the maximum allowed object size.",
+    errors.ENTITY_TOO_SMALL: "Your proposed upload is smaller than the minimum allowed size",
+    errors.FORM_MALFORMED: "The body of your POST request is not well-formed multipart/form-data.",
+    errors.FORM_TOO_LARGE: "Your POST request fields preceding the upload file were too large.",
+    errors.FORM_WITHOUT_FILE: "POST requires exactly one file upload per request.",
     errors.PART_TOO_SMALL: "Your proposed upload is smaller than the minimum allowed size",
     errors.PART_INVALID: (
         "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified "
