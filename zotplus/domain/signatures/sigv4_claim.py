@@ -77,6 +77,14 @@ class Terms(msgspec.Struct, frozen=True):
     scope: str
 
 
+class Scope(msgspec.Struct, frozen=True):
+    """For what a signing key is derived: ``date`` as ``YYYYMMDD``, region and service."""
+
+    date: str
+    region: str
+    service: str
+
+
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """An unverified signature and all that it says about itself.
 
@@ -231,6 +239,12 @@ def _parse_presigned(request: Signable, parameters: dict[str, str], accepted: _A
         expires=_parse_expires(parameters["X-Amz-Expires"]),
         session_token=_bounded_token(parameters.get(_QUERY_TOKEN)),
     )
+
+
+def read_scope(credential: str) -> tuple[str, Scope]:
+    """Access key and scope of a form's credential. Raises ``CREDENTIALS_MALFORMED`` with Amazon's sentence for it."""
+    access_key, date, region, service = _parse_credential(credential, _Accepted("s3", None, opening=""))
+    return access_key, Scope(date, region, service)
 
 
 def _read_terms(credential: str, header_list: str, accepted: _Accepted) -> Terms:
