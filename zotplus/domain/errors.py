@@ -142,7 +142,7 @@ JSON_MALFORMED = _fault("json_malformed", 400, _VALID, "The JSON body does not f
     "The body is not the document that this operation takes.", "See /openapi.json for the schema.")
 MEDIA_TYPE_UNSUPPORTED = _fault("media_type_unsupported", 415, _VALID, "The content type is not taken here.",
     "The body is announced as another kind of document than this operation takes.", "Send application/json with a Content-Type header.")
-BODY_EMPTY = _fault("body_empty", 400, _VALID, "Request Body is empty",
+BODY_EMPTY = _fault("body_empty", 400, _VALID, "The request has no body.",
     "The operation needs a document in its body.", "Send it.")
 BODY_INCOMPLETE = _fault("body_incomplete", 400, _VALID, "The body is shorter than announced.",
     "The connection ended early or Content-Length is wrong.", "Send the request again.")
@@ -274,8 +274,8 @@ CONDITIONAL_CONFLICT = _fault("conditional_conflict", 409, _CONFLICT, "Another w
 OBJECT_LOCKED = _fault("object_locked", 403, _AUTHZ, "Access Denied because object protected by object lock.",
     "The version is under retention or a legal hold.", "Wait until the retention ends; a legal hold can be taken off by who may.")
 LOCK_CONFIGURATION_NOT_FOUND = _fault("lock_configuration_not_found", 404, _MISSING,
-    "Object Lock configuration does not exist for this bucket", "Object lock was never switched on for the bucket.", "Switch it on.")
-LOCK_NOT_FOUND = _fault("lock_not_found", 404, _MISSING, "The specified object does not have a ObjectLock configuration",
+    "The bucket has no object lock.", "Object lock was never switched on for the bucket.", "Switch it on.")
+LOCK_NOT_FOUND = _fault("lock_not_found", 404, _MISSING, "The version has no such lock.",
     "The version has no retention, or no legal hold was ever set.", "Nothing needs to be done.")
 BUCKET_STATE_INVALID = _fault("bucket_state_invalid", 409, _CONFLICT, "The bucket's state does not allow this.",
     "Object lock needs versioning, for good.", "Enable versioning first; where object lock is on, versioning stays on.")

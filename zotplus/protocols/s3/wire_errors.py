@@ -192,6 +192,9 @@ _MESSAGES = {
         "The specified multipart upload does not exist. The upload ID may be invalid, or the upload may have been "
         "aborted or completed."
     ),
+    errors.BODY_EMPTY: "Request Body is empty",
+    errors.LOCK_CONFIGURATION_NOT_FOUND: "Object Lock configuration does not exist for this bucket",
+    errors.LOCK_NOT_FOUND: "The specified object does not have a ObjectLock configuration",
     errors.PRECONDITION_FAILED: "At least one of the pre-conditions you specified did not hold.",
     errors.KEY_TOO_LONG: "Your key is too long.",
     errors.METADATA_TOO_LARGE: "Your metadata headers exceed the maximum allowed metadata size",

@@ -66,6 +66,7 @@ _SESSIONS = "sessions"
 _SENT = "requests that send it"
 _LISTS = ("s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads")
 _OBJECTS = ("s3:*Object*", "s3:*Upload*")
+_LOCKS = ("s3:PutObject", "s3:PutObjectRetention", "s3:PutObjectLegalHold")
 _ARTIFACTS = ("oci:*", "helm:*", "rpm:*", "terraform:*", "supplychain:*")
 
 # --- the request -----------------------------------------------------------------------------------------------------
@@ -98,6 +99,13 @@ _key("s3:delimiter", _STRING, "listings of a bucket", "The delimiter of the list
 _key("s3:max-keys", _NUMERIC, "listings of a bucket", "The most keys that are asked for.", actions=_LISTS)
 _key("s3:VersionId", _STRING, _LATER, "The version that is asked for.", actions=_OBJECTS, is_reserved=True)
 _key("s3:x-amz-…", _STRING, "requests that send the header", "A header of the S3 API.", actions=("s3:*",))
+_key("s3:object-lock-mode", _STRING, "requests that set a retention", "Its mode.", actions=_LOCKS)
+_key("s3:object-lock-retain-until-date", _DATE, "requests that set a retention", "When it ends.", actions=_LOCKS)
+_key(
+    *("s3:object-lock-remaining-retention-days", _NUMERIC, "requests that set a retention", "Its days from now on."),
+    actions=_LOCKS,
+)
+_key("s3:object-lock-legal-hold", _STRING, "requests that set a legal hold", "`ON` or `OFF`.", actions=_LOCKS)
 _key("s3:ExistingObjectTag/…", _STRING, _LATER, "A tag of the object.", actions=_OBJECTS, is_reserved=True)
 _key("s3:RequestObjectTag/…", _STRING, _LATER, "A tag for the object.", actions=_OBJECTS, is_reserved=True)
 _key(
