@@ -57,10 +57,10 @@ fix: setup ## format, repair what lint can repair, print the generated pages ane
 	$(BIN)/python -m tools.docs_sync
 
 peers: ## install the real programs that tests drive, into a cache outside the checkout
-	@$(or $(PYTHON),python3) tools/peers.py
+	@$(or $(PYTHON),python3) -m tools.peers
 
 peers-bench: ## the same, and what only the benchmarks need
-	@$(or $(PYTHON),python3) tools/peers.py --bench
+	@$(or $(PYTHON),python3) -m tools.peers --bench
 
 bench: setup peers-bench ## measure against other servers on this machine
 	$(BIN)/python -m bench.run
@@ -74,11 +74,14 @@ docs: setup ## print the generated pages and build docs/_build/html
 	$(BIN)/python -m tools.docs_sync
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
-lock: setup ## resolve the locks anew: everything, what the container image needs, aws-cli
+lock: setup ## resolve the locks anew: everything, what the container image needs, the clients in Python
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile $(LOCK) --all-extras pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile $(LOCK) --extra telemetry --extra build -c requirements.lock pyproject.toml -o requirements-run.lock
-	echo "awscli" | $(BIN)/uv pip compile $(LOCK) - -o tools/awscli.lock
+	echo "awscli" | $(BIN)/uv pip compile $(LOCK) - -o tools/peers/locks/awscli.lock
+	echo "s3cmd" | $(BIN)/uv pip compile $(LOCK) - -o tools/peers/locks/s3cmd.lock
+	echo "dvc[s3]" | $(BIN)/uv pip compile $(LOCK) - -o tools/peers/locks/dvc.lock
+	printf 'pyarrow\ns3fs\n' | $(BIN)/uv pip compile $(LOCK) - -o tools/peers/locks/dataframes.lock
 LOCK := --quiet --upgrade --generate-hashes --universal --python-version $(MINIMUM) --no-annotate --no-emit-index-url \
   --custom-compile-command "make lock"
 

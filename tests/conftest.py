@@ -1,6 +1,6 @@
 """What every test run shares: hypothesis profiles, and the list of skips with their reasons at the end.
 
-Programs that tests drive are found with ``tools.peers.find`` (see ``tools/peers.py``).
+Programs that tests drive are found with ``tools.peers.find`` (see ``tools/peers``).
 """
 
 import os

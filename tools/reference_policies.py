@@ -21,6 +21,7 @@ FAMILIES = {
     "terraform": ("Modules", "`terraform:namespace/name/provider`"),
     "helm": ("Charts", "`helm:namespace/chart`"),
     "supplychain": ("Signatures and attestations", "the name of the artifact, such as `oci:repository`"),
+    "kms": ("Encryption keys", "`kms:key`"),
     "sts": ("Sessions", "`*`"),
     "admin": ("Administration", "`admin:name`, such as `admin:keys`"),
 }
