@@ -40,8 +40,13 @@ DELETE_BUCKET = _action("s3:DeleteBucket", "Delete an empty bucket.", frees=True
 LIST_BUCKET = _action("s3:ListBucket", "List the objects of a bucket, and see whether it exists.")
 GET_BUCKET_LOCATION = _action("s3:GetBucketLocation", "Read a bucket's region.")
 GET_OBJECT = _action("s3:GetObject", "Read an object and its metadata.")
+GET_OBJECT_VERSION = _action("s3:GetObjectVersion", "Read a version of an object that is named by its id.")
 PUT_OBJECT = _action("s3:PutObject", "Write an object, by one request, by copy or in parts.", writes=True)
 DELETE_OBJECT = _action("s3:DeleteObject", "Delete an object.", frees=True)
+DELETE_OBJECT_VERSION = _action("s3:DeleteObjectVersion", "Delete a version of an object for good.", frees=True)
+LIST_BUCKET_VERSIONS = _action("s3:ListBucketVersions", "List the versions of a bucket's objects.")
+GET_BUCKET_VERSIONING = _action("s3:GetBucketVersioning", "See whether a bucket keeps versions.")
+PUT_BUCKET_VERSIONING = _action("s3:PutBucketVersioning", "Have a bucket keep versions, or suspend that.", writes=True)
 ABORT_MULTIPART_UPLOAD = _action("s3:AbortMultipartUpload", "Abort a multipart upload.", frees=True)
 LIST_MULTIPART_UPLOAD_PARTS = _action("s3:ListMultipartUploadParts", "List the parts of an upload.")
 LIST_BUCKET_MULTIPART_UPLOADS = _action("s3:ListBucketMultipartUploads", "List the unfinished uploads of a bucket.")
@@ -86,6 +91,34 @@ GET_OBJECT_LEGAL_HOLD = _action("s3:GetObjectLegalHold", "Read whether a version
 BYPASS_GOVERNANCE_RETENTION = _action(
     "s3:BypassGovernanceRetention", "Delete or release what governance retention keeps.", writes=True
 )
+
+GET_BUCKET_POLICY = _action("s3:GetBucketPolicy", "Read a bucket's policy.")
+GET_BUCKET_POLICY_STATUS = _action("s3:GetBucketPolicyStatus", "Ask whether a bucket's policy makes it public.")
+PUT_BUCKET_POLICY = _action("s3:PutBucketPolicy", "Set a bucket's policy.", writes=True)
+DELETE_BUCKET_POLICY = _action("s3:DeleteBucketPolicy", "Remove a bucket's policy.", writes=True)
+GET_BUCKET_PUBLIC_ACCESS_BLOCK = _action(
+    "s3:GetBucketPublicAccessBlock", "Read what a bucket's policy and lists may not open to the public."
+)
+PUT_BUCKET_PUBLIC_ACCESS_BLOCK = _action(
+    "s3:PutBucketPublicAccessBlock", "Set what a bucket's policy and lists may not open to the public.", writes=True
+)
+GET_BUCKET_OWNERSHIP_CONTROLS = _action(
+    "s3:GetBucketOwnershipControls", "Read who owns what others write, and whether access control lists count."
+)
+PUT_BUCKET_OWNERSHIP_CONTROLS = _action(
+    "s3:PutBucketOwnershipControls",
+    "Set who owns what others write, and whether access control lists count.",
+    writes=True,
+)
+GET_BUCKET_ACL = _action("s3:GetBucketAcl", "Read a bucket's access control list.")
+PUT_BUCKET_ACL = _action("s3:PutBucketAcl", "Set a bucket's access control list.", writes=True)
+GET_OBJECT_ACL = _action("s3:GetObjectAcl", "Read an object's access control list.")
+PUT_OBJECT_ACL = _action("s3:PutObjectAcl", "Set an object's access control list.", writes=True)
+GET_OBJECT_VERSION_ACL = _action("s3:GetObjectVersionAcl", "Read the access control list of a version.")
+PUT_OBJECT_VERSION_ACL = _action("s3:PutObjectVersionAcl", "Set the access control list of a version.", writes=True)
+
+BUCKET_POLICY_ACTIONS = frozenset({GET_BUCKET_POLICY.name, PUT_BUCKET_POLICY.name, DELETE_BUCKET_POLICY.name})
+"""What a bucket's own policy cannot take from an administrator of all policies."""
 
 OCI_PULL = _action("oci:Pull", "Pull manifests, blobs and referrers, and list tags.")
 OCI_PUSH = _action("oci:Push", "Push blobs and manifests, and move tags.", writes=True)

@@ -38,6 +38,7 @@ of any length from what follows, and no text in a key may hold it, so that order
     A <stream>                                       newest checkpoint of a stream of the audit log
     k <key id>                                       key that signs the audit log's checkpoints, sealed
     T <key id>                                       signing key of registry tokens, sealed (services/tokens)
+    K <key id>                                       key that wraps the keys of objects, sealed
 
 Numbers are big-endian. An object key has at most 1,024 bytes (Amazon S3 User Guide, "Naming Amazon S3 objects"), so the
 longest key (``U``) has 1,066 bytes; the port takes 1,600.
@@ -78,6 +79,7 @@ GENERATION: Final = b"N"
 REVOKED_TOKENS: Final = b"r"
 AUDIT_HEADS: Final = b"A"
 AUDIT_KEYS: Final = b"k"
+RING_KEYS: Final = b"K"
 
 BUCKET_ID_BYTES: Final = 8
 UPLOAD_ID_BYTES: Final = 32
@@ -377,3 +379,8 @@ def split_exchanged(key: bytes) -> tuple[int, bytes]:
 def not_before(principal_id: str) -> bytes:
     """Since when what was issued to a principal counts; ``*`` for everybody."""
     return NOT_BEFORE + principal_id.encode()
+
+
+def ring_key(key_id: str) -> bytes:
+    """A key that wraps the keys of objects."""
+    return RING_KEYS + key_id.encode()

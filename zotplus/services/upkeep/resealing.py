@@ -15,6 +15,7 @@ from zotplus.ports.sealing import SupportsRotation
 from zotplus.records import layout
 from zotplus.records.access import CREDENTIAL
 from zotplus.records.audit import SEALED_AUDIT_KEYS
+from zotplus.records.encryption import SEALED_RING_KEYS
 from zotplus.records.sealed import SealedTable, field_of
 from zotplus.services.tokens import signing_keys
 
@@ -22,10 +23,12 @@ SEALED_TABLES: tuple[SealedTable, ...] = (
     SealedTable(name="keys and robots", prefix=layout.CREDENTIALS, resealed=field_of(CREDENTIAL, "sealed", "former")),
     SealedTable(name="signing keys", prefix=signing_keys.KEY_PREFIX, resealed=signing_keys.with_sealed_again),
     SEALED_AUDIT_KEYS,
+    SEALED_RING_KEYS,
 )
 
 _CONTENT = frozenset(
     (layout.BUCKETS + layout.OBJECTS + layout.UPLOADS + layout.PARTS + layout.COMPLETED + layout.PURGING)
+    + (layout.VERSIONS + layout.NULL_VERSIONS + layout.DOCUMENTS + layout.USAGE)
     + (layout.REFERENCES + layout.BLOCK_SUMS + layout.UNREFERENCED + layout.HOLDS)
 )
 """Tables of what clients store: by far the largest ones, and never sealed under the master key itself."""

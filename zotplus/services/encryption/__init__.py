@@ -1,0 +1,1 @@
+"""Encryption of content: keys of objects, the keys that wrap them, and wrapping anew under newer ones."""
