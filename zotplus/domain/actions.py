@@ -70,6 +70,10 @@ GET_OBJECT_ATTRIBUTES = _action("s3:GetObjectAttributes", "Read an object's size
 GET_OBJECT_VERSION_ATTRIBUTES = _action("s3:GetObjectVersionAttributes", "Read those of a version of an object.")
 GET_BUCKET_CORS = _action("s3:GetBucketCORS", "Read a bucket's rules for pages of other origins.")
 PUT_BUCKET_CORS = _action("s3:PutBucketCORS", "Set or remove a bucket's rules for pages of other origins.", writes=True)
+GET_LIFECYCLE_CONFIGURATION = _action("s3:GetLifecycleConfiguration", "Read a bucket's lifecycle rules.")
+PUT_LIFECYCLE_CONFIGURATION = _action(
+    "s3:PutLifecycleConfiguration", "Set or remove a bucket's lifecycle rules.", writes=True
+)
 GET_ACCELERATE_CONFIGURATION = _action("s3:GetAccelerateConfiguration", "See that a bucket is not accelerated.")
 GET_BUCKET_REQUEST_PAYMENT = _action("s3:GetBucketRequestPayment", "See that a bucket's owner pays.")
 GET_BUCKET_WEBSITE = _action("s3:GetBucketWebsite", "See that a bucket is no website.")

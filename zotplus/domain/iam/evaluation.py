@@ -8,8 +8,8 @@ identity's policies do, or a resource's policy.
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from zotplus.domain.actions import ACTIONS
-from zotplus.domain.iam.language import NO_ATTRIBUTES, Attributes, Decision, Denied, Layer, Need, Policy
+from zotplus.domain.actions import ACTIONS, ADMIN_PUT_POLICY, BUCKET_POLICY_ACTIONS
+from zotplus.domain.iam.language import NO_ATTRIBUTES, Allowed, Attributes, Decision, Denied, Layer, Need, Policy
 from zotplus.domain.iam.statements import Prepared, Rule, prepared
 
 MANY = 16
@@ -105,10 +105,13 @@ class PolicySet:
     identity by its own name. ``session`` limits everything. Of several boundaries each must allow, so that no other
     lifts the limits of one; several session policies allow what any of them does. An empty sequence allows nothing.
 
+    ``facts`` are the buckets (``s3:bucket``) about which a statement asks for what only a look at an object tells, with
+    an empty text where a statement that is not bound to a bucket does; empty for nearly everybody.
+
     Spec: AWS IAM User Guide, "Permissions boundaries for IAM entities", "Session policies".
     """
 
-    __slots__ = ("_boundaries", "_direct", "_limited", "_own", "_session")
+    __slots__ = ("_boundaries", "_direct", "_everything", "_limited", "_own", "_session", "_unscoped", "facts")
 
     def __init__(
         self,
@@ -124,20 +127,52 @@ class PolicySet:
         else:
             direct = resource.direct
             own += [*direct, *resource.other]
+        limits = [_all_prepared((boundary,), Layer.BOUNDARY) for boundary in boundaries or ()]
+        narrowed = _all_prepared(session or (), Layer.SESSION)
         self._own = _Statements(own)
         self._direct = _Statements(direct)
-        self._boundaries = None if boundaries is None else _each_prepared(boundaries)
-        self._session = None if session is None else _Statements(_all_prepared(session, Layer.SESSION))
+        self._boundaries = None if boundaries is None else tuple(map(_Statements, limits))
+        self._session = None if session is None else _Statements(narrowed)
         self._limited = boundaries is not None or session is not None
+        self._everything = own
+        self._unscoped: _Statements | None = None
+        asking = [row for rows in (own, narrowed, *limits) for row in rows if row.wants_facts]
+        self.facts = frozenset([row.scope for row in asking])
 
     def decide(self, need: Need, attributes: Attributes = NO_ATTRIBUTES) -> Decision:
         """Whether ``need`` is allowed to a caller with these ``attributes``. An unknown action never is."""
+        if need.action in BUCKET_POLICY_ACTIONS:
+            return self._decide_of_bucket_policy(need, attributes)
         if self._limited:
-            return self._decide_limited(need, attributes)
+            return self._decide_limited(need, attributes, self._own)
         return self._own.decide(need, attributes) or _denied_for_want(need)
 
-    def _decide_limited(self, need: Need, attributes: Attributes) -> Decision:
-        own = self._own.decide(need, attributes)
+    def wants_facts(self, resource: str) -> bool:
+        """Whether to decide about ``resource`` needs what only a look at it tells."""
+        bucket, _, _ = resource.partition("/")
+        return "" in self.facts or bucket in self.facts
+
+    def _decide_of_bucket_policy(self, need: Need, attributes: Attributes) -> Decision:
+        """A bucket's policy locks nobody out who may write every policy: else none could ever take it away again.
+
+        Spec: Amazon S3 API Reference, PutBucketPolicy and DeleteBucketPolicy (the root principal always may).
+        """
+        decision = self._decide(need, attributes, self._own)
+        if isinstance(decision, Allowed) or decision.layer is not Layer.RESOURCE:
+            return decision
+        if not isinstance(self._decide(_every_policy(need), attributes, self._own), Allowed):
+            return decision
+        if self._unscoped is None:
+            self._unscoped = _Statements([row for row in self._everything if not row.scope])
+        return self._decide(need, attributes, self._unscoped)
+
+    def _decide(self, need: Need, attributes: Attributes, statements: _Statements) -> Decision:
+        if self._limited:
+            return self._decide_limited(need, attributes, statements)
+        return statements.decide(need, attributes) or _denied_for_want(need)
+
+    def _decide_limited(self, need: Need, attributes: Attributes, statements: _Statements) -> Decision:
+        own = statements.decide(need, attributes)
         session = None if self._session is None else self._session.decide(need, attributes)
         limits = [boundary.decide(need, attributes) for boundary in self._boundaries or ()]
         for decision in (own, *limits, session):
@@ -156,8 +191,9 @@ def _all_prepared(policies: Iterable[Policy], layer: Layer) -> list[Prepared]:
     return [statement for policy in policies for statement in prepared(policy, layer)]
 
 
-def _each_prepared(boundaries: Iterable[Policy]) -> tuple[_Statements, ...]:
-    return tuple([_Statements(_all_prepared((boundary,), Layer.BOUNDARY)) for boundary in boundaries])
+def _every_policy(need: Need) -> Need:
+    """To write the policy of the bucket that ``need`` is about as an administrator of all policies may."""
+    return Need(ADMIN_PUT_POLICY.name, f"admin:policies/bucket:{need.resource.partition(':')[2]}")
 
 
 def _denied_for_want(need: Need) -> Denied:

@@ -58,11 +58,16 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
-    """A named list of statements. ``${…}`` stands for a variable only where ``version`` is `VERSION`."""
+    """A named list of statements. ``${…}`` stands for a variable only where ``version`` is `VERSION`.
+
+    A policy of a bucket has that bucket's name as its ``scope`` (``s3:bucket``): whatever its statements say, they are
+    about the bucket and what is in it.
+    """
 
     statement: tuple[Statement, ...]
     id: str = ""
     version: str = VERSION_WITHOUT_VARIABLES
+    scope: str = ""
 
 
 def unreadable(policy_id: str) -> Policy:

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from zotplus.domain.actions import ACTIONS
 from zotplus.domain.iam.conditions.comparisons import prepare
+from zotplus.domain.iam.conditions.keys import is_fact
 from zotplus.domain.iam.language import VERSION as VERSION_WITH_VARIABLES
 from zotplus.domain.iam.language import Allowed, Attributes, Decision, Denied, Effect, Layer, Need, Policy, Statement
 from zotplus.domain.iam.patterns import (
@@ -148,10 +149,32 @@ class Rule:
         return is_named is not self._inverse
 
 
+class ScopedRule(Rule):
+    """A rule of a policy that is about one bucket, whatever it says: ``NotResource`` means the others in there."""
+
+    __slots__ = ("_inside", "_scope")
+
+    def __init__(self, statement: Statement, decision: Decision, *, variables: bool, scope: str) -> None:
+        super().__init__(statement, decision, variables=variables)
+        self._scope = scope
+        self._inside = f"{scope}/"
+
+    def may_cover(self, resource: str) -> bool:
+        """As ``Rule``, within the bucket."""
+        return self._is_inside(resource) and super().may_cover(resource)
+
+    def applies(self, need: Need, attributes: Attributes) -> bool:
+        """As ``Rule``, within the bucket."""
+        return self._is_inside(need.resource) and super().applies(need, attributes)
+
+    def _is_inside(self, resource: str) -> bool:
+        return resource.startswith(self._inside) or resource == self._scope
+
+
 class Prepared:
     """A statement with its place. Its rule is made when it is first needed, and kept."""
 
-    __slots__ = ("_beginnings", "_layer", "_place", "_policy", "_rule", "statement")
+    __slots__ = ("_beginnings", "_layer", "_place", "_policy", "_rule", "statement", "wants_facts")
 
     def __init__(self, policy: Policy, place: int, layer: Layer) -> None:
         self.statement = policy.statement[place]
@@ -160,6 +183,13 @@ class Prepared:
         self._layer = layer
         self._rule: Rule | None = None
         self._beginnings: tuple[str, ...] | None = None
+        self.wants_facts = mentions_facts(self.statement)
+        """Whether it asks for what is known only of an object that was looked at."""
+
+    @property
+    def scope(self) -> str:
+        """The bucket that the statement is about alone (``s3:bucket``); empty where it is not bound to one."""
+        return self._policy.scope
 
     @property
     def denies(self) -> bool:
@@ -175,8 +205,12 @@ class Prepared:
     def rule(self) -> Rule:
         """What the statement covers and decides."""
         if self._rule is None:
-            variables = self._policy.version == VERSION_WITH_VARIABLES
-            self._rule = Rule(self.statement, self._decision(), variables=variables)
+            variables, scope = self._policy.version == VERSION_WITH_VARIABLES, self.scope
+            decision = self._decision()
+            if scope:
+                self._rule = ScopedRule(self.statement, decision, variables=variables, scope=scope)
+            else:
+                self._rule = Rule(self.statement, decision, variables=variables)
         return self._rule
 
     def names(self, action: str) -> bool:
@@ -188,7 +222,7 @@ class Prepared:
         if self._beginnings is None:
             patterns = self.statement.resource
             is_open = self.denies or not patterns  # one that cannot be read denies everything
-            self._beginnings = ("",) if is_open else tuple([beginning_of(pattern) for pattern in patterns])
+            self._beginnings = (self.scope,) if is_open else tuple([beginning_of(pattern) for pattern in patterns])
         return resource.startswith(self._beginnings) and self.rule.may_cover(resource)
 
     def _decision(self) -> Decision:
@@ -197,6 +231,20 @@ class Prepared:
             return Allowed(self._policy.id, name, self._layer)
         reason = f"statement {name} of the {self._layer} policy {self._policy.id or 'without id'} denies it"
         return Denied(reason, explicit=True, policy=self._policy.id, statement=name, layer=self._layer)
+
+
+def mentions_facts(statement: Statement) -> bool:
+    """Whether a statement has a condition on, or a variable for, a key that only a look at the object can tell."""
+    for keys in statement.condition.values():
+        for key, accepted in keys.items():
+            texts = [accepted] if isinstance(accepted, str) else accepted
+            if is_fact(key) or any(_has_fact(text) for text in texts):
+                return True
+    return any(_has_fact(text) for text in (*statement.resource, *statement.not_resource))
+
+
+def _has_fact(text: str) -> bool:
+    return "${" in text and any(is_fact(part) for part in text.split("${")[1:])
 
 
 def prepared(policy: Policy, layer: Layer) -> list[Prepared]:

@@ -15,6 +15,7 @@ class ConditionKey(msgspec.Struct, frozen=True, kw_only=True):
 
     ``present`` says for people where the key is; ``actions`` are patterns of the actions that carry it, empty where
     every request can. ``is_reserved``: nothing brings it yet, so that a condition on it is one on an absent key.
+    ``is_fact``: what is asked for has to be looked at before the request can be decided.
     """
 
     name: str
@@ -24,6 +25,7 @@ class ConditionKey(msgspec.Struct, frozen=True, kw_only=True):
     actions: tuple[str, ...] = ()
     is_multivalued: bool = False
     is_reserved: bool = False
+    is_fact: bool = False
 
     @property
     def prefix(self) -> str:
@@ -57,6 +59,13 @@ def condition_key(name: str) -> ConditionKey | None:
     return next((row for row in _families if lowered.startswith(row.prefix) and len(lowered) > len(row.prefix)), None)
 
 
+def is_fact(name: str) -> bool:
+    """Whether ``name``, in any case of letters and with anything behind it, is known only by a look at the object."""
+    return name.lower().startswith(_FACTS)
+
+
+_FACTS: Final = ("s3:existingobjecttag/", "aws:resourcetag/", "zotplus:acl")
+
 _STRING, _NUMERIC, _DATE, _BOOL = ValueType.STRING, ValueType.NUMERIC, ValueType.DATE, ValueType.BOOL
 _EVERY = "every request"
 _LATER = "nothing yet"
@@ -66,6 +75,7 @@ _SESSIONS = "sessions"
 _SENT = "requests that send it"
 _LISTS = ("s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads")
 _OBJECTS = ("s3:*Object*", "s3:*Upload*")
+_TAGGING = "requests with x-amz-tagging"
 _LOCKS = ("s3:PutObject", "s3:PutObjectRetention", "s3:PutObjectLegalHold")
 _ARTIFACTS = ("oci:*", "helm:*", "rpm:*", "terraform:*", "supplychain:*")
 
@@ -81,8 +91,12 @@ _key("zotplus:door", _STRING, _EVERY, "The protocol of the request: `s3`, `oci`,
 # --- the caller ------------------------------------------------------------------------------------------------------
 _key("aws:username", _STRING, _KNOWN, "The caller's name for people. Issuers may let users change it.")
 _key("aws:userid", _STRING, _KNOWN, "The caller's stable id, as the audit log names it.")
+_key("aws:PrincipalArn", _STRING, _KNOWN, "The caller's ARN; that of the role (the trust) for sessions.")
+_key("aws:PrincipalAccount", _STRING, _KNOWN, "The registry's one account, `000000000000`.")
 _key("aws:PrincipalType", _STRING, _EVERY, "`anonymous`, `key`, `robot`, `user`, `trust` or `certificate`.")
 _key("aws:PrincipalTag/…", _STRING, _ISSUED, "A tag that the token's issuer gives (`https://aws.amazon.com/tags`).")
+_key("aws:MultiFactorAuthPresent", _BOOL, _LATER, "Issuers ask for second factors, not the gateway.", is_reserved=True)
+_key("aws:MultiFactorAuthAge", _NUMERIC, _LATER, "The same.", is_reserved=True)
 _key("aws:TokenIssueTime", _DATE, _ISSUED, "When the token, or the session, was issued.")
 _key("sts:RoleSessionName", _STRING, _SESSIONS, "What the session is called. Whoever begins it chooses the name.")
 _key("zotplus:issuer", _STRING, _ISSUED, "The configured name of the token's issuer.")
@@ -97,8 +111,12 @@ _key("zotplus:token", _STRING, "what was got for a token of the gateway", "The i
 _key("s3:prefix", _STRING, "listings of a bucket", "The prefix that is listed.", actions=_LISTS)
 _key("s3:delimiter", _STRING, "listings of a bucket", "The delimiter of the listing.", actions=_LISTS)
 _key("s3:max-keys", _NUMERIC, "listings of a bucket", "The most keys that are asked for.", actions=_LISTS)
-_key("s3:VersionId", _STRING, _LATER, "The version that is asked for.", actions=_OBJECTS, is_reserved=True)
+_key("s3:VersionId", _STRING, "requests that name a version", "The version that is asked for.", actions=_OBJECTS)
 _key("s3:x-amz-…", _STRING, "requests that send the header", "A header of the S3 API.", actions=("s3:*",))
+_key(
+    *("s3:LocationConstraint", _STRING, "creation of buckets", "The region of the new bucket."),
+    actions=("s3:CreateBucket",),
+)
 _key("s3:object-lock-mode", _STRING, "requests that set a retention", "Its mode.", actions=_LOCKS)
 _key("s3:object-lock-retain-until-date", _DATE, "requests that set a retention", "When it ends.", actions=_LOCKS)
 _key(
@@ -106,15 +124,27 @@ _key(
     actions=_LOCKS,
 )
 _key("s3:object-lock-legal-hold", _STRING, "requests that set a legal hold", "`ON` or `OFF`.", actions=_LOCKS)
-_key("s3:ExistingObjectTag/…", _STRING, _LATER, "A tag of the object.", actions=_OBJECTS, is_reserved=True)
-_key("s3:RequestObjectTag/…", _STRING, _LATER, "A tag for the object.", actions=_OBJECTS, is_reserved=True)
+_key("s3:ExistingObjectTag/…", _STRING, "objects that have it", "A tag of the object.", actions=_OBJECTS, is_fact=True)
+_key("s3:RequestObjectTag/…", _STRING, _TAGGING, "A tag for the object.", actions=_OBJECTS)
 _key(
-    *("s3:RequestObjectTagKeys", _STRING, _LATER, "The keys of all those tags."),
+    *("s3:RequestObjectTagKeys", _STRING, _TAGGING, "The keys of all those tags."),
     actions=_OBJECTS,
     is_multivalued=True,
-    is_reserved=True,
 )
+_key("s3:signatureversion", _STRING, "signed requests", "`AWS4-HMAC-SHA256`, or `AWS` for signature version 2.")
+_key("s3:signatureAge", _NUMERIC, "presigned requests", "Milliseconds since the request was signed.")
+_key("s3:authType", _STRING, "signed requests", "`REST-HEADER`, `REST-QUERY-STRING` or `POST`.")
+_key("s3:TlsVersion", _NUMERIC, _LATER, "The version of TLS.", is_reserved=True)
+_key("s3:ResourceAccount", _STRING, "requests of the S3 API", "The registry's one account, `000000000000`.")
+_key("aws:ResourceAccount", _STRING, "requests of the S3 API", "The same.")
 _key("aws:RequestTag/…", _STRING, _LATER, "A tag that the request gives.", is_reserved=True)
-_key("aws:ResourceTag/…", _STRING, _LATER, "A tag of the resource.", is_reserved=True)
+_key("aws:ResourceTag/…", _STRING, "buckets that have it", "A tag of the bucket.", actions=("s3:*",), is_fact=True)
 _key("aws:TagKeys", _STRING, _LATER, "The keys of all tags of a request.", is_multivalued=True, is_reserved=True)
+_key(
+    *("zotplus:acl", _STRING, "objects with access control lists"),
+    "What the object's list gives the caller: `READ`, `READ_ACP`, `WRITE_ACP`.",
+    actions=_OBJECTS,
+    is_multivalued=True,
+    is_fact=True,
+)
 _key("zotplus:signed", _BOOL, _LATER, "Whether a trusted signature is there.", actions=_ARTIFACTS, is_reserved=True)
