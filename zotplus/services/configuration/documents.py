@@ -58,6 +58,10 @@ class Documents:
             )
         )
 
+    async def apply(self, name: str, change: Callable[[BucketRecord], BucketRecord]) -> BucketRecord:
+        """Give the bucket the record that ``change`` makes of its present one. Raises what ``change`` raises."""
+        return await self._store.write(lambda transaction: change_bucket(transaction, name, change))
+
     async def get(self, name: str, kind: str) -> bytes | None:
         """The document of that kind, or None."""
         return await self._store.read(lambda snapshot: read_document(snapshot, find_bucket(snapshot, name), kind))
