@@ -1,0 +1,1 @@
+"""Uploads by HTML forms: read, who signed them, and what is answered."""
