@@ -259,6 +259,8 @@ TAGS_MISSING = _fault("tags_missing", 404, _MISSING, "There are no tags.",
     "The bucket has no tags.", "Set some, or go on without.")
 CORS_MISSING = _fault("cors_missing", 404, _MISSING, "The bucket has no CORS rules.",
     "Nobody set any for this bucket.", "Set some with PutBucketCors.")
+LIFECYCLE_MISSING = _fault("lifecycle_missing", 404, _MISSING, "The bucket has no lifecycle rules.",
+    "Nobody set any for this bucket.", "Set some with PutBucketLifecycleConfiguration.")
 REPLICATION_MISSING = _fault("replication_missing", 404, _MISSING, "The bucket has no replication.",
     "This server replicates no buckets, so none can be set.", "Copy what is needed elsewhere with a client.")
 WEBSITE_MISSING = _fault("website_missing", 404, _MISSING, "The bucket is no website.",

@@ -21,7 +21,7 @@ from zotplus.gateway.context import Context
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.limits import RequestLimits
 from zotplus.gateway.reply import Reply
-from zotplus.gateway.route import Face, Operation, Route
+from zotplus.gateway.route import Face, Operation, Route, SupportsOtherOrigins
 from zotplus.ports.identity import TokenRefused
 from zotplus.services.directory import Services
 from zotplus.services.federation.exchange import SELF, Admit
@@ -77,14 +77,17 @@ class Pipeline:
 
     async def respond(self, context: Context) -> Reply:
         """Answer a request. Never raises ``Exception``: what goes wrong becomes a problem in the face's wire form."""
-        return await self._answer(context, None)
+        reply = await self._answer(context, None)
+        if "Origin" in context.head.headers and isinstance(context.face, SupportsOtherOrigins):
+            return await self._across(context, context.face, reply)
+        return reply
 
     def respond_at_once(self, context: Context) -> Reply | None:
         """The answer to an immediate read, by the same steps but without a task; None when it takes one after all.
 
         Nothing has happened then, and ``respond`` starts anew.
         """
-        if not self._has_immediate(context.face):
+        if not self._has_immediate(context.face) or "Origin" in context.head.headers:
             return None
         try:
             parsed = context.face.parse(context.head)
@@ -102,6 +105,14 @@ class Pipeline:
         if self._limits is not None:
             self._limits.forget(context)
         return None
+
+    async def _across(self, context: Context, face: SupportsOtherOrigins, reply: Reply) -> Reply:
+        """``reply`` for a page of another origin; as it is where the store fails, and the page then may not read it."""
+        try:
+            return await face.answer_across(context, reply)
+        except Exception:
+            log.exception("request_failed", request_id=context.request_id, operation=context.operation_name)
+            return reply
 
     def _has_immediate(self, face: Face) -> bool:
         known = self._immediate.get(face)
@@ -152,7 +163,8 @@ def authorise(context: Context, route: Route, needs: Sequence[Need]) -> None:
         if route.decides:
             return
         raise Problem(errors.ACCESS_DENIED, f"{route.name} names nothing that could be allowed.")
-    if route.action is None or needs[0].action != route.action.name:
+    declared = (route.action, route.version_action)
+    if route.action is None or not any(action and needs[0].action == action.name for action in declared):
         raise Problem(errors.ACCESS_DENIED, f"{route.name} asks for another action than it declares.")
     for need in needs:
         decision = context.decide(need)

@@ -1,7 +1,7 @@
 """Routes as data: what a face offers, which action each operation needs, and the functions that serve it."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import msgspec
 
@@ -34,7 +34,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     public routes. ``decides`` marks a route whose handler asks the evaluator per item (DeleteObjects, catalogue).
     ``template`` is for documents: ``/{bucket}/{key+}``; the face's own matcher finds the route. ``writes_body`` says
     that the operation takes a body. ``immediate`` marks a read that may be begun and dropped without effect, and whose
-    handler waits for nothing where the store's reads do not: the pipeline answers it without a task.
+    handler waits for nothing where the store's reads do not: the pipeline answers it without a task. ``version_action``
+    is the action where the request names a version of what it is about.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     handle: "Callable[[Context, Operation], Awaitable[Reply]]"
     action: Action | None = None
+    version_action: Action | None = None
     public: bool = False
     decides: bool = False
     takes_body: bool = False
@@ -69,4 +71,13 @@ class Face(Protocol):
 
     def render(self, problem: Problem, context: "Context") -> "Reply":
         """``problem`` in the face's own wire form, with the request id. Must not raise."""
+        ...
+
+
+@runtime_checkable
+class SupportsOtherOrigins(Protocol):
+    """An ability of a face: pages of other origins may read its answers, where something says so."""
+
+    async def answer_across(self, context: "Context", reply: "Reply") -> "Reply":
+        """``reply`` with the headers for such a page; asked only where the request names its ``Origin``."""
         ...

@@ -3,6 +3,11 @@
 from tests.faces.s3.stage import Call, Stage
 
 DELETE = b"<Delete><Object><Key>key</Key></Object></Delete>"
+CORS = (
+    b"<CORSConfiguration><CORSRule><AllowedOrigin>https://a.example</AllowedOrigin><AllowedMethod>GET</AllowedMethod>"
+    b"</CORSRule></CORSConfiguration>"
+)
+TAGGING = b"<Tagging><TagSet><Tag><Key>key</Key><Value>value</Value></Tag></TagSet></Tagging>"
 CONTENT = b"new content " * 2000
 
 
@@ -18,9 +23,19 @@ async def samples(stage: Stage) -> dict[str, Call]:
     ).encode()
     copy = {"x-amz-copy-source": "/bucket/key"}
     await stage.ask("PUT", "/empty-bucket")
+    await stage.ask("PUT", "/bucket", query="cors", body=CORS)
+    await stage.ask("PUT", "/bucket", query="tagging", body=TAGGING)
     return {
         "ListBuckets": Call(method="GET", path="/"),
         "CreateBucket": Call(method="PUT", path="/another-bucket"),
+        "PutBucketCors": Call(method="PUT", path="/bucket", query="cors=", body=CORS.replace(b"GET", b"PUT")),
+        "GetBucketCors": Call(method="GET", path="/bucket", query="cors="),
+        "DeleteBucketCors": Call(method="DELETE", path="/bucket", query="cors="),
+        "PutBucketTagging": Call(
+            method="PUT", path="/bucket", query="tagging=", body=TAGGING.replace(b"value", b"other")
+        ),
+        "GetBucketTagging": Call(method="GET", path="/bucket", query="tagging="),
+        "DeleteBucketTagging": Call(method="DELETE", path="/bucket", query="tagging="),
         "HeadBucket": Call(method="HEAD", path="/bucket"),
         "DeleteBucket": Call(method="DELETE", path="/empty-bucket"),
         "GetBucketLocation": Call(method="GET", path="/bucket", query="location="),

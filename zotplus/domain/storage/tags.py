@@ -6,7 +6,8 @@ Spec: Amazon S3 User Guide, "Categorizing your objects using tags" and "Using co
 import unicodedata
 from collections.abc import Iterable
 from typing import Final
-from urllib.parse import quote
+
+import msgspec
 
 from zotplus.domain import errors, percent
 from zotplus.domain.errors import Problem
@@ -19,6 +20,9 @@ KEY_UNITS: Final = 128
 VALUE_UNITS: Final = 256
 """UTF-16 units of a key and of a value: a character outside of the basic plane counts twice."""
 
+_MARKER = b"\x01"
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(dict[str, str])
 _HEADER_LIMIT = 16_384  # ten tags of three escaped bytes a unit take about as much; larger cannot be valid
 _SIGNS = frozenset(" +-=._:/@")
 _SYSTEM_PREFIX = "aws:"
@@ -68,6 +72,21 @@ def _is_mark(letter: str) -> bool:
     return unicodedata.category(letter).startswith("M")
 
 
+def encode_tags(tags: dict[str, str]) -> bytes:
+    """The stored form of a bucket's tags."""
+    return _MARKER + _ENCODER.encode(tags)
+
+
+def decode_tags(data: bytes) -> dict[str, str]:
+    """The tags in a stored form. Raises ``STORAGE_FAILED``."""
+    try:
+        if data[:1] == _MARKER:
+            return _DECODER.decode(memoryview(data)[1:])
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Problem(errors.STORAGE_FAILED, "The bucket's tags cannot be read.") from error
+    raise Problem(errors.STORAGE_FAILED, "The bucket's tags are of an unknown form.")
+
+
 def parse_tag_header(text: str) -> dict[str, str]:
     """The tags of ``x-amz-tagging``: ``key=value&key2=value2``, percent-encoded, with ``+`` as a space.
 
@@ -88,11 +107,6 @@ def parse_tag_header(text: str) -> dict[str, str]:
     if "" in keys or len(set(keys)) < len(keys):
         raise _unreadable(text)
     return check_tags(pairs, limit=OBJECT_TAGS)
-
-
-def tag_header(tags: dict[str, str]) -> str:
-    """``tags`` in the form that ``parse_tag_header`` reads."""
-    return "&".join([f"{quote(key, safe='')}={quote(value, safe='')}" for key, value in tags.items()])
 
 
 def _unreadable(text: str) -> Problem:

@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from urllib.parse import unquote
 
+import msgspec
+
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.principals import Principal
@@ -17,6 +19,9 @@ from zotplus.gateway.credentials import caller
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.reply import Reply
 from zotplus.gateway.route import Operation, Route
+from zotplus.protocols.s3.forms.opening import authenticate as authenticate_form
+from zotplus.protocols.s3.forms.posting import POST_OBJECT
+from zotplus.protocols.s3.origins import PREFLIGHT, crossing_headers
 from zotplus.protocols.s3.request import (
     Site,
     argument_invalid,
@@ -43,7 +48,7 @@ class S3Face:
     request_id_header = "x-amz-request-id"
 
     def __init__(self, prefix: str, domain: str | None, region: str, allow_signature_v2: bool) -> None:  # noqa: FBT001 - one setting
-        self.routes: Sequence[Route] = tuple(row.route for row in ROWS)
+        self.routes: Sequence[Route] = tuple(row.route for row in (*ROWS, PREFLIGHT))
         self._site = Site(prefix=prefix, domain=domain, region=region)
         self._allow_signature_v2 = allow_signature_v2
 
@@ -61,8 +66,10 @@ class S3Face:
         that the client may have signed for.
         """
         head = context.head
-        if "Authorization" not in head.headers and "=" not in head.raw_query:
+        if context.route is PREFLIGHT.route:
             return await context.services.callers.anonymous()
+        if "Authorization" not in head.headers and "=" not in head.raw_query:
+            return await self._unsigned(context)
         claim = parse_authorization(head)
         if claim is None:
             return await self._without_version_4(context)
@@ -85,7 +92,7 @@ class S3Face:
         if claim is None:
             if "Authorization" in head.headers:
                 raise _unsupported(head.headers.get("authorization") or "")
-            return await context.services.callers.anonymous()
+            return await self._unsigned(context)
         if not self._allow_signature_v2:
             raise Problem(errors.SIGNATURE_VERSION_REFUSED)
         principal, secret = await context.services.callers.signer(claim.access_key, claim.session_token)
@@ -94,11 +101,31 @@ class S3Face:
         sigv2.verify(claim, head, secret, time.time(), address)
         return principal
 
+    async def _unsigned(self, context: Context) -> Principal:
+        """Nobody, or who signed the form that the request brings."""
+        if context.route is None or context.route.name != POST_OBJECT:
+            return await context.services.callers.anonymous()
+        request = read_request(context.head, self._site)
+        return await authenticate_form(context, request, allow_signature_v2=self._allow_signature_v2)
+
+    async def answer_across(self, context: Context, reply: Reply) -> Reply:
+        """As ``SupportsOtherOrigins.answer_across``, by the rules of the request's bucket."""
+        if context.head.method == PREFLIGHT.route.method:
+            return reply
+        try:
+            bucket = read_request(context.head, self._site).bucket
+        except Problem:
+            return reply
+        told = await crossing_headers(context, context.head, bucket) if bucket else ()
+        return msgspec.structs.replace(reply, headers=(*reply.headers, *told)) if told else reply
+
     def render(self, problem: Problem, context: Context) -> Reply:
         """As ``Face.render``: the ``<Error>`` document, without a body for HEAD and 304."""
         _, status = wire(problem.fault)
         headers = [("x-amz-id-2", HOST_ID), (FAULT_HEADER, problem.fault.code)]
         fields = problem.fields
+        if "delete_marker" in fields:
+            headers += [("x-amz-delete-marker", "true"), ("x-amz-version-id", str(fields["delete_marker"]))]
         if "allow" in fields:
             headers.append(("Allow", str(fields["allow"])))
         if problem.fault is errors.RANGE_UNSATISFIABLE and "ActualObjectSize" in fields:

@@ -6,6 +6,7 @@ Spec: Amazon S3 User Guide, "How does Amazon S3 evaluate the CORS configuration 
 """
 
 from functools import lru_cache
+from typing import cast
 
 import msgspec
 
@@ -27,6 +28,7 @@ from zotplus.gateway.head import RequestHead
 from zotplus.gateway.reply import Reply
 from zotplus.gateway.route import Route
 from zotplus.protocols.s3.request import Level, Request
+from zotplus.protocols.s3.rows import Handler, Row
 from zotplus.protocols.s3.settings.cors import KIND
 
 Pairs = tuple[tuple[str, str], ...]
@@ -75,14 +77,19 @@ async def answer_preflight(context: Context, operation: Preflight) -> Reply:
     return Reply(headers=_headers(allowance, operation.asked))
 
 
-PREFLIGHT = Route(
-    name="Preflight",
-    method=PREFLIGHT_METHOD,
-    template="/{bucket}/{key+}",
-    summary="Ask what a page of another origin may do.",
-    handle=answer_preflight,  # type: ignore[arg-type] # the matcher hands it what parse_preflight made
-    public=True,
+PREFLIGHT = Row(
+    route=Route(
+        name="Preflight",
+        method=PREFLIGHT_METHOD,
+        template="/{bucket}/{key+}",
+        summary="Ask what a page of another origin may do.",
+        handle=cast("Handler", answer_preflight),  # the row hands it what its own parse made
+        public=True,
+    ),
+    level=Level.OBJECT,
+    parse=parse_preflight,
 )
+"""For buckets and objects alike, and the one operation that needs no right."""
 
 
 async def crossing_headers(context: Context, head: RequestHead, bucket: str) -> Pairs:

@@ -8,11 +8,13 @@ from collections.abc import Iterable
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Fault, Problem
-from zotplus.protocols.s3 import multipart
-from zotplus.protocols.s3.buckets import listing, managing
+from zotplus.protocols.s3 import multipart, origins
+from zotplus.protocols.s3.buckets import listing, managing, versions
+from zotplus.protocols.s3.forms import posting
 from zotplus.protocols.s3.objects import deleting, reading, writing
 from zotplus.protocols.s3.request import Level, Request, copy_source_misplaced
 from zotplus.protocols.s3.rows import COPY_SOURCE, Row
+from zotplus.protocols.s3.settings import cors, tagging
 
 _SELECTORS_TEXT = """
     accelerate accessPoint acl analytics annotation append attributes cors delete encryption events fan-out
@@ -38,9 +40,20 @@ def _by_precedence(rows: Iterable[Row]) -> tuple[Row, ...]:
     return tuple(sorted(rows, key=lambda row: (-len(row.query), not row.header)))
 
 
-ROWS: tuple[Row, ...] = _by_precedence(
-    (*managing.ROWS, *listing.ROWS, *reading.ROWS, *writing.ROWS, *deleting.ROWS, *multipart.ROWS)
+_MODULES = (
+    managing,
+    listing,
+    versions,
+    reading,
+    writing,
+    deleting,
+    multipart,
+    posting,
+    cors,
+    tagging,
 )
+
+ROWS: tuple[Row, ...] = _by_precedence([row for module in _MODULES for row in module.ROWS])
 
 _BY_METHOD: dict[tuple[Level, str], tuple[Row, ...]] = {
     (row.level, row.route.method): tuple(
@@ -86,6 +99,8 @@ def match(request: Request) -> Row:
     Raises ``METHOD_NOT_ALLOWED``, ``OPERATION_UNKNOWN``, and what ``_ASTRAY`` says.
     """
     level, method = request.level, request.head.method
+    if method == origins.PREFLIGHT.route.method and level is not Level.SERVICE:
+        return origins.PREFLIGHT  # whatever its query says: a browser asks about the very address that it will use
     rows = _BY_METHOD.get((level, method))
     if rows is None:
         allow = ", ".join(sorted(known for known_level, known in _BY_METHOD if known_level is level))

@@ -112,6 +112,7 @@ _wire(errors.LOCK_NOT_FOUND, "NoSuchObjectLockConfiguration")
 _wire(errors.BUCKET_STATE_INVALID, "InvalidBucketState")
 _wire(errors.TAGS_MISSING, "NoSuchTagSet")
 _wire(errors.CORS_MISSING, "NoSuchCORSConfiguration")
+_wire(errors.LIFECYCLE_MISSING, "NoSuchLifecycleConfiguration")
 _wire(errors.REPLICATION_MISSING, "ReplicationConfigurationNotFoundError")
 _wire(errors.WEBSITE_MISSING, "NoSuchWebsiteConfiguration")
 _wire(errors.CONFIGURATION_MISSING, "NoSuchConfiguration")
@@ -180,10 +181,11 @@ _MESSAGES = {
     errors.VERSION_NOT_FOUND: "The specified version does not exist.",
     errors.TAGS_MISSING: "The TagSet does not exist",
     errors.CORS_MISSING: "The CORS configuration does not exist",
+    errors.LIFECYCLE_MISSING: "The lifecycle configuration does not exist",
     errors.CORS_DENIED: (
-        "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request method "
-        "/ Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS "
-        "spec."
+        "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request "
+        "method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the "
+        "resource's CORS spec."
     ),
     errors.REPLICATION_MISSING: "The replication configuration was not found",
     errors.WEBSITE_MISSING: "The specified bucket does not have a website configuration",

@@ -75,13 +75,19 @@ async def get_bucket_cors(context: Context, operation: GetBucketCors) -> Reply:
     return Reply(headers=(XML,), body=xml_out.document("CORSConfiguration", content))
 
 
-class DeleteBucketCors(PutBucketCors, frozen=True, kw_only=True):
-    """No rules any more. Amazon asks for the right to put them."""
+class DeleteBucketCors(msgspec.Struct, frozen=True, kw_only=True):
+    """No rules any more."""
+
+    bucket: str
+
+    def needs(self) -> tuple[Need, ...]:
+        """To set them, as on Amazon."""
+        return (Need(actions.PUT_BUCKET_CORS.name, f"s3:{self.bucket}"),)
 
 
 def parse_delete_bucket_cors(request: Request) -> DeleteBucketCors:
-    """Raises what ``payload.parse_incoming`` does."""
-    return DeleteBucketCors(bucket=request.bucket, body=payload.parse_incoming(request, needs_length=False))
+    """Only the name."""
+    return DeleteBucketCors(bucket=request.bucket)
 
 
 async def delete_bucket_cors(context: Context, operation: DeleteBucketCors) -> Reply:
