@@ -24,8 +24,8 @@ class KeyRing(Protocol):
 
 
 @runtime_checkable
-class SupportsCheck(KeyRing, Protocol):
-    """An ability: the ring is a service whose answer can be asked for."""
+class SupportsClose(KeyRing, Protocol):
+    """An ability: the ring is a service elsewhere, and holds connections to it."""
 
     async def close(self) -> None:
         """Let go of its connections."""

@@ -1,0 +1,1 @@
+"""The port of key rings by the transit engine of HashiCorp Vault or OpenBao."""
