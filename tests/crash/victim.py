@@ -21,7 +21,7 @@ from zotplus.services.content.contents import read_slices
 from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
 from zotplus.services.upkeep.collector import Collector
-from zotplus.services.values import Assembly, Attributes, Copy, PartChoice, Source
+from zotplus.services.values import Assembly, Attributes, Copy, NOW, PartChoice, Source
 
 BUCKET = "crash"
 INLINE, BLOB, PIECES = 4_096, 20_480, 2_500_000
@@ -101,7 +101,7 @@ class Work:
         await self.objects.delete(BUCKET, KEY)
 
     async def _delete_many(self) -> None:
-        await self.objects.delete_many(BUCKET, (KEY, OTHER))
+        await self.objects.delete_many(BUCKET, ((KEY, NOW), (OTHER, NOW)))
 
     async def _abort(self) -> None:
         await self.multipart.abort(BUCKET, KEY, self.upload)

@@ -43,6 +43,7 @@ from zotplus.protocols.s3.face import S3Face
 from zotplus.protocols.sts.face import StsFace, is_sts
 from zotplus.services.buckets import Buckets
 from zotplus.services.configuration.documents import Documents
+from zotplus.services.configuration.versioning import Versioning
 from zotplus.services.directory import Services
 from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
@@ -126,6 +127,7 @@ def services(settings: Settings, parts: Engines) -> Services:
         explaining=Explaining(store, known.access, known.people, public_access=settings.identity.public_access),
         buckets=Buckets(store, settings.s3.region),
         documents=Documents(store),
+        versioning=Versioning(store),
         objects=Objects(store, blobs, inline_limit=settings.s3.inline_limit),
         multipart=Multipart(store, blobs),
         collector=Collector(

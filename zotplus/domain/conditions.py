@@ -3,6 +3,8 @@
 Entity tags are compared without their quotes, since S3 clients send them with and without.
 """
 
+from typing import Protocol
+
 import msgspec
 
 from zotplus.domain import errors
@@ -32,10 +34,28 @@ class Unchanged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WriteConditions(msgspec.Struct, frozen=True, kw_only=True):
-    """What a writer demands: ``absent`` that there is no object, ``match`` that there is one with this ETag."""
+    """What a writer demands: ``absent`` that there is no object, ``match`` that there is one with this ETag.
+
+    A deletion may demand the ``size`` in bytes and the time of the last change too (``modified``, epoch seconds).
+    """
 
     absent: bool = False
     match: tuple[str, ...] | None = None
+    size: int | None = None
+    modified: int | None = None
+
+
+class Existing(Protocol):
+    """What conditions ask of the object that is there; ``etag`` without quotes."""
+
+    @property
+    def etag(self) -> str: ...  # noqa: D102 - see above
+
+    @property
+    def size(self) -> int: ...  # noqa: D102
+
+    @property
+    def modified_ms(self) -> int: ...  # noqa: D102
 
 
 UNCONDITIONAL_READ = ReadConditions()
@@ -106,19 +126,25 @@ def check_copy_source(conditions: ReadConditions, etag: str, modified: float) ->
         raise Problem(errors.PRECONDITION_FAILED, Condition=f"x-amz-copy-source-{failed}")
 
 
-def check_write(conditions: WriteConditions, current_etag: str | None) -> None:
-    """Judge a write over the current object's ETag (without quotes), None where there is no object.
+def check_write(conditions: WriteConditions, current: Existing | None) -> None:
+    """Judge a write over the object that is there, None where there is none.
 
     Raises ``PRECONDITION_FAILED``, and ``OBJECT_NOT_FOUND`` for ``If-Match`` without an object, as AWS does.
     """
-    if conditions.absent and current_etag is not None:
-        raise Problem(errors.PRECONDITION_FAILED, Condition="If-None-Match")
-    if conditions.match is None:
+    if conditions is UNCONDITIONAL_WRITE:
         return
-    if current_etag is None:
+    if conditions.absent and current is not None:
+        raise Problem(errors.PRECONDITION_FAILED, Condition="If-None-Match")
+    if conditions.match is None and conditions.size is None and conditions.modified is None:
+        return
+    if current is None:
         raise Problem(errors.OBJECT_NOT_FOUND)
-    if not _strongly_matches(conditions.match, current_etag):
+    if conditions.match is not None and not _strongly_matches(conditions.match, current.etag):
         raise Problem(errors.PRECONDITION_FAILED, Condition="If-Match")
+    if conditions.size is not None and conditions.size != current.size:
+        raise Problem(errors.PRECONDITION_FAILED, Condition="x-amz-if-match-size")
+    if conditions.modified is not None and conditions.modified != current.modified_ms // 1000:
+        raise Problem(errors.PRECONDITION_FAILED, Condition="x-amz-if-match-last-modified-time")
 
 
 def parse_tags(header: str) -> tuple[str, ...]:

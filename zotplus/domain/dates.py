@@ -11,6 +11,7 @@ _IMF = re.compile(rf"[A-Z][a-z]{{2}}, (\d{{1,2}}) ([A-Z][a-z]{{2}}) (\d{{4}}) {_
 _RFC_850 = re.compile(rf"[A-Z][a-z]{{5,8}}, (\d{{2}})-([A-Z][a-z]{{2}})-(\d{{2}}) {_TIME} GMT", re.ASCII)
 _ASCTIME = re.compile(rf"[A-Z][a-z]{{2}} ([A-Z][a-z]{{2}}) ([ \d]\d) {_TIME} (\d{{4}})", re.ASCII)
 _BASIC = re.compile(r"(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z", re.ASCII)
+_EXTENDED = re.compile(rf"(\d{{4}})-(\d{{2}})-(\d{{2}})T{_TIME}(?:\.\d{{1,9}})?(?:Z|\+00:00)", re.ASCII)
 _BASIC_LENGTH = 16
 # Two-digit years of RFC 850: the usual pivot, since such clients are older than 2038.
 _PIVOT = 70
@@ -30,6 +31,13 @@ def parse_http_date(text: str) -> int | None:
     if month not in _MONTHS:
         return None
     return _epoch(int(year), _MONTHS.index(month) + 1, int(day), *map(int, clock))
+
+
+def parse_timestamp(text: str) -> int | None:
+    """Seconds since the epoch of an HTTP date or of ``YYYY-MM-DDTHH:MM:SS[.fff]Z``; None where ``text`` is neither."""
+    if (found := _EXTENDED.fullmatch(text)) is not None:
+        return _epoch(*map(int, found.groups()))
+    return parse_http_date(text)
 
 
 def parse_basic_date(text: str) -> int | None:

@@ -11,6 +11,7 @@ from zotplus.gateway.bodies import RequestBody
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.route import Face, Route
 from zotplus.services.directory import Services
+from zotplus.services.values import Actor
 
 if TYPE_CHECKING:
     from zotplus.domain.signatures.sigv4_claim import Claim
@@ -60,6 +61,14 @@ class Context:
         self.log: dict[str, str | int | float] = {}
         self.decisions: list[tuple[Need, Decision]] = []
         self.more_decisions = 0
+
+    @property
+    def actor(self) -> Actor:
+        """Who asks, as services are told."""
+        address = self.values("aws:sourceip")
+        return Actor(
+            principal=self.principal.id, request_id=self.request_id, address=address[0] if address is not None else ""
+        )
 
     @property
     def operation_name(self) -> str:

@@ -9,6 +9,7 @@ from zotplus.domain.names import check_bucket_name
 from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
 from zotplus.records import layout
 from zotplus.records.buckets import BUCKET, PURGING, BucketRecord, PurgingRecord
+from zotplus.services.configuration.usage import begin_usage
 from zotplus.services.emptying import empty_bucket, holds_objects
 from zotplus.services.lookups import Clock, find_bucket, now_ms
 from zotplus.services.values import BucketInfo
@@ -42,6 +43,7 @@ class Buckets:
                 is_own = BUCKET.decode(there).owner == owner
                 raise Problem(errors.BUCKET_OWNED if is_own else errors.BUCKET_EXISTS, bucket=name)
             transaction.put(layout.bucket(name), BUCKET.encode(record))
+            begin_usage(transaction, record)
 
         await self._store.write(insert)
         return _info(name, record)
@@ -89,4 +91,13 @@ class Buckets:
 
 
 def _info(name: str, record: BucketRecord) -> BucketInfo:
-    return BucketInfo(name=name, created=record.created_ms / 1000, owner=record.owner, region=record.region)
+    return BucketInfo(
+        name=name,
+        created=record.created_ms / 1000,
+        owner=record.owner,
+        region=record.region,
+        versioning=record.versioning,
+        lock_enabled=record.lock_enabled,
+        ownership=record.ownership,
+        documents=record.documents,
+    )

@@ -27,7 +27,7 @@ from zotplus.records.uploads import COMPLETED, PART, UPLOAD, PartRecord, UploadR
 from zotplus.services.content.ingest import DEFAULT_ALGORITHM
 from zotplus.services.lookups import find_bucket
 from zotplus.services.projections import object_info
-from zotplus.services.values import Assembly, Expected, ObjectInfo, PartChoice
+from zotplus.services.values import Assembly, ObjectInfo, PartChoice
 
 MIN_PART_BYTES = 5 * 1024**2
 """All parts but the last (S3 User Guide, "Multipart upload limits")."""
@@ -88,9 +88,9 @@ def prepare_completion(snapshot: Snapshot, request: Completion) -> ObjectInfo | 
     return Prepared(bucket_id=bucket_id, upload=upload, parts=parts)
 
 
-def assemble(prepared: Prepared, expected: Expected, modified_ms: int) -> ObjectRecord:
+def assemble(prepared: Prepared, wanted: Assembly, modified_ms: int) -> ObjectRecord:
     """The object's record. Raises ``REQUEST_INVALID`` for another size, ``CHECKSUM_MISMATCH`` for another checksum."""
-    upload, parts = prepared.upload, prepared.parts
+    upload, parts, expected = prepared.upload, prepared.parts, wanted.expected
     sizes = tuple([part.size for part in parts])
     if expected.size is not None and expected.size != sum(sizes):
         raise Problem(
@@ -113,6 +113,8 @@ def assemble(prepared: Prepared, expected: Expected, modified_ms: int) -> Object
         checksum=checksum,
         slices=tuple([piece for part in parts for piece in part.slices]),
         part_sizes=sizes,
+        owner=wanted.by.principal or upload.initiator,
+        extras=upload.extras,
     )
 
 
@@ -153,14 +155,14 @@ def upload_algorithm(upload: UploadRecord) -> ChecksumAlgorithm:
 
 def _find_completed(snapshot: Snapshot, request: Completion) -> ObjectInfo | None:
     """The object that this very upload became by this very list of parts, or None."""
-    bucket_id = find_bucket(snapshot, request.bucket).id
+    bucket = find_bucket(snapshot, request.bucket)
     data = snapshot.get(layout.completed(request.upload_id)) if _is_upload_id(request.upload_id) else None
     if data is None:
         return None
     done = COMPLETED.decode(data)
-    if (done.bucket_id, done.key, done.choice) != (bucket_id, request.name, request.digest):
+    if (done.bucket_id, done.key, done.choice) != (bucket.id, request.name, request.digest):
         return None
-    return object_info(request.key, done.object)
+    return object_info(request.key, done.object, bucket)
 
 
 def _check_sizes(choices: tuple[PartChoice, ...], parts: tuple[PartRecord, ...]) -> None:

@@ -13,15 +13,15 @@ from zotplus.domain.errors import Problem
 from zotplus.domain.integrity.checksums import ChecksumType, compute
 from zotplus.ports.blobs import Blobs
 from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
-from zotplus.records import layout
 from zotplus.records.blobs import acquire
 from zotplus.records.objects import ChecksumRecord, ObjectRecord
 from zotplus.services.content.contents import read_slices, with_sums
 from zotplus.services.content.hashing import sum_up
 from zotplus.services.content.ingest import MAX_CONTENT_BYTES, known_algorithm
-from zotplus.services.lookups import find_bucket, key_bytes
-from zotplus.services.replacing import NewObject, check_target, replace_object, require_object
-from zotplus.services.values import Copy, Slice
+from zotplus.services.projections import attributes_of, extras_of, object_info
+from zotplus.services.values import Copy, ObjectInfo, Slice
+from zotplus.services.versioning.finding import Version, find_place, require_version
+from zotplus.services.versioning.storing import NewVersion, check_place, store
 
 
 class Summed(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,33 +60,50 @@ async def sum_source(store: KeyValue, blobs: Blobs, wanted: Copy) -> Summed | No
     return Summed(record=record, inline=inline, checksum=checksum)
 
 
-def copying(wanted: Copy, summed: Summed | None, modified_ms: int) -> Callable[[Transaction], ObjectRecord | None]:
+def copying(wanted: Copy, summed: Summed | None, modified_ms: int) -> Callable[[Transaction], ObjectInfo | None]:
     """The change that makes the copy; None from it when the source's content is no longer the one that was summed."""
-    from_name, to_name = key_bytes(wanted.source[1]), key_bytes(wanted.target[1])
 
-    def duplicate(transaction: Transaction) -> ObjectRecord | None:
-        place = layout.object_(find_bucket(transaction, wanted.target[0]).id, to_name)
-        original, inline = require_object(transaction, (wanted.source[0], from_name))
-        check_copy_source(wanted.conditions, original.etag, original.modified_ms / 1000)
+    def duplicate(transaction: Transaction) -> ObjectInfo | None:
+        place = find_place(transaction, *wanted.target)
+        original, inline = _source(transaction, wanted)
         if summed is not None and not summed.is_of(original, inline):
             return None
         record = _copied(original, wanted, modified_ms, original.checksum if summed is None else summed.checksum)
         acquire(transaction, record.slices)
-        replace_object(transaction, NewObject(place=place, record=record, inline=inline), wanted.target_conditions)
-        return record
+        new = NewVersion(record=record, inline=inline, by=wanted.by, event="ObjectCreated:Copy")
+        return object_info(place.key, store(transaction, place, new, wanted.target_conditions), place.bucket)
 
     return duplicate
 
 
+def _source(snapshot: Snapshot, wanted: Copy) -> tuple[ObjectRecord, bytes]:
+    """Record and inline content of what is copied, under its conditions."""
+    found = require_source(snapshot, *wanted.source, wanted.source_version)
+    check_copy_source(wanted.conditions, found.record.etag, found.record.modified_ms / 1000)
+    return found.record, found.inline
+
+
+def require_source(snapshot: Snapshot, bucket: str, key: str, version: str) -> Version:
+    """The version to copy. Raises ``OBJECT_NOT_FOUND``, ``VERSION_NOT_FOUND``, ``REQUEST_INVALID`` for a marker."""
+    try:
+        return require_version(snapshot, find_place(snapshot, bucket, key), version)
+    except Problem as problem:
+        if problem.fault is not errors.METHOD_NOT_ALLOWED:
+            raise
+        detail = "The source of a copy request may not specifically refer to a delete marker by version id."
+        raise Problem(errors.REQUEST_INVALID, detail) from problem
+
+
 def _find_source(snapshot: Snapshot, wanted: Copy) -> tuple[ObjectRecord, bytes, tuple[Slice, ...]]:
-    check_target(snapshot, (wanted.target[0], key_bytes(wanted.target[1])), wanted.target_conditions)
-    record, inline = require_object(snapshot, (wanted.source[0], key_bytes(wanted.source[1])))
-    check_copy_source(wanted.conditions, record.etag, record.modified_ms / 1000)
+    check_place(snapshot, find_place(snapshot, *wanted.target), wanted.target_conditions)
+    record, inline = _source(snapshot, wanted)
     return record, inline, with_sums(snapshot, record.slices)
 
 
 def _copied(original: ObjectRecord, wanted: Copy, modified_ms: int, checksum: ChecksumRecord | None) -> ObjectRecord:
-    attributes = wanted.attributes
+    attributes, given = wanted.attributes, wanted.target_attributes
+    if wanted.keeps_tags:
+        given = msgspec.structs.replace(given, tags=attributes_of(original).tags)
     return ObjectRecord(
         size=original.size,
         etag=original.etag,
@@ -97,4 +114,6 @@ def _copied(original: ObjectRecord, wanted: Copy, modified_ms: int, checksum: Ch
         checksum=checksum,
         slices=original.slices,
         part_sizes=original.part_sizes,
+        owner=wanted.by.principal,
+        extras=extras_of(given),
     )

@@ -8,6 +8,7 @@ from zotplus.ports.audit import AuditArchive
 from zotplus.ports.identity import LoginOffer
 from zotplus.services.buckets import Buckets
 from zotplus.services.configuration.documents import Documents
+from zotplus.services.configuration.versioning import Versioning
 from zotplus.services.federation.federation import Federation
 from zotplus.services.identity.access import Access
 from zotplus.services.identity.callers import Callers
@@ -43,6 +44,7 @@ class Services:
     explaining: Explaining
     buckets: Buckets
     documents: Documents
+    versioning: Versioning
     objects: Objects
     multipart: Multipart
     collector: Collector

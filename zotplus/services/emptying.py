@@ -33,12 +33,18 @@ async def empty_bucket(store: KeyValue, bucket_id: bytes, now_ms: int) -> int:
 
 
 def empty_batch(transaction: Transaction, bucket_id: bytes, now_ms: int) -> Emptied:
-    """Remove up to ``BATCH`` records of the bucket: objects first, then parts and uploads."""
+    """Remove up to ``BATCH`` records of the bucket: versions first, then what else it has, parts and uploads."""
     objects = _first(transaction, layout.objects(bucket_id), BATCH)
+    objects += _first(transaction, layout.versions(bucket_id), BATCH - len(objects))
     for key, value in objects:
         release(transaction, decode_object(value)[0].slices, now_ms)
         transaction.delete(key)
     room = BATCH - len(objects)
+    for prefix in (layout.null_versions(bucket_id), layout.documents(bucket_id), layout.usage(bucket_id)):
+        rest = _first(transaction, prefix, room)
+        for key, _ in rest:
+            transaction.delete(key)
+        room -= len(rest)
     for key, _ in _first(transaction, layout.uploads(bucket_id), room):
         room -= remove_upload(transaction, key, now_ms, room)
         if room <= 0:
@@ -63,8 +69,8 @@ def remove_upload(transaction: Transaction, upload_key: bytes, now_ms: int, limi
 
 
 def holds_objects(snapshot: Snapshot, bucket_id: bytes) -> bool:
-    """Whether the bucket holds an object."""
-    return bool(_first(snapshot, layout.objects(bucket_id), 1))
+    """Whether the bucket holds an object, an earlier version or a delete marker."""
+    return any(_first(snapshot, prefix, 1) for prefix in (layout.objects(bucket_id), layout.versions(bucket_id)))
 
 
 def _first(snapshot: Snapshot, prefix: bytes, limit: int) -> list[tuple[bytes, bytes]]:

@@ -8,14 +8,13 @@ from itertools import islice
 import msgspec
 
 from zotplus.domain import errors, failpoints
-from zotplus.domain.conditions import ReadConditions, WriteConditions
+from zotplus.domain.conditions import WriteConditions
 from zotplus.domain.errors import Problem
 from zotplus.domain.integrity.checksums import ChecksumType
 from zotplus.ports.blobs import Blobs
 from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
 from zotplus.records import layout
 from zotplus.records.blobs import acquire, introduce, release
-from zotplus.records.objects import ObjectRecord
 from zotplus.records.uploads import COMPLETED, PART, UPLOAD, CompletedRecord, PartRecord, UploadRecord
 from zotplus.services.completion import (
     MAX_PARTS,
@@ -34,8 +33,7 @@ from zotplus.services.content.part_content import PartContent, copied_part, find
 from zotplus.services.emptying import remove_upload
 from zotplus.services.listing import list_uploads
 from zotplus.services.lookups import Clock, find_bucket, key_bytes, now_ms
-from zotplus.services.projections import object_info, part_info, upload_info
-from zotplus.services.replacing import NewObject, replace_object
+from zotplus.services.projections import extras_of, object_info, part_info, upload_info
 from zotplus.services.values import (
     Assembly,
     Attributes,
@@ -43,9 +41,12 @@ from zotplus.services.values import (
     ListQuery,
     ObjectInfo,
     PartInfo,
+    PartSource,
     Source,
     UploadInfo,
 )
+from zotplus.services.versioning.finding import find_place
+from zotplus.services.versioning.storing import NewVersion, store
 
 NOTHING_EXPECTED = Expected()
 
@@ -74,6 +75,7 @@ class Multipart:
             headers=attributes.headers,
             metadata=attributes.metadata,
             storage_class=attributes.storage_class,
+            extras=extras_of(attributes),
             checksum_algorithm=None if checksum is None else checksum[0],
             checksum_type=None if checksum is None else checksum[1],
         )
@@ -108,9 +110,9 @@ class Multipart:
         key: str,
         upload_id: str,
         number: int,
-        source: tuple[str, str, tuple[int, int] | None, ReadConditions],
+        source: PartSource,
     ) -> PartInfo:
-        """A part from another object's bytes (first, last inclusive, or all); they are read for the ETag, not moved.
+        """A part from another object's bytes; they are read for the ETag, not moved.
 
         Raises ``OBJECT_NOT_FOUND``, ``PRECONDITION_FAILED``, ``ARGUMENT_INVALID`` for a range outside the source,
         ``ENTITY_TOO_LARGE``.
@@ -153,10 +155,11 @@ class Multipart:
             if isinstance(prepared, ObjectInfo):
                 return prepared
             check_mode(prepared, wanted)
-            record = assemble(prepared, wanted.expected, now_ms(self._clock))
+            record = assemble(prepared, wanted, now_ms(self._clock))
             failpoints.hit("multipart.complete.before_metadata")
             # 2. The object appears, upload and parts disappear, and their references move, all together.
-            info = await self._store.write(_completing(request, prepared, record))
+            new = NewVersion(record=record, by=wanted.by, event="ObjectCreated:CompleteMultipartUpload")
+            info = await self._store.write(_completing(request, prepared, new))
             failpoints.hit("multipart.complete.after_metadata")
             if info is not None:
                 return info
@@ -223,9 +226,7 @@ class Multipart:
         return record
 
 
-def _completing(
-    request: Completion, prepared: Prepared, record: ObjectRecord
-) -> Callable[[Transaction], ObjectInfo | None]:
+def _completing(request: Completion, prepared: Prepared, new: NewVersion) -> Callable[[Transaction], ObjectInfo | None]:
     """The change that completes an upload; None from it when the parts are no longer those that were prepared."""
 
     def make_visible(transaction: Transaction) -> ObjectInfo | None:
@@ -234,9 +235,9 @@ def _completing(
             return now
         if now != prepared:
             return None
-        acquire(transaction, record.slices)
-        place = layout.object_(now.bucket_id, request.name)
-        replace_object(transaction, NewObject(place=place, record=record), request.conditions)
+        acquire(transaction, new.record.slices)
+        place = find_place(transaction, request.bucket, request.key)
+        record = store(transaction, place, new, request.conditions)
         upload = layout.upload(now.bucket_id, request.name, request.upload_id)
         remove_upload(transaction, upload, record.modified_ms, MAX_PARTS + 1)
         tombstone = CompletedRecord(
@@ -247,7 +248,7 @@ def _completing(
             object=msgspec.structs.replace(record, slices=()),
         )
         transaction.put(layout.completed(request.upload_id), COMPLETED.encode(tombstone))
-        return object_info(request.key, record)
+        return object_info(request.key, record, place.bucket)
 
     return make_visible
 

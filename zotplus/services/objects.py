@@ -1,40 +1,49 @@
 """Objects: put, get, copy, delete, list."""
 
 import time
+from collections.abc import Callable
 
 from zotplus.domain import errors, failpoints
-from zotplus.domain.conditions import (
-    UNCONDITIONAL_WRITE,
-    ReadConditions,
-    Unchanged,
-    WriteConditions,
-    check_read,
-    is_unchanged,
-)
+from zotplus.domain.conditions import UNCONDITIONAL_WRITE, WriteConditions, check_read, is_unchanged
 from zotplus.domain.errors import Problem
-from zotplus.domain.ranges import Range, resolve
+from zotplus.domain.ranges import resolve
 from zotplus.ports.blobs import Blobs
 from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
-from zotplus.records import layout
 from zotplus.records.blobs import introduce
+from zotplus.records.buckets import BucketRecord
 from zotplus.records.objects import ChecksumRecord, ObjectRecord, SliceRecord
+from zotplus.services.configuration.usage import check_quota
 from zotplus.services.content.contents import cut_slices, with_sums
 from zotplus.services.content.ingest import DEFAULT_ALGORITHM, Ingested, Plan, assure_stored, ingest
 from zotplus.services.copying import copying, sum_source
 from zotplus.services.listing import list_objects
 from zotplus.services.lookups import Clock, find_bucket, key_bytes, now_ms
-from zotplus.services.projections import object_info
-from zotplus.services.replacing import (
-    NewObject,
-    check_place,
-    check_target,
-    remove_object,
-    replace_object,
-    require_object,
+from zotplus.services.projections import encoded_object, extras_of, object_info
+from zotplus.services.values import (
+    NEWEST,
+    NOW,
+    Attributes,
+    Copy,
+    Deleted,
+    Deletion,
+    Listing,
+    ListQuery,
+    ObjectContent,
+    ObjectInfo,
+    Selection,
+    Source,
+    VersionListing,
+    VersionQuery,
 )
-from zotplus.services.values import Attributes, Copy, Listing, ListQuery, ObjectContent, ObjectInfo, Source
+from zotplus.services.versioning.finding import find_place, require_version
+from zotplus.services.versioning.listing import list_versions
+from zotplus.services.versioning.removing import delete
+from zotplus.services.versioning.storing import NewVersion, check_place, store
 
 _ATTEMPTS = 3  # a source that is replaced while it is summed is summed again
+
+Change = Callable[[BucketRecord, ObjectRecord], ObjectRecord]
+"""What becomes of a version's record; raises ``Problem`` to leave it as it is."""
 
 
 class Objects:
@@ -50,59 +59,59 @@ class Objects:
         self._clock = clock
 
     async def put(
-        self, bucket: str, key: str, source: Source, attributes: Attributes, conditions: WriteConditions
+        self,
+        bucket: str,
+        key: str,
+        source: Source,
+        attributes: Attributes,
+        conditions: WriteConditions = UNCONDITIONAL_WRITE,
     ) -> ObjectInfo:
         """Store content durably, then make it visible in one atomic step under ``conditions``.
 
         The conditions are judged twice: before the body is read, to refuse early, and in the step that counts.
-        Raises ``PRECONDITION_FAILED``, ``DIGEST_MISMATCH``, ``CHECKSUM_MISMATCH``, ``CONTENT_SHA256_MISMATCH``,
-        ``BODY_INCOMPLETE``, ``STORAGE_FULL`` and what else ``ingest`` raises; then nothing has changed.
+        Raises ``PRECONDITION_FAILED``, ``QUOTA_EXCEEDED``, ``DIGEST_MISMATCH``, ``CHECKSUM_MISMATCH``,
+        ``CONTENT_SHA256_MISMATCH``, ``BODY_INCOMPLETE``, ``STORAGE_FULL`` and what else ``ingest`` and ``store``
+        raise; then nothing has changed.
         """
-        name = key_bytes(key)
-        await self._store.read(lambda snapshot: check_target(snapshot, (bucket, name), conditions))
+        key_bytes(key)
+        await self._store.read(lambda snapshot: _admit(snapshot, (bucket, key), source.expected.size, conditions))
         # 1. The content is durable under its digest; nothing refers to it yet.
         content = await ingest(self._blobs, source, Plan(inline_limit=self._inline_limit))
-        record = _record(content, source.expected.algorithm or DEFAULT_ALGORITHM, attributes, now_ms(self._clock))
+        record = _record(content, source, attributes, now_ms(self._clock))
         await assure_stored(self._blobs, content)
         failpoints.hit("objects.put.before_metadata")
 
-        def make_visible(transaction: Transaction) -> None:
-            place = layout.object_(find_bucket(transaction, bucket).id, name)
+        def make_visible(transaction: Transaction) -> ObjectInfo:
+            place = find_place(transaction, bucket, key)
             if content.blob is not None:
                 introduce(transaction, content.blob)
-            replace_object(transaction, NewObject(place=place, record=record, inline=content.inline), conditions)
+            new = NewVersion(record=record, inline=content.inline, by=source.by)
+            return object_info(key, store(transaction, place, new, conditions), place.bucket)
 
         # 2. Object, reference to its blob, and the old version's references change together.
-        await self._store.write(make_visible)
+        info = await self._store.write(make_visible)
         failpoints.hit("objects.put.after_metadata")
-        return object_info(key, record)
+        return info
 
-    async def get(
-        self,
-        bucket: str,
-        key: str,
-        wanted: Range | None = None,
-        conditions: ReadConditions | None = None,
-        unchanged: Unchanged | None = None,
-    ) -> tuple[ObjectContent, tuple[int, int]]:
+    async def get(self, bucket: str, key: str, selection: Selection = NEWEST) -> tuple[ObjectContent, tuple[int, int]]:
         """The object, its bytes of the range, and (start, length) of what is delivered.
 
         The range counts only where the object is ``unchanged``; else it is the whole object.
         ``inline`` and ``slices`` hold the range only; a slice's ``sums`` are those of its whole blob. Raises
-        ``OBJECT_NOT_FOUND``, ``PRECONDITION_FAILED``, ``NOT_MODIFIED``, ``RANGE_UNSATISFIABLE``,
-        ``PART_NUMBER_UNSATISFIABLE``.
+        ``OBJECT_NOT_FOUND``, ``VERSION_NOT_FOUND``, ``METHOD_NOT_ALLOWED`` (a delete marker), ``PRECONDITION_FAILED``,
+        ``NOT_MODIFIED``, ``RANGE_UNSATISFIABLE``, ``PART_NUMBER_UNSATISFIABLE``.
         """
-        name = key_bytes(key)
 
         def find(snapshot: Snapshot) -> tuple[ObjectContent, tuple[int, int]]:
-            record, inline = require_object(snapshot, (bucket, name))
-            if conditions is not None:
-                check_read(conditions, record.etag, record.modified_ms / 1000)
-            asked = wanted
+            place = find_place(snapshot, bucket, key)
+            found = require_version(snapshot, place, selection.version)
+            record, inline = found.record, found.inline
+            check_read(selection.conditions, record.etag, record.modified_ms / 1000)
+            asked, unchanged = selection.wanted, selection.unchanged
             if unchanged is not None and not is_unchanged(unchanged, record.etag, record.modified_ms / 1000):
                 asked = None
             start, length = (0, record.size) if asked is None else resolve(asked, record.size, record.part_sizes)
-            info = object_info(key, record)
+            info = object_info(key, record, place.bucket)
             if not record.slices:
                 kept = inline if asked is None else inline[start : start + length]
                 return ObjectContent(info=info, inline=kept), (start, length)
@@ -111,69 +120,106 @@ class Objects:
 
         return await self._store.read(find)
 
-    async def head(self, bucket: str, key: str, conditions: ReadConditions | None = None) -> ObjectInfo:
-        """As ``get`` without content."""
-        name = key_bytes(key)
-        record, _ = await self._store.read(lambda snapshot: require_object(snapshot, (bucket, name)))
-        if conditions is not None:
-            check_read(conditions, record.etag, record.modified_ms / 1000)
-        return object_info(key, record)
+    async def head(self, bucket: str, key: str, selection: Selection = NEWEST) -> ObjectInfo:
+        """As ``get`` without content; of the selection only version and conditions count."""
+
+        def find(snapshot: Snapshot) -> ObjectInfo:
+            place = find_place(snapshot, bucket, key)
+            record = require_version(snapshot, place, selection.version).record
+            check_read(selection.conditions, record.etag, record.modified_ms / 1000)
+            return object_info(key, record, place.bucket)
+
+        return await self._store.read(find)
+
+    async def change(self, bucket: str, key: str, version: str, change: Change) -> ObjectInfo:
+        """Change what may change of a version without a new one (tags, lock, access control list).
+
+        Raises ``OBJECT_NOT_FOUND``, ``VERSION_NOT_FOUND``, ``METHOD_NOT_ALLOWED`` and what ``change`` raises.
+        """
+
+        def rewrite(transaction: Transaction) -> ObjectInfo:
+            place = find_place(transaction, bucket, key)
+            found = require_version(transaction, place, version)
+            record = change(place.bucket, found.record)
+            transaction.put(found.at, encoded_object(record, found.inline))
+            return object_info(key, record, place.bucket)
+
+        return await self._store.write(rewrite)
 
     async def copy(self, wanted: Copy) -> ObjectInfo:
         """Give the target the content of the source without moving bytes; they are read for a new checksum only.
 
         ETag and part sizes stay the source's: Amazon reads a multipart source anew and gives the copy the ETag of a
         single part, which cannot be had without reading. Raises ``OBJECT_NOT_FOUND``, ``PRECONDITION_FAILED``,
-        ``COPY_ONTO_ITSELF``, ``CONDITIONAL_CONFLICT``, and what ``sum_source`` does.
+        ``COPY_ONTO_ITSELF``, ``CONDITIONAL_CONFLICT``, and what ``sum_source`` and ``store`` do.
         """
-        if wanted.source == wanted.target and wanted.attributes is None and wanted.algorithm is None:
+        if wanted.changes_nothing:
             raise Problem(errors.COPY_ONTO_ITSELF)
         for _ in range(_ATTEMPTS):
             # 1. A checksum that the source has not is computed outside of the transaction, however long that takes.
             summed = await sum_source(self._store, self._blobs, wanted)
             failpoints.hit("objects.copy.before_metadata")
             # 2. The copy appears with its references, if the source is what was summed.
-            record = await self._store.write(copying(wanted, summed, now_ms(self._clock)))
+            info = await self._store.write(copying(wanted, summed, now_ms(self._clock)))
             failpoints.hit("objects.copy.after_metadata")
-            if record is not None:
-                return object_info(wanted.target[1], record)
+            if info is not None:
+                return info
         raise Problem(errors.CONDITIONAL_CONFLICT, "The source is being replaced while it is copied.")
 
-    async def delete(self, bucket: str, key: str, *, conditions: WriteConditions = UNCONDITIONAL_WRITE) -> bool:
-        """Whether it was there; deleting what is not there is no error unless ``conditions`` demand an ETag."""
-        name, removed_ms = key_bytes(key), now_ms(self._clock)
+    async def delete(self, bucket: str, key: str, deletion: Deletion = NOW) -> Deleted:
+        """Delete the object or one of its versions; what is not there is no error unless conditions demand it.
+
+        Raises ``PRECONDITION_FAILED``, ``OBJECT_NOT_FOUND``, ``OBJECT_LOCKED``, ``ARGUMENT_INVALID``.
+        """
+        removed_ms = now_ms(self._clock)
         failpoints.hit("objects.delete.before_metadata")
-
-        def remove(transaction: Transaction) -> bool:
-            bucket_id = find_bucket(transaction, bucket).id
-            check_place(transaction, layout.object_(bucket_id, name), conditions)
-            return remove_object(transaction, bucket_id, name, removed_ms)
-
-        was_there = await self._store.write(remove)
+        deleted = await self._store.write(
+            lambda transaction: delete(transaction, find_place(transaction, bucket, key), deletion, removed_ms)
+        )
         failpoints.hit("objects.delete.after_metadata")
-        return was_there
+        return deleted
 
-    async def delete_many(self, bucket: str, keys: tuple[str, ...]) -> tuple[str, ...]:
-        """One atomic change; the keys that were there."""
-        names = [(key, key_bytes(key)) for key in keys]
+    async def delete_many(self, bucket: str, doomed: tuple[tuple[str, Deletion], ...]) -> tuple[Deleted | Problem, ...]:
+        """One atomic change; for each in order what was done, or why it was not."""
         removed_ms = now_ms(self._clock)
         failpoints.hit("objects.delete.before_metadata")
 
-        def remove(transaction: Transaction) -> tuple[str, ...]:
-            bucket_id = find_bucket(transaction, bucket).id
-            return tuple([key for key, name in names if remove_object(transaction, bucket_id, name, removed_ms)])
+        def remove(transaction: Transaction) -> tuple[Deleted | Problem, ...]:
+            find_bucket(transaction, bucket)
+            return tuple([remove_one(transaction, key, deletion) for key, deletion in doomed])
 
-        were_there = await self._store.write(remove)
+        def remove_one(transaction: Transaction, key: str, deletion: Deletion) -> Deleted | Problem:
+            try:  # everything that can be refused is refused before the first change
+                return delete(transaction, find_place(transaction, bucket, key), deletion, removed_ms)
+            except Problem as problem:
+                return problem
+
+        outcome = await self._store.write(remove)
         failpoints.hit("objects.delete.after_metadata")
-        return were_there
+        return outcome
 
     async def list(self, bucket: str, query: ListQuery) -> Listing:
         """One page, in UTF-8 byte order. Raises ``PATH_INVALID`` for text that is not UTF-8."""
         return await self._store.read(lambda snapshot: list_objects(snapshot, find_bucket(snapshot, bucket).id, query))
 
+    async def list_versions(self, bucket: str, query: VersionQuery) -> VersionListing:
+        """One page of versions and delete markers, by key and then the newest first.
 
-def _record(content: Ingested, algorithm: str, attributes: Attributes, modified_ms: int) -> ObjectRecord:
-    blob = content.blob
+        Raises ``PATH_INVALID``, ``ARGUMENT_INVALID`` for a marker that is no version's id.
+        """
+        return await self._store.read(lambda snapshot: list_versions(snapshot, find_bucket(snapshot, bucket).id, query))
+
+
+def _admit(snapshot: Snapshot, address: tuple[str, str], size: int | None, conditions: WriteConditions) -> None:
+    """Refuse a write before its body is read."""
+    place = find_place(snapshot, *address)
+    check_quota(snapshot, place.bucket, size)
+    if conditions is not UNCONDITIONAL_WRITE:
+        check_place(snapshot, place, conditions)
+
+
+def _record(content: Ingested, source: Source, attributes: Attributes, modified_ms: int) -> ObjectRecord:
+    blob, algorithm = content.blob, source.expected.algorithm or DEFAULT_ALGORITHM
     return ObjectRecord(
         size=content.size,
         etag=content.md5,
@@ -183,4 +229,6 @@ def _record(content: Ingested, algorithm: str, attributes: Attributes, modified_
         storage_class=attributes.storage_class,
         checksum=ChecksumRecord(algorithm=algorithm, value=content.checksums[algorithm], type="FULL_OBJECT"),
         slices=() if blob is None else (SliceRecord(blob.digest, 0, blob.size),),
+        owner=source.by.principal,
+        extras=extras_of(attributes),
     )

@@ -232,6 +232,18 @@ class Copy(msgspec.Struct, frozen=True, kw_only=True):
     keeps_tags: bool = True
     by: Actor = NOBODY
 
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether it would put an object onto itself as it is; bringing an earlier version back is a change."""
+        return (
+            self.source == self.target
+            and not self.source_version
+            and self.attributes is None
+            and self.algorithm is None
+            and self.keeps_tags
+            and self.target_attributes.protection is None
+        )
+
 
 class ListQuery(msgspec.Struct, frozen=True, kw_only=True):
     """A listing: keys after ``after`` (exclusive) with ``prefix``; those alike up to ``delimiter`` are rolled up.
@@ -262,6 +274,35 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     next_after: str | None = None
 
 
+class VersionQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """A listing of versions behind ``after``, a key or common prefix; with ``after_version`` that key goes on there."""
+
+    prefix: str = ""
+    delimiter: str = ""
+    after: str = ""
+    after_version: str = ""
+    limit: int = 1000
+
+
+class VersionEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A listed version or delete marker; ``fragment`` as that of ``ListEntry``, ``version`` is ``null`` without id."""
+
+    key: str
+    version: str
+    is_newest: bool
+    is_marker: bool
+    fragment: bytes
+    owner: str
+    modified: float
+
+
+class VersionListing(msgspec.Struct, frozen=True, kw_only=True):
+    """A page: ``items`` in order, a str is a common prefix; ``next_after`` is (key, version), None on the last page."""
+
+    items: tuple[VersionEntry | str, ...]
+    next_after: tuple[str, str] | None = None
+
+
 class PartInfo(msgspec.Struct, frozen=True, kw_only=True):
     """An uploaded part; ``number`` 1 to 10,000, ``etag`` without quotes."""
 
@@ -282,6 +323,20 @@ class UploadInfo(msgspec.Struct, frozen=True, kw_only=True):
     attributes: Attributes = Attributes()
     checksum_algorithm: str | None = None
     checksum_type: str | None = None
+
+
+class PartSource(msgspec.Struct, frozen=True, kw_only=True):
+    """What a part is copied from: ``wanted`` are first and last byte, None for all; ``version`` empty for the newest.
+
+    ``customer_key`` opens what SSE-C encrypted.
+    """
+
+    bucket: str
+    key: str
+    version: str = ""
+    wanted: tuple[int, int] | None = None
+    conditions: ReadConditions = UNCONDITIONAL_READ
+    customer_key: bytes = b""
 
 
 class PartChoice(msgspec.Struct, frozen=True, kw_only=True):

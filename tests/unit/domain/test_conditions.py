@@ -8,6 +8,7 @@ from zotplus.domain import conditions, errors
 from zotplus.domain.conditions import ReadConditions, WriteConditions, check_copy_source, check_read, check_write
 from zotplus.domain.errors import Problem
 from zotplus.domain.headers import PlainHeaders
+from zotplus.records.objects import ObjectRecord
 
 MODIFIED = 784111777.5
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
@@ -57,6 +58,30 @@ def test_reads_follow_the_precedence_of_the_specification(headers, status):
     assert outcome(copied, check_copy_source, parse) == (200 if status == 200 else 412)
 
 
+def existing(etag, size=0, modified_ms=0):
+    return ObjectRecord(size=size, etag=etag, modified_ms=modified_ms)
+
+
+@pytest.mark.parametrize(("wanted", "fault"), [
+    ({"size": 5}, None),
+    ({"size": 6}, errors.PRECONDITION_FAILED),
+    ({"modified": 1_790_000_000}, None),
+    ({"modified": 1_790_000_001}, errors.PRECONDITION_FAILED),
+    ({"match": ("e",), "size": 5, "modified": 1_790_000_000}, None),
+    ({"match": ("e",), "size": 4, "modified": 1_790_000_000}, errors.PRECONDITION_FAILED),
+])  # fmt: skip
+def test_a_deletion_may_depend_on_size_and_time(wanted, fault):
+    demanded, found = WriteConditions(**wanted), None
+    try:
+        check_write(demanded, existing("e", 5, 1_790_000_000_999))
+    except Problem as problem:
+        found = problem.fault
+    assert found is fault
+    with pytest.raises(Problem) as raised:
+        check_write(demanded, None)
+    assert raised.value.fault is errors.OBJECT_NOT_FOUND
+
+
 @pytest.mark.parametrize(("headers", "current", "fault"), [
     ({}, ETAG, None),
     ({}, None, None),
@@ -74,7 +99,7 @@ def test_reads_follow_the_precedence_of_the_specification(headers, status):
 def test_writes_are_judged_as_aws_judges_them(headers, current, fault):
     found = None
     try:
-        check_write(conditions.parse_write_conditions(PlainHeaders(headers.items())), current)
+        check_write(conditions.parse_write_conditions(PlainHeaders(headers.items())), current and existing(current))
     except Problem as problem:
         found = problem.fault
     assert found is fault

@@ -11,7 +11,7 @@ from zotplus.domain.integrity.checksums import ChecksumAlgorithm, compute
 from zotplus.domain.ranges import FromTo
 from zotplus.services import completion
 from zotplus.services.content import part_content
-from zotplus.services.values import Assembly, Attributes, Expected, PartChoice
+from zotplus.services.values import Assembly, Attributes, Expected, PartChoice, PartSource, Selection
 
 PART = bytes(range(256)) * 4
 NO_CONDITIONS = ReadConditions()
@@ -69,7 +69,7 @@ async def upload(begin):
 
 
 async def everything(objects, content, wanted=None):
-    found, _ = await objects.get("box", "k", wanted)
+    found, _ = await objects.get("box", "k", Selection(wanted=wanted))
     return await content.read(found)
 
 
@@ -291,7 +291,7 @@ async def test_what_is_no_upload_is_not_found(upload, multipart, content, upload
     choices = (PartChoice(number=1, etag="e"),)
     for call in (
         multipart.put_part("box", "k", upload_id, 1, content.source(PART)),
-        multipart.copy_part("box", "k", upload_id, 1, ("box", "k", None, NO_CONDITIONS)),
+        multipart.copy_part("box", "k", upload_id, 1, PartSource(bucket="box", key="k")),
         multipart.complete("box", "k", upload_id, Assembly(parts=choices), UNCONDITIONAL_WRITE),
         multipart.abort("box", "k", upload_id),
         multipart.list_parts("box", "k", upload_id, 0, 10),
@@ -353,9 +353,13 @@ async def test_a_part_may_be_copied_from_an_object(*, upload, multipart, objects
     data = bytes(range(250)) * 20
     await objects.put("box", "source", content.source(data[:size]), Attributes(), UNCONDITIONAL_WRITE)
     parts = [await upload.put(1, PART)]
-    parts.append(await multipart.copy_part("box", "k", upload.id, 2, ("box", "source", (10, 39), NO_CONDITIONS)))
+    parts.append(
+        await multipart.copy_part("box", "k", upload.id, 2, PartSource(bucket="box", key="source", wanted=(10, 39)))
+    )
     assert parts[1].etag == hashlib.md5(data[10:40], usedforsecurity=False).hexdigest()
-    parts[1] = await multipart.copy_part("box", "k", upload.id, 2, ("box", "source", (20, 49), NO_CONDITIONS))
+    parts[1] = await multipart.copy_part(
+        "box", "k", upload.id, 2, PartSource(bucket="box", key="source", wanted=(20, 49))
+    )
     await objects.delete("box", "source")
     made = await upload.complete(parts)
     assert await everything(objects, content) == PART + data[20:50]
@@ -368,8 +372,8 @@ async def test_a_part_may_be_copied_from_a_range_over_several_parts(upload, begi
     await upload.complete([await upload.put(1, PART), await upload.put(2, PART[::-1])])
     whole = PART + PART[::-1]
     second = await begin()
-    part = await multipart.copy_part("box", "k", second.id, 1, ("box", "k", (1000, 1500), NO_CONDITIONS))
-    every = await multipart.copy_part("box", "k", second.id, 2, ("box", "k", None, NO_CONDITIONS))
+    part = await multipart.copy_part("box", "k", second.id, 1, PartSource(bucket="box", key="k", wanted=(1000, 1500)))
+    every = await multipart.copy_part("box", "k", second.id, 2, PartSource(bucket="box", key="k"))
     assert (part.size, every.size) == (501, 2048)
     await second.complete([every])
     assert await everything(objects, content) == whole
@@ -379,7 +383,7 @@ async def test_no_part_is_made_of_damaged_content(upload, multipart, objects, co
     await objects.put("box", "source", content.source(b"x" * 1000), Attributes(), UNCONDITIONAL_WRITE)
     ((digest, stored),) = blobs.blobs.items()
     blobs.blobs[digest] = msgspec.structs.replace(stored, content=b"x" * 999 + b"y")
-    source = ("box", "source", (0, 9), NO_CONDITIONS)
+    source = PartSource(bucket="box", key="source", wanted=(0, 9))
     assert await refused(multipart.copy_part("box", "k", upload.id, 1, source)) == "blob_corrupt"
     blobs.blobs.clear()
     assert await refused(multipart.copy_part("box", "k", upload.id, 1, source)) == "blob_missing"
@@ -389,7 +393,7 @@ async def test_copying_a_part_is_refused_as_copying_is(monkeypatch, upload, mult
     made = await objects.put("box", "source", content.source(b"abc"), Attributes(), UNCONDITIONAL_WRITE)
 
     async def copy(key="source", wanted=None, conditions=NO_CONDITIONS, number=1, bucket="box"):
-        source = (bucket, key, wanted, conditions)
+        source = PartSource(bucket=bucket, key=key, wanted=wanted, conditions=conditions)
         return await refused(multipart.copy_part("box", "k", upload.id, number, source))
 
     assert await copy("none") == "object_not_found"

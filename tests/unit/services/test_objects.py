@@ -12,7 +12,7 @@ from zotplus.domain.ranges import FromTo, Suffix
 from zotplus.services import copying
 from zotplus.services import objects as objects_module
 from zotplus.services.objects import Objects
-from zotplus.services.values import Attributes, Checksum, Copy, Source, Trailer
+from zotplus.services.values import NOW, Attributes, Checksum, Copy, Deletion, Selection, Source, Trailer
 
 SMALL, LARGE = b"small content", bytes(range(256)) * 40
 PLAIN = Attributes()
@@ -39,7 +39,7 @@ async def put(objects, content, bucket):
 @pytest.fixture
 async def read(objects, content, bucket):
     async def act(key, wanted=None):
-        found, span = await objects.get(bucket, key, wanted)
+        found, span = await objects.get(bucket, key, Selection(wanted=wanted))
         return await content.read(found), span
 
     return act
@@ -85,7 +85,7 @@ async def test_a_range_counts_for_the_unchanged_object_only(*, put, objects, con
     made = await put("k", data)
     cases = [(FromTo(first=2, last=5), made.etag, 2, 4), (FromTo(first=2, last=5), "other", 0, len(data))]
     for wanted, etag, start, length in [*cases, (FromTo(first=len(data), last=len(data)), "other", 0, len(data))]:
-        found, span = await objects.get("box", "k", wanted, None, Unchanged(tags=(etag,)))
+        found, span = await objects.get("box", "k", Selection(wanted=wanted, unchanged=Unchanged(tags=(etag,))))
         assert span == (start, length)
         assert await content.read(found) == data[start : start + length]
 
@@ -291,9 +291,15 @@ async def test_a_blob_that_waited_too_long_is_looked_for(monkeypatch, objects, p
 
 async def test_reads_are_conditional(put, objects):
     made = await put("k", SMALL)
-    assert (await objects.get("box", "k", None, ReadConditions(match=(made.etag,))))[1] == (0, len(SMALL))
-    assert (await objects.head("box", "k", ReadConditions(match=(made.etag,)))) == made
-    for call in (lambda c: objects.head("box", "k", c), lambda c: objects.get("box", "k", None, c)):
+    assert (await objects.get("box", "k", Selection(conditions=ReadConditions(match=(made.etag,)))))[1] == (
+        0,
+        len(SMALL),
+    )
+    assert (await objects.head("box", "k", Selection(conditions=ReadConditions(match=(made.etag,))))) == made
+    for call in (
+        lambda c: objects.head("box", "k", Selection(conditions=c)),
+        lambda c: objects.get("box", "k", Selection(conditions=c)),
+    ):
         assert await refused(call(ReadConditions(none_match=(made.etag,)))) == "not_modified"
         assert await refused(call(ReadConditions(match=("other",)))) == "precondition_failed"
 
@@ -344,7 +350,7 @@ async def test_a_copy_of_a_damaged_record_relies_on_nothing(put, objects, store)
     await put("a", LARGE)
     await store.write(lambda transaction: transaction.delete(b"R" + hashlib.sha256(LARGE).digest()))
     assert await refused(objects.copy(copy_of())) == "blob_missing"
-    assert await objects.delete("box", "a") is True
+    assert (await objects.delete("box", "a")).was_there
 
 
 @pytest.mark.parametrize("data", [b"", SMALL, LARGE, LARGE * 410])
@@ -405,15 +411,22 @@ async def test_a_source_that_is_replaced_while_it_is_summed_is_summed_again(put,
 
 async def test_delete_says_whether_it_was_there(put, objects):
     made = await put("k", SMALL)
-    assert await refused(objects.delete("box", "k", conditions=WriteConditions(match=("-",)))) == "precondition_failed"
-    assert await objects.delete("box", "k", conditions=WriteConditions(match=(made.etag,))) is True
-    assert await objects.delete("box", "k") is False
+    assert (
+        await refused(objects.delete("box", "k", Deletion(conditions=WriteConditions(match=("-",)))))
+        == "precondition_failed"
+    )
+    assert (await objects.delete("box", "k", Deletion(conditions=WriteConditions(match=(made.etag,))))).was_there
+    assert not (await objects.delete("box", "k")).was_there
 
 
 async def test_many_are_deleted_at_once(put, objects):
     for key in ("a", "b"):
         await put(key, SMALL)
-    assert await objects.delete_many("box", ("b", "-", "a")) == ("b", "a")
+    assert [one.was_there for one in await objects.delete_many("box", (("b", NOW), ("-", NOW), ("a", NOW)))] == [
+        True,
+        False,
+        True,
+    ]
 
 
 @pytest.mark.parametrize("key", ["a//b", "../x", "..", "/", "a b+c%2F", "ключ", "k" * 1024, "a\nb", "\U0001f600"])
@@ -438,7 +451,7 @@ async def test_nothing_is_found_in_a_bucket_that_is_not_there(store, blobs, cont
         objects.head("none", "k"),
         objects.copy(Copy(source=("none", "k"), target=("none", "l"))),
         objects.delete("none", "k"),
-        objects.delete_many("none", ("k",)),
+        objects.delete_many("none", (("k", NOW),)),
     ):
         assert await refused(call) == "bucket_not_found"
 

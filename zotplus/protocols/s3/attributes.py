@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from email.utils import formatdate
 from functools import lru_cache
 
-from zotplus.domain import errors
+from zotplus.domain import actions, errors
 from zotplus.domain.errors import Problem
+from zotplus.domain.iam import Need
 from zotplus.protocols.s3.request import Request, argument_invalid, require_header_text
 from zotplus.services.values import Attributes, Checksum, ObjectInfo
 
 METADATA_LIMIT = 2048
 """Bytes of user metadata, names and values together (S3 User Guide, "Working with object metadata")."""
 METADATA_PREFIX = "x-amz-meta-"
+VERSION_HEADER = "x-amz-version-id"
 _DEFAULT_TYPE = "binary/octet-stream"  # Amazon's own
 _CONTENT_HEADERS = {
     "content-type": "Content-Type",
@@ -84,6 +86,14 @@ def read_storage_class(request: Request) -> str:
     return value
 
 
+def read_need(bucket: str, key: str, version: str) -> Need:
+    """What must be allowed to read an object, or the ``version`` of it that is named."""
+    resource = f"s3:{bucket}/{key}"
+    if version:
+        return Need(actions.GET_OBJECT_VERSION.name, resource, {"s3:VersionId": version})
+    return Need(actions.GET_OBJECT.name, resource)
+
+
 def read_overrides(request: Request) -> Pairs:
     """The ``response-*`` parameters as headers. Raises ``ARGUMENT_INVALID`` where one would break out of its line."""
     if not request.query:
@@ -109,6 +119,8 @@ def validators(info: ObjectInfo) -> list[tuple[str, str]]:
 def object_headers(info: ObjectInfo, overrides: Pairs) -> list[tuple[str, str]]:
     """Everything about an object that goes into the headers of GET and HEAD but length, range and checksum."""
     headers = validators(info)
+    if info.version is not None:
+        headers.append((VERSION_HEADER, info.version))
     headers.append(("Accept-Ranges", "bytes"))
     replaced = {name for name, _ in overrides} if overrides else ()
     stored: Mapping[str, str] = info.attributes.headers
@@ -122,6 +134,11 @@ def object_headers(info: ObjectInfo, overrides: Pairs) -> list[tuple[str, str]]:
     if info.attributes.storage_class != "STANDARD":
         headers.append(("x-amz-storage-class", info.attributes.storage_class))
     return headers
+
+
+def version_headers(info: ObjectInfo) -> Pairs:
+    """``x-amz-version-id``, where the bucket keeps versions."""
+    return () if info.version is None else ((VERSION_HEADER, info.version),)
 
 
 def checksum_headers(checksum: Checksum | None) -> list[tuple[str, str]]:

@@ -6,7 +6,6 @@ AbortMultipartUpload, ListParts. The list of a bucket's uploads is in ``listing`
 
 from zotplus.domain import actions, errors, ranges
 from zotplus.domain.conditions import (
-    ReadConditions,
     WriteConditions,
     parse_copy_source_conditions,
     parse_write_conditions,
@@ -17,7 +16,7 @@ from zotplus.domain.integrity.checksum_headers import parse_checksum, parse_mult
 from zotplus.gateway.context import Context
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import payload, xml_in, xml_out
-from zotplus.protocols.s3.attributes import checksum_headers, read_attributes
+from zotplus.protocols.s3.attributes import checksum_headers, read_attributes, read_need, version_headers
 from zotplus.protocols.s3.objects.reading import read_part_number
 from zotplus.protocols.s3.objects.writing import ObjectWrite
 from zotplus.protocols.s3.request import (
@@ -30,7 +29,7 @@ from zotplus.protocols.s3.request import (
 )
 from zotplus.protocols.s3.rows import COPY_SOURCE, What, When, row
 from zotplus.protocols.s3.xml_out import XML
-from zotplus.services.values import Assembly, Attributes, Expected, PartInfo
+from zotplus.services.values import Assembly, Attributes, Expected, PartInfo, PartSource
 
 _PAGE = 1000  # S3 API Reference, max-parts
 _UPLOAD_ID_LIMIT = 256
@@ -116,16 +115,14 @@ async def upload_part(context: Context, operation: UploadPart) -> Reply:
 
 
 class UploadPartCopy(_OneUpload, frozen=True, kw_only=True):
-    """A part from another object's bytes; ``span`` None takes them all."""
+    """A part from another object's bytes."""
 
     number: int
-    source: tuple[str, str]
-    span: tuple[int, int] | None
-    conditions: ReadConditions
+    source: PartSource
 
     def needs(self) -> tuple[Need, ...]:
         """To write the object and to read the source."""
-        return (*super().needs(), Need(actions.GET_OBJECT.name, f"s3:{self.source[0]}/{self.source[1]}"))
+        return (*super().needs(), read_need(self.source.bucket, self.source.key, self.source.version))
 
 
 def parse_upload_part_copy(request: Request) -> UploadPartCopy:
@@ -135,32 +132,38 @@ def parse_upload_part_copy(request: Request) -> UploadPartCopy:
     if range_text is not None:
         asked = ranges.parse_copy_range(range_text)
         span = (asked.first, asked.last)
+    source = read_copy_source(request)
     return UploadPartCopy(
         bucket=request.bucket,
         key=request.key,
         upload_id=_upload_id(request),
         number=read_part_number(request),
-        source=read_copy_source(request),
-        span=span,
-        conditions=parse_copy_source_conditions(request.head.headers),
+        source=PartSource(
+            bucket=source.bucket,
+            key=source.key,
+            version=source.version_id or "",
+            wanted=span,
+            conditions=parse_copy_source_conditions(request.head.headers),
+        ),
     )
 
 
 async def upload_part_copy(context: Context, operation: UploadPartCopy) -> Reply:
     """Raises what ``Multipart.copy_part`` does."""
-    bucket, key = operation.source
     part = await context.services.multipart.copy_part(
         operation.bucket,
         operation.key,
         operation.upload_id,
         operation.number,
-        (bucket, key, operation.span, operation.conditions),
+        operation.source,
     )
     content = (
         f"<LastModified>{xml_out.timestamp(part.modified)}</LastModified>{xml_out.etag(part.etag)}"
         f"{xml_out.checksum_elements(part.checksum, with_type=False)}"
     )
-    return Reply(headers=(XML,), body=xml_out.document("CopyPartResult", content))
+    version = operation.source.version
+    headers = (XML, ("x-amz-copy-source-version-id", version)) if version else (XML,)
+    return Reply(headers=headers, body=xml_out.document("CopyPartResult", content))
 
 
 class CompleteMultipartUpload(_OneUpload, frozen=True, kw_only=True):
@@ -214,14 +217,15 @@ async def complete(context: Context, operation: CompleteMultipartUpload) -> Repl
         operation.bucket,
         operation.key,
         operation.upload_id,
-        Assembly(parts=parts, expected=operation.expected, checksum_type=operation.checksum_type),
+        Assembly(parts=parts, expected=operation.expected, checksum_type=operation.checksum_type, by=context.actor),
         operation.conditions,
     )
     content = (
         f"{xml_out.element('Location', operation.location)}{_names(operation.bucket, operation.key)}"
         f"{xml_out.etag(info.etag)}{xml_out.checksum_elements(info.checksum)}"
     )
-    return Reply(headers=(XML,), body=xml_out.document("CompleteMultipartUploadResult", content))
+    headers = (XML, *version_headers(info))
+    return Reply(headers=headers, body=xml_out.document("CompleteMultipartUploadResult", content))
 
 
 class AbortMultipartUpload(_OneUpload, frozen=True, kw_only=True):

@@ -110,9 +110,9 @@ def open_source(context: Context, incoming: Incoming) -> Source:
         checksum=incoming.checksum,
     )
     if not incoming.is_chunked:
-        return Source(chunks=context.body.chunks(), expected=expected)
+        return Source(chunks=context.body.chunks(), expected=expected, by=context.actor)
     trailer = Trailer()
-    return Source(chunks=_decoded(context, incoming, trailer), expected=expected, trailer=trailer)
+    return Source(chunks=_decoded(context, incoming, trailer), expected=expected, trailer=trailer, by=context.actor)
 
 
 def _decoder(context: Context, incoming: Incoming) -> ChunkedDecoder:

@@ -9,7 +9,7 @@ from enum import StrEnum
 import msgspec
 
 from zotplus.domain import errors, percent
-from zotplus.domain.copysource import parse_copy_source
+from zotplus.domain.copysource import CopySource, parse_copy_source
 from zotplus.domain.errors import Problem
 from zotplus.domain.names import check_bucket_name, check_key
 from zotplus.gateway.head import RequestHead
@@ -230,14 +230,14 @@ def require_header_text(name: str, value: str) -> str:
     raise argument_invalid(name, "", "The header holds control characters.")
 
 
-def require_null_version(version: str) -> None:
-    """Buckets keep no versions: only the null version exists. Raises ``VERSION_NOT_FOUND``."""
-    if version not in ("", "null"):
-        raise Problem(errors.VERSION_NOT_FOUND, VersionId=version[:128])
+def read_version(request: Request) -> str:
+    """``versionId``; empty where the newest is meant. Raises ``ARGUMENT_INVALID`` where it is there but empty."""
+    version = request.query.get("versionId")
+    if version == "":
+        raise argument_invalid("versionId", "", "Version id cannot be the empty string")
+    return version or ""
 
 
-def read_copy_source(request: Request) -> tuple[str, str]:
-    """Bucket and key of ``x-amz-copy-source``. Raises ``COPY_SOURCE_INVALID``, ``VERSION_NOT_FOUND``."""
-    source = parse_copy_source(request.header("x-amz-copy-source") or "", prefix=request.site.prefix)
-    require_null_version(source.version_id or "")
-    return source.bucket, source.key
+def read_copy_source(request: Request) -> CopySource:
+    """What ``x-amz-copy-source`` names. Raises ``COPY_SOURCE_INVALID``."""
+    return parse_copy_source(request.header("x-amz-copy-source") or "", prefix=request.site.prefix)

@@ -45,6 +45,7 @@ class What(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     summary: str
     action: Action
+    version_action: Action | None = None
     decides: bool = False
     takes_body: bool = False
     immediate: bool = False
@@ -64,6 +65,7 @@ def row(when: When, what: What, parse: Callable[[Request], T], handle: Callable[
         summary=what.summary,
         handle=cast("Handler", handle),  # the row hands it what its own parse made
         action=what.action,
+        version_action=what.version_action,
         decides=what.decides,
         takes_body=what.takes_body,
         immediate=what.immediate,

@@ -12,6 +12,8 @@ from xml.parsers import expat
 import msgspec
 
 from zotplus.domain import errors
+from zotplus.domain.conditions import UNCONDITIONAL_WRITE, WriteConditions, parse_tags
+from zotplus.domain.dates import parse_timestamp
 from zotplus.domain.errors import Problem
 from zotplus.domain.integrity.checksums import ChecksumAlgorithm, is_value
 from zotplus.protocols.s3.request import argument_invalid
@@ -26,6 +28,7 @@ PARTS_LIMIT = 10_000
 _DEPTH_LIMIT = 8  # a rule of a lifecycle takes seven: no document that S3 describes nests deeper
 _ELEMENTS_LIMIT = PARTS_LIMIT * 8
 _CHECKSUMS = {f"Checksum{algorithm}": algorithm for algorithm in ChecksumAlgorithm}
+_SIZE_DIGITS = 19  # 2 ** 63 - 1
 _DELETE_CONDITIONS = frozenset({"ETag", "LastModifiedTime", "Size"})
 
 
@@ -34,6 +37,7 @@ class Doomed(msgspec.Struct, frozen=True):
 
     key: str
     version: str = ""
+    conditions: WriteConditions = UNCONDITIONAL_WRITE
 
 
 class DeleteDocument(msgspec.Struct, frozen=True):
@@ -149,11 +153,30 @@ def read_delete(document: bytes) -> DeleteDocument:
 
 def _doomed(element: Element) -> Doomed:
     fields = read_fields(element, {"Key", "VersionId"} | _DELETE_CONDITIONS)
-    if not _DELETE_CONDITIONS.isdisjoint(fields):
-        raise Problem(errors.OPERATION_UNKNOWN, "Conditional deletes are not implemented.")
     if not fields.get("Key"):
         raise _malformed("Object needs a Key.")
-    return Doomed(fields["Key"], fields.get("VersionId", ""))
+    return Doomed(fields["Key"], fields.get("VersionId", ""), _delete_conditions(fields))
+
+
+def _delete_conditions(fields: dict[str, str]) -> WriteConditions:
+    if _DELETE_CONDITIONS.isdisjoint(fields):
+        return UNCONDITIONAL_WRITE
+    etag, size, time = fields.get("ETag"), fields.get("Size"), fields.get("LastModifiedTime")
+    modified = None if time is None else parse_timestamp(time)
+    if time is not None and modified is None:
+        raise _malformed("LastModifiedTime is no date.")
+    return WriteConditions(
+        match=None if etag is None else parse_tags(etag),
+        size=None if size is None else read_size("Size", size),
+        modified=modified,
+    )
+
+
+def read_size(name: str, text: str) -> int:
+    """A number of bytes. Raises ``ARGUMENT_INVALID``."""
+    if not text.isascii() or not text.isdigit() or len(text) > _SIZE_DIGITS:
+        raise argument_invalid(name, text, "The size must be a number of bytes.")
+    return int(text)
 
 
 def _boolean(element: Element) -> bool:

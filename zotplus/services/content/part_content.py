@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from zotplus.domain import errors
-from zotplus.domain.conditions import ReadConditions, check_copy_source
+from zotplus.domain.conditions import check_copy_source
 from zotplus.domain.errors import Problem
 from zotplus.domain.integrity.checksums import ChecksumAlgorithm
 from zotplus.domain.ranges import FromTo, resolve_copy_range
@@ -17,9 +17,8 @@ from zotplus.records.uploads import PartRecord
 from zotplus.services.content.contents import cut_slices, read_slices, with_sums
 from zotplus.services.content.hashing import Hashing
 from zotplus.services.content.ingest import MAX_CONTENT_BYTES, Ingested, Plan, ingest
-from zotplus.services.lookups import key_bytes
-from zotplus.services.replacing import require_object
-from zotplus.services.values import Slice, Source
+from zotplus.services.copying import require_source
+from zotplus.services.values import PartSource, Slice, Source
 
 
 class PartContent(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,18 +52,19 @@ def ingested_part(content: Ingested) -> PartContent:
     return PartContent(size=content.size, etag=content.md5, checksums=content.checksums, slices=slices, blob=blob)
 
 
-def find_copy_source(snapshot: Snapshot, source: tuple[str, str, tuple[int, int] | None, ReadConditions]) -> CopySource:
-    """What to copy from bucket, key, range (first, last inclusive, or None for all) and conditions.
+def find_copy_source(snapshot: Snapshot, source: PartSource) -> CopySource:
+    """What to copy.
 
     Raises ``BUCKET_NOT_FOUND``, ``OBJECT_NOT_FOUND``, ``PRECONDITION_FAILED``, ``ARGUMENT_INVALID``,
     ``ENTITY_TOO_LARGE``.
     """
-    bucket, key, wanted, conditions = source
-    record, inline = require_object(snapshot, (bucket, key_bytes(key)))
-    check_copy_source(conditions, record.etag, record.modified_ms / 1000)
+    found = require_source(snapshot, source.bucket, source.key, source.version)
+    record, inline = found.record, found.inline
+    check_copy_source(source.conditions, record.etag, record.modified_ms / 1000)
     start, length = 0, record.size
-    if wanted is not None:
-        start, length = resolve_copy_range(FromTo(first=wanted[0], last=wanted[1]), record.size)
+    if source.wanted is not None:
+        first, last = source.wanted
+        start, length = resolve_copy_range(FromTo(first=first, last=last), record.size)
     if length > MAX_CONTENT_BYTES:
         raise Problem(errors.ENTITY_TOO_LARGE, ProposedSize=length, MaxSizeAllowed=MAX_CONTENT_BYTES)
     slices = tuple(cut_slices(record.slices, start, length))

@@ -44,7 +44,7 @@ async def pages(store: KeyValue, prefix: bytes) -> AsyncIterator[tuple[bytes, by
 def slices_of(key: bytes, value: bytes) -> tuple[SliceRecord, ...]:
     """The slices of an object's or part's record; none where it cannot be read, which the scrub reports by itself."""
     try:
-        return decode_object(value)[0].slices if key.startswith(layout.OBJECTS) else PART.decode(value).slices
+        return PART.decode(value).slices if key.startswith(layout.PARTS) else decode_object(value)[0].slices
     except Problem:
         return ()
 
@@ -96,8 +96,9 @@ async def referrers(store: KeyValue, digests: Collection[bytes]) -> dict[bytes, 
         name, upload_id = layout.split_upload(key)
         places[upload_id] = f"{bucket_name(names, key)}/{name.decode()}"
     async for key, value in pages(store, layout.OBJECTS):
-        place = f"{bucket_name(names, key)}/{key[layout.OBJECT_KEY_OFFSET :].decode()}"
-        _note(found, slices_of(key, value), place)
+        _note(found, slices_of(key, value), f"{bucket_name(names, key)}/{object_name(key)}")
+    async for key, value in pages(store, layout.VERSIONS):
+        _note(found, slices_of(key, value), f"{bucket_name(names, key)}/{object_name(key)}")
     async for key, value in pages(store, layout.PARTS):
         upload_id = layout.part_upload(key)
         place = f"{places.get(upload_id, '?')} (upload {upload_id}, part {layout.part_number(key)})"
@@ -108,7 +109,7 @@ async def referrers(store: KeyValue, digests: Collection[bytes]) -> dict[bytes, 
 async def _compare(store: KeyValue, only: Collection[bytes] | None) -> list[Miscount]:
     """Recorded against counted, for ``only`` those digests or for all."""
     counted: Counter[bytes] = Counter()
-    for table in (layout.OBJECTS, layout.PARTS):
+    for table in (layout.OBJECTS, layout.VERSIONS, layout.PARTS):
         async for key, value in pages(store, table):
             counted.update([one.digest for one in slices_of(key, value) if only is None or one.digest in only])
     recorded = {
@@ -129,6 +130,7 @@ def _first(snapshot: Snapshot, start: bytes, stop: bytes | None) -> list[tuple[b
 
 def _referring(snapshot: Snapshot) -> Iterator[tuple[bytes, bytes]]:
     yield from snapshot.scan(*layout.table_span(layout.OBJECTS))
+    yield from snapshot.scan(*layout.table_span(layout.VERSIONS))
     yield from snapshot.scan(*layout.table_span(layout.PARTS))
 
 
@@ -144,6 +146,13 @@ def _correct_one(transaction: Transaction, digest: bytes, found: tuple[int, int]
 def bucket_name(names: dict[bytes, str], key: bytes) -> str:
     """The bucket's name for the key of an object or upload."""
     return names.get(key[1 : layout.OBJECT_KEY_OFFSET], "(removed bucket)")
+
+
+def object_name(key: bytes) -> str:
+    """The object's key, for people, from the key of one of its versions."""
+    if key.startswith(layout.VERSIONS):
+        return f"{layout.split_version(key)[0].decode()} (earlier version)"
+    return key[layout.OBJECT_KEY_OFFSET :].decode()
 
 
 def _note(found: dict[bytes, list[str]], slices: tuple[SliceRecord, ...], place: str) -> None:

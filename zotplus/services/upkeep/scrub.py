@@ -25,6 +25,7 @@ from zotplus.services.upkeep.references import (
     bucket_names,
     correct_counts,
     find_miscounts,
+    object_name,
     pages,
     referrers,
 )
@@ -138,13 +139,14 @@ class Scrub:
         """Objects whose record, inline content included, is not what was stored: it carries its own sum."""
         found = []
         names = await bucket_names(self._store)
-        async for key, value in pages(self._store, layout.OBJECTS):
-            progress.objects += 1
-            try:
-                decode_object(value)
-            except Problem as problem:
-                place = f"{bucket_name(names, key)}/{key[layout.OBJECT_KEY_OFFSET :].decode()}"
-                found.append(Finding(kind=FindingKind.DAMAGED, detail=problem.detail, objects=(place,)))
+        for table in (layout.OBJECTS, layout.VERSIONS):
+            async for key, value in pages(self._store, table):
+                progress.objects += 1
+                try:
+                    decode_object(value)
+                except Problem as problem:
+                    name = f"{bucket_name(names, key)}/{object_name(key)}"
+                    found.append(Finding(kind=FindingKind.DAMAGED, detail=problem.detail, objects=(name,)))
         return found
 
     async def _with_referrers(self, found: list[Finding]) -> tuple[Finding, ...]:

@@ -1,6 +1,6 @@
 """Operations on the service and on buckets as a whole. Their lists of objects are in ``listing``.
 
-Spec: Amazon S3 API Reference, ListBuckets, CreateBucket, HeadBucket, GetBucketLocation, GetBucketVersioning,
+Spec: Amazon S3 API Reference, ListBuckets, CreateBucket, HeadBucket, GetBucketLocation,
 DeleteBucket.
 """
 
@@ -151,21 +151,6 @@ async def get_bucket_location(context: Context, operation: GetBucketLocation) ->
     return Reply(headers=(XML,), body=xml_out.document("LocationConstraint", region))
 
 
-class GetBucketVersioning(HeadBucket, frozen=True, kw_only=True):
-    """Whether a bucket keeps versions. None does; mc and rclone ask before they list or delete."""
-
-
-def parse_get_bucket_versioning(request: Request) -> GetBucketVersioning:
-    """Only the name."""
-    return GetBucketVersioning(bucket=request.bucket)
-
-
-async def get_bucket_versioning(context: Context, operation: GetBucketVersioning) -> Reply:
-    """Never enabled. Raises ``BUCKET_NOT_FOUND``."""
-    await context.services.buckets.get(operation.bucket)
-    return Reply(headers=(XML,), body=xml_out.document("VersioningConfiguration", ""))
-
-
 class DeleteBucket(_OneBucket, frozen=True, kw_only=True):
     """The end of an empty bucket."""
 
@@ -215,11 +200,5 @@ ROWS = (
         What(name="GetBucketLocation", summary="Read a bucket's region.", action=actions.GET_BUCKET_LOCATION),
         parse_get_bucket_location,
         get_bucket_location,
-    ),
-    row(
-        When(level=Level.BUCKET, method="GET", query="versioning"),
-        What(name="GetBucketVersioning", summary="See that no versions are kept.", action=actions.LIST_BUCKET),
-        parse_get_bucket_versioning,
-        get_bucket_versioning,
     ),
 )

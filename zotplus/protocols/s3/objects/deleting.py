@@ -6,57 +6,105 @@ Spec: Amazon S3 API Reference, DeleteObject, DeleteObjects.
 import msgspec
 
 from zotplus.domain import actions, errors
-from zotplus.domain.conditions import (
-    WriteConditions,
-    parse_write_conditions,
-)
+from zotplus.domain.conditions import WriteConditions, parse_write_conditions
+from zotplus.domain.dates import parse_timestamp
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.domain.names import check_key
 from zotplus.gateway.context import Context
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import payload, xml_in, xml_out
+from zotplus.protocols.s3.attributes import VERSION_HEADER
 from zotplus.protocols.s3.request import (
     Level,
     Request,
-    require_null_version,
+    argument_invalid,
+    read_version,
 )
 from zotplus.protocols.s3.rows import What, When, row
 from zotplus.protocols.s3.wire_errors import message, wire
 from zotplus.protocols.s3.xml_out import XML
+from zotplus.services.values import Deleted, Deletion
+
+BYPASS = "x-amz-bypass-governance-retention"
+_SIZE_HEADER, _TIME_HEADER = "x-amz-if-match-size", "x-amz-if-match-last-modified-time"
 
 
 class DeleteObject(msgspec.Struct, frozen=True, kw_only=True):
-    """The end of an object."""
+    """The end of an object, or of one of its versions."""
 
     bucket: str
     key: str
-    conditions: WriteConditions
+    deletion: Deletion
 
     def needs(self) -> tuple[Need, ...]:
-        """To delete it."""
-        return (Need(actions.DELETE_OBJECT.name, f"s3:{self.bucket}/{self.key}"),)
+        """To delete it, and to pass over governance retention where that is asked for."""
+        return delete_needs(self.bucket, self.key, self.deletion)
+
+
+def delete_needs(bucket: str, key: str, deletion: Deletion) -> tuple[Need, ...]:
+    """What must be allowed to delete an object or a version of it."""
+    resource = f"s3:{bucket}/{key}"
+    if not deletion.version:
+        return (Need(actions.DELETE_OBJECT.name, resource),)
+    need = Need(actions.DELETE_OBJECT_VERSION.name, resource, {"s3:VersionId": deletion.version})
+    if not deletion.bypass:
+        return (need,)
+    return (need, Need(actions.BYPASS_GOVERNANCE_RETENTION.name, resource))
 
 
 def parse_delete_object(request: Request) -> DeleteObject:
-    """Raises ``VERSION_NOT_FOUND``, ``OPERATION_UNKNOWN`` (If-None-Match)."""
-    require_null_version(request.query.get("versionId", ""))
+    """Raises ``ARGUMENT_INVALID``, ``OPERATION_UNKNOWN`` (If-None-Match)."""
+    deletion = Deletion(
+        version=read_version(request), conditions=_read_conditions(request), bypass=read_bypass(request)
+    )
+    return DeleteObject(bucket=request.bucket, key=request.key, deletion=deletion)
+
+
+def read_bypass(request: Request) -> bool:
+    """Whether governance retention shall be passed over. Raises ``ARGUMENT_INVALID``."""
+    value = request.header(BYPASS) or "false"
+    if value.lower() not in ("true", "false"):
+        raise argument_invalid(BYPASS, value, "The value must be true or false.")
+    return value.lower() == "true"
+
+
+def _read_conditions(request: Request) -> WriteConditions:
     conditions = parse_write_conditions(request.head.headers)
     if conditions.absent:
         raise Problem(errors.OPERATION_UNKNOWN, "A delete takes If-Match only.", Header="If-None-Match")
-    return DeleteObject(bucket=request.bucket, key=request.key, conditions=conditions)
+    size, modified = request.header(_SIZE_HEADER), request.header(_TIME_HEADER)
+    if size is None and modified is None:
+        return conditions
+    return msgspec.structs.replace(
+        conditions,
+        size=None if size is None else xml_in.read_size(_SIZE_HEADER, size),
+        modified=None if modified is None else _time(modified),
+    )
+
+
+def _time(text: str) -> int:
+    found = parse_timestamp(text)
+    if found is None:
+        raise argument_invalid(_TIME_HEADER, text, "The time cannot be read.")
+    return found
 
 
 async def delete_object(context: Context, operation: DeleteObject) -> Reply:
-    """Raises ``BUCKET_NOT_FOUND``, ``PRECONDITION_FAILED``."""
-    await context.services.objects.delete(operation.bucket, operation.key, conditions=operation.conditions)
-    return Reply(status=204)
+    """Raises what ``Objects.delete`` does."""
+    deletion = msgspec.structs.replace(operation.deletion, by=context.actor)
+    deleted = await context.services.objects.delete(operation.bucket, operation.key, deletion)
+    headers = [] if deleted.version is None else [(VERSION_HEADER, deleted.version)]
+    if deleted.is_marker:
+        headers.append(("x-amz-delete-marker", "true"))
+    return Reply(status=204, headers=headers)
 
 
 class DeleteObjects(msgspec.Struct, frozen=True, kw_only=True):
     """The end of many objects, which the body names."""
 
     bucket: str
+    bypass: bool
     body: payload.Incoming
 
     def needs(self) -> tuple[Need, ...]:
@@ -66,44 +114,56 @@ class DeleteObjects(msgspec.Struct, frozen=True, kw_only=True):
 
 def parse_delete_objects(request: Request) -> DeleteObjects:
     """Raises what ``payload.parse_incoming`` does."""
-    return DeleteObjects(bucket=request.bucket, body=payload.parse_incoming(request))
+    return DeleteObjects(bucket=request.bucket, bypass=read_bypass(request), body=payload.parse_incoming(request))
 
 
 async def delete_objects(context: Context, operation: DeleteObjects) -> Reply:
     """Raises ``XML_MALFORMED``, ``BUCKET_NOT_FOUND``; what is wrong with a single key is told in the answer."""
     document = xml_in.read_delete(await payload.read_document(context, operation.body, xml_in.DOCUMENT_LIMIT))
-    refused: dict[xml_in.Doomed, Problem] = {}
+    outcome: dict[xml_in.Doomed, Deleted | Problem] = {}
+    allowed: dict[xml_in.Doomed, Deletion] = {}
     for doomed in document.objects:
-        problem = _refusal(context, operation.bucket, doomed)
-        if problem is not None:
-            refused[doomed] = problem
-    if len(refused) == len(set(document.objects)) and context.principal.is_anonymous:
+        deletion = _deletion(context, operation, doomed)
+        refusal = _refusal(context, operation.bucket, doomed, deletion)
+        if refusal is None:
+            allowed[doomed] = deletion
+        else:
+            outcome[doomed] = refusal
+    if not allowed and context.principal.is_anonymous:
         raise Problem(errors.CREDENTIALS_MISSING)
-    allowed = dict.fromkeys(doomed.key for doomed in document.objects if doomed not in refused)
     if allowed:
-        await context.services.objects.delete_many(operation.bucket, tuple(allowed))
-    content = [
-        _delete_error(doomed, refused[doomed]) if doomed in refused else _deleted(doomed)
-        for doomed in document.objects
-        if doomed in refused or not document.quiet
-    ]
+        wanted = tuple([(doomed.key, deletion) for doomed, deletion in allowed.items()])
+        outcome |= zip(allowed, await context.services.objects.delete_many(operation.bucket, wanted), strict=True)
+    content = [_told(doomed, outcome[doomed], quiet=document.quiet) for doomed in document.objects]
     return Reply(headers=(XML,), body=xml_out.document("DeleteResult", "".join(content)))
 
 
-def _refusal(context: Context, bucket: str, doomed: xml_in.Doomed) -> Problem | None:
-    if not context.may(Need(actions.DELETE_OBJECT.name, f"s3:{bucket}/{doomed.key}")):
+def _deletion(context: Context, operation: DeleteObjects, doomed: xml_in.Doomed) -> Deletion:
+    return Deletion(version=doomed.version, conditions=doomed.conditions, bypass=operation.bypass, by=context.actor)
+
+
+def _refusal(context: Context, bucket: str, doomed: xml_in.Doomed, deletion: Deletion) -> Problem | None:
+    if not all(context.may(need) for need in delete_needs(bucket, doomed.key, deletion)):
         return Problem(errors.ACCESS_DENIED)
     try:
         check_key(doomed.key)
-        require_null_version(doomed.version)
     except Problem as problem:
         return problem
     return None
 
 
-def _deleted(doomed: xml_in.Doomed) -> str:
+def _told(doomed: xml_in.Doomed, outcome: Deleted | Problem, *, quiet: bool) -> str:
+    if isinstance(outcome, Problem):
+        return _delete_error(doomed, outcome)
+    return "" if quiet else _deleted(doomed, outcome)
+
+
+def _deleted(doomed: xml_in.Doomed, deleted: Deleted) -> str:
+    marker = ""
+    if deleted.is_marker:
+        marker = "<DeleteMarker>true</DeleteMarker>" + xml_out.optional("DeleteMarkerVersionId", deleted.version)
     version = xml_out.optional("VersionId", doomed.version)
-    return f"<Deleted>{xml_out.element('Key', doomed.key)}{version}</Deleted>"
+    return f"<Deleted>{xml_out.element('Key', doomed.key)}{version}{marker}</Deleted>"
 
 
 def _delete_error(doomed: xml_in.Doomed, problem: Problem) -> str:
@@ -130,7 +190,12 @@ ROWS = (
     ),
     row(
         When(level=Level.OBJECT, method="DELETE", also="versionId"),
-        What(name="DeleteObject", summary="Delete an object.", action=actions.DELETE_OBJECT),
+        What(
+            name="DeleteObject",
+            summary="Delete an object.",
+            action=actions.DELETE_OBJECT,
+            version_action=actions.DELETE_OBJECT_VERSION,
+        ),
         parse_delete_object,
         delete_object,
     ),

@@ -8,8 +8,6 @@ import msgspec
 from zotplus.domain import actions, errors, ranges
 from zotplus.domain.conditions import (
     UNCONDITIONAL_READ,
-    ReadConditions,
-    Unchanged,
     is_unchanged,
     parse_if_range,
     parse_read_conditions,
@@ -25,17 +23,13 @@ from zotplus.protocols.s3.attributes import (
     Pairs,
     checksum_headers,
     object_headers,
+    read_need,
     read_overrides,
     validators,
 )
-from zotplus.protocols.s3.request import (
-    Level,
-    Request,
-    argument_invalid,
-    require_null_version,
-)
+from zotplus.protocols.s3.request import Level, Request, argument_invalid, read_version
 from zotplus.protocols.s3.rows import What, When, row
-from zotplus.services.values import ObjectInfo
+from zotplus.services.values import NEWEST, ObjectInfo, Selection
 
 # An object on the main port shares its origin with the pages for people: a script in it must not run there.
 _SANDBOX = ("Content-Security-Policy", "sandbox")
@@ -49,15 +43,13 @@ class ReadObject(msgspec.Struct, frozen=True, kw_only=True):
 
     bucket: str
     key: str
-    wanted: Range | None = None
-    unchanged: Unchanged | None = None
-    conditions: ReadConditions = UNCONDITIONAL_READ
+    selection: Selection = NEWEST
     overrides: Pairs = ()
     with_checksum: bool = False
 
     def needs(self) -> tuple[Need, ...]:
-        """To read it."""
-        return (Need(actions.GET_OBJECT.name, f"s3:{self.bucket}/{self.key}"),)
+        """To read it, or the version of it that is named."""
+        return (read_need(self.bucket, self.key, self.selection.version),)
 
 
 _NARROWING = frozenset({
@@ -70,7 +62,6 @@ def parse_read_object(request: Request) -> ReadObject:
     """Raises ``ARGUMENT_INVALID``, ``VERSION_NOT_FOUND``, ``REQUEST_INVALID``."""
     if not request.query and _NARROWING.isdisjoint(map(str.lower, request.head.headers)):
         return ReadObject(bucket=request.bucket, key=request.key)
-    require_null_version(request.query.get("versionId", ""))
     headers = request.head.headers
     range_text = headers.get("range")
     wanted: Range | None = None if range_text is None else ranges.parse_range(range_text)
@@ -82,9 +73,12 @@ def parse_read_object(request: Request) -> ReadObject:
     return ReadObject(
         bucket=request.bucket,
         key=request.key,
-        wanted=wanted,
-        unchanged=None if if_range is None else parse_if_range(if_range),
-        conditions=parse_read_conditions(headers),
+        selection=Selection(
+            version=read_version(request),
+            wanted=wanted,
+            unchanged=None if if_range is None else parse_if_range(if_range),
+            conditions=parse_read_conditions(headers),
+        ),
         overrides=read_overrides(request),
         with_checksum=(headers.get(CHECKSUM_MODE) or "").upper() == "ENABLED",
     )
@@ -102,9 +96,7 @@ async def get_object(context: Context, operation: ReadObject) -> Reply:
     """Raises what ``Objects.get`` does."""
     _check_overrides(context, operation)
     try:
-        content, place = await context.services.objects.get(
-            operation.bucket, operation.key, operation.wanted, operation.conditions, operation.unchanged
-        )
+        content, place = await context.services.objects.get(operation.bucket, operation.key, operation.selection)
     except Problem as problem:
         return await _refused(context, operation, problem)
     body = Stored(content.slices) if content.inline is None else content.inline
@@ -115,7 +107,7 @@ async def head_object(context: Context, operation: ReadObject) -> Reply:
     """As GET without content. Raises what ``Objects.head`` does."""
     _check_overrides(context, operation)
     try:
-        info = await context.services.objects.head(operation.bucket, operation.key, operation.conditions)
+        info = await context.services.objects.head(operation.bucket, operation.key, operation.selection)
     except Problem as problem:
         return await _refused(context, operation, problem)
     wanted = _counting(operation, info)
@@ -125,8 +117,9 @@ async def head_object(context: Context, operation: ReadObject) -> Reply:
 
 def _counting(operation: ReadObject, info: ObjectInfo) -> Range | None:
     """The range that counts: none where If-Range does not hold."""
-    if operation.unchanged is None or is_unchanged(operation.unchanged, info.etag, info.modified):
-        return operation.wanted
+    selection = operation.selection
+    if selection.unchanged is None or is_unchanged(selection.unchanged, info.etag, info.modified):
+        return selection.wanted
     return None
 
 
@@ -144,14 +137,16 @@ async def _refused(context: Context, operation: ReadObject, problem: Problem) ->
     Only who may list a bucket learns that a key is missing; for others that is a denial, as Amazon has it.
     """
     if problem.fault is errors.NOT_MODIFIED:
-        info = await context.services.objects.head(operation.bucket, operation.key)
+        unconditional = msgspec.structs.replace(operation.selection, conditions=UNCONDITIONAL_READ)
+        info = await context.services.objects.head(operation.bucket, operation.key, unconditional)
         return Reply(status=304, headers=tuple(validators(info)))
-    if problem.fault is errors.OBJECT_NOT_FOUND:
+    if problem.fault in (errors.OBJECT_NOT_FOUND, errors.VERSION_NOT_FOUND):
         keys = {"s3:prefix": operation.key}
         if not context.may(Need(actions.LIST_BUCKET.name, f"s3:{operation.bucket}", keys)):
             fault = errors.CREDENTIALS_MISSING if context.principal.is_anonymous else errors.ACCESS_DENIED
             raise Problem(fault) from problem
-        raise Problem(errors.OBJECT_NOT_FOUND, Key=operation.key) from problem
+        problem.fields["Key"] = operation.key
+        raise problem
     raise problem
 
 
@@ -177,13 +172,25 @@ def _read_reply(
 ROWS = (
     row(
         When(level=Level.OBJECT, method="GET", also="versionId partNumber"),
-        What(name="GetObject", summary="Read an object.", action=actions.GET_OBJECT, immediate=True),
+        What(
+            name="GetObject",
+            summary="Read an object.",
+            action=actions.GET_OBJECT,
+            version_action=actions.GET_OBJECT_VERSION,
+            immediate=True,
+        ),
         parse_read_object,
         get_object,
     ),
     row(
         When(level=Level.OBJECT, method="HEAD", also="versionId partNumber"),
-        What(name="HeadObject", summary="Read an object's metadata.", action=actions.GET_OBJECT, immediate=True),
+        What(
+            name="HeadObject",
+            summary="Read an object's metadata.",
+            action=actions.GET_OBJECT,
+            version_action=actions.GET_OBJECT_VERSION,
+            immediate=True,
+        ),
         parse_read_object,
         head_object,
     ),

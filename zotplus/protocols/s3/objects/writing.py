@@ -21,7 +21,9 @@ from zotplus.protocols.s3.attributes import (
     checksum_headers,
     metadata_directive,
     read_attributes,
+    read_need,
     read_storage_class,
+    version_headers,
 )
 from zotplus.protocols.s3.request import (
     Level,
@@ -30,7 +32,7 @@ from zotplus.protocols.s3.request import (
 )
 from zotplus.protocols.s3.rows import COPY_SOURCE, What, When, row
 from zotplus.protocols.s3.xml_out import XML
-from zotplus.services.values import Attributes, Copy
+from zotplus.services.values import Attributes, Copy, ObjectInfo
 
 
 class ObjectWrite(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +75,12 @@ async def put_object(context: Context, operation: PutObject) -> Reply:
         operation.attributes,
         operation.conditions,
     )
-    return Reply(headers=(("ETag", f'"{info.etag}"'), *checksum_headers(info.checksum)))
+    return Reply(headers=written_headers(info))
+
+
+def written_headers(info: ObjectInfo) -> tuple[tuple[str, str], ...]:
+    """What is told of an object that was just written."""
+    return (("ETag", f'"{info.etag}"'), *version_headers(info), *checksum_headers(info.checksum))
 
 
 class CopyObject(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,10 +90,10 @@ class CopyObject(msgspec.Struct, frozen=True, kw_only=True):
 
     def needs(self) -> tuple[Need, ...]:
         """To write the target and to read the source."""
-        source, target = self.wanted.source, self.wanted.target
+        target = self.wanted.target
         return (
             Need(actions.PUT_OBJECT.name, f"s3:{target[0]}/{target[1]}"),
-            Need(actions.GET_OBJECT.name, f"s3:{source[0]}/{source[1]}"),
+            read_need(*self.wanted.source, self.wanted.source_version),
         )
 
 
@@ -99,9 +106,11 @@ def parse_copy_object(request: Request) -> CopyObject:
         raise Problem(
             errors.OPERATION_UNKNOWN, "A copy changes its storage class only with x-amz-metadata-directive: REPLACE."
         )
+    source = read_copy_source(request)
     return CopyObject(
         wanted=Copy(
-            source=read_copy_source(request),
+            source=(source.bucket, source.key),
+            source_version=source.version_id or "",
             target=(request.bucket, request.key),
             attributes=read_attributes(request) if replaces else None,
             algorithm=None if algorithm is None else algorithm.value,
@@ -113,12 +122,18 @@ def parse_copy_object(request: Request) -> CopyObject:
 
 async def copy_object(context: Context, operation: CopyObject) -> Reply:
     """Raises what ``Objects.copy`` does."""
-    info = await context.services.objects.copy(operation.wanted)
+    wanted = msgspec.structs.replace(operation.wanted, by=context.actor)
+    info = await context.services.objects.copy(wanted)
     content = (
         f"<LastModified>{xml_out.timestamp(info.modified)}</LastModified>{xml_out.etag(info.etag)}"
         f"{xml_out.checksum_elements(info.checksum)}"
     )
-    return Reply(headers=(XML,), body=xml_out.document("CopyObjectResult", content))
+    headers = (XML, *version_headers(info), *_source_version(wanted))
+    return Reply(headers=headers, body=xml_out.document("CopyObjectResult", content))
+
+
+def _source_version(wanted: Copy) -> tuple[tuple[str, str], ...]:
+    return (("x-amz-copy-source-version-id", wanted.source_version),) if wanted.source_version else ()
 
 
 ROWS = (

@@ -1,0 +1,1 @@
+"""Versions of objects: where they are, how one becomes visible, and how one goes."""
