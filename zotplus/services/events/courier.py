@@ -91,7 +91,7 @@ class Courier:
             await asyncio.shield(self._outbox.settle(work.delivered, work.failed))
         if work.delivered:
             self._strikes = 0
-        elif work.failed:
+        else:
             self._strikes += 1
             self._asked = work.asked
         return len(work.delivered) + len(work.failed)
