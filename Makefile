@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fix peers peers-bench bench full-flow docs lock clean
+.PHONY: help setup run test check fix peers peers-bench bench full-flow linearizability docs lock clean
 
 BIN := .venv/bin
 MINIMUM := 3.11
@@ -69,6 +69,9 @@ bench: setup peers-bench ## measure against other servers on this machine
 
 full-flow: setup peers ## run versitygw's S3 suite against the gateway
 	$(BIN)/python -m tools.full_flow
+
+linearizability: setup ## check 1,000 histories of concurrent conditional writes for anomalies, in each state of versioning
+	ZOTPLUS_LINEARIZABILITY_RUNS=1000 $(PYTEST) tests/crash/test_linearizability.py </dev/null
 
 docs: setup ## print the generated pages and build docs/_build/html
 	$(BIN)/python -m tools.docs_sync
