@@ -8,7 +8,13 @@ CORS = (
     b"</CORSRule></CORSConfiguration>"
 )
 TAGGING = b"<Tagging><TagSet><Tag><Key>key</Key><Value>value</Value></Tag></TagSet></Tagging>"
+VERSIONING = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
 CONTENT = b"new content " * 2000
+FORM_HEADERS = {"Content-Type": "multipart/form-data; boundary=b"}
+FORM = (
+    b'--b\r\nContent-Disposition: form-data; name="key"\r\n\r\nform\r\n'
+    b'--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n' + CONTENT + b"\r\n--b--\r\n"
+)
 
 
 async def samples(stage: Stage) -> dict[str, Call]:
@@ -39,10 +45,13 @@ async def samples(stage: Stage) -> dict[str, Call]:
         "HeadBucket": Call(method="HEAD", path="/bucket"),
         "DeleteBucket": Call(method="DELETE", path="/empty-bucket"),
         "GetBucketLocation": Call(method="GET", path="/bucket", query="location="),
+        "PutBucketVersioning": Call(method="PUT", path="/bucket", query="versioning=", body=VERSIONING),
+        "ListObjectVersions": Call(method="GET", path="/bucket", query="versions="),
         "GetBucketVersioning": Call(method="GET", path="/bucket", query="versioning="),
         "ListMultipartUploads": Call(method="GET", path="/bucket", query="uploads="),
         "ListObjectsV2": Call(method="GET", path="/bucket", query="list-type=2"),
         "ListObjects": Call(method="GET", path="/bucket"),
+        "PostObject": Call(method="POST", path="/bucket", headers=FORM_HEADERS, body=FORM),
         "DeleteObjects": Call(method="POST", path="/bucket", query="delete=", body=DELETE),
         "ListParts": Call(method="GET", path="/bucket/upload", query=f"uploadId={upload}"),
         "GetObject": Call(method="GET", path="/bucket/key"),

@@ -240,6 +240,7 @@ async def tampered(stage: Stage, call: Call, kind: str) -> Answer:
 INTEGRITY = {
     "BadDigest",
     "IncompleteBody",
+    "MalformedPOSTRequest",  # a form whose beginning was changed is none
     "InvalidRequest",
     "MalformedTrailerError",
     "SignatureDoesNotMatch",
