@@ -9,7 +9,29 @@ CORS = (
 )
 TAGGING = b"<Tagging><TagSet><Tag><Key>key</Key><Value>value</Value></Tag></TagSet></Tagging>"
 VERSIONING = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+OWNER_PAYS = b"<RequestPaymentConfiguration><Payer>BucketOwner</Payer></RequestPaymentConfiguration>"
+UNSET = {
+    "GetBucketAccelerateConfiguration": "accelerate",
+    "GetBucketRequestPayment": "requestPayment",
+    "GetBucketWebsite": "website",
+    "GetBucketReplication": "replication",
+    "ListBucketAnalyticsConfigurations": "analytics",
+    "ListBucketInventoryConfigurations": "inventory",
+    "ListBucketMetricsConfigurations": "metrics",
+    "ListBucketIntelligentTieringConfigurations": "intelligent-tiering",
+}
+NEVER_THERE = frozenset({"GetBucketWebsite", "GetBucketReplication"})
+"""What the owner may ask for, and is told that it is not there."""
+LIFECYCLE = (
+    b"<LifecycleConfiguration><Rule><ID>a</ID><Status>Enabled</Status><Filter/><Expiration><Days>30</Days></Expiration>"
+    b"</Rule></LifecycleConfiguration>"
+)
 CONTENT = b"new content " * 2000
+NOTIFICATION = (
+    b"<NotificationConfiguration><QueueConfiguration><Queue>arn:zotplus:webhook:::hook</Queue>"
+    b"<Event>s3:ObjectCreated:*</Event></QueueConfiguration></NotificationConfiguration>"
+)
+SKIP_VALIDATION = {"x-amz-skip-destination-validation": "true"}
 FORM_HEADERS = {"Content-Type": "multipart/form-data; boundary=b"}
 FORM = (
     b'--b\r\nContent-Disposition: form-data; name="key"\r\n\r\nform\r\n'
@@ -29,6 +51,7 @@ async def samples(stage: Stage) -> dict[str, Call]:
     ).encode()
     copy = {"x-amz-copy-source": "/bucket/key"}
     await stage.ask("PUT", "/empty-bucket")
+    await stage.ask("PUT", "/bucket", query="lifecycle", body=LIFECYCLE)
     await stage.ask("PUT", "/bucket", query="cors", body=CORS)
     await stage.ask("PUT", "/bucket", query="tagging", body=TAGGING)
     return {
@@ -42,12 +65,21 @@ async def samples(stage: Stage) -> dict[str, Call]:
         ),
         "GetBucketTagging": Call(method="GET", path="/bucket", query="tagging="),
         "DeleteBucketTagging": Call(method="DELETE", path="/bucket", query="tagging="),
+        **{name: Call(method="GET", path="/bucket", query=f"{selector}=") for name, selector in UNSET.items()},
+        "PutBucketRequestPayment": Call(method="PUT", path="/bucket", query="requestPayment=", body=OWNER_PAYS),
+        "PutBucketNotificationConfiguration": Call(
+            method="PUT", path="/bucket", query="notification=", headers=SKIP_VALIDATION, body=NOTIFICATION
+        ),
+        "GetBucketNotificationConfiguration": Call(method="GET", path="/bucket", query="notification="),
         "HeadBucket": Call(method="HEAD", path="/bucket"),
         "DeleteBucket": Call(method="DELETE", path="/empty-bucket"),
         "GetBucketLocation": Call(method="GET", path="/bucket", query="location="),
         "PutBucketVersioning": Call(method="PUT", path="/bucket", query="versioning=", body=VERSIONING),
         "ListObjectVersions": Call(method="GET", path="/bucket", query="versions="),
         "GetBucketVersioning": Call(method="GET", path="/bucket", query="versioning="),
+        "PutBucketLifecycleConfiguration": Call(method="PUT", path="/bucket", query="lifecycle=", body=LIFECYCLE),
+        "GetBucketLifecycleConfiguration": Call(method="GET", path="/bucket", query="lifecycle="),
+        "DeleteBucketLifecycle": Call(method="DELETE", path="/bucket", query="lifecycle="),
         "ListMultipartUploads": Call(method="GET", path="/bucket", query="uploads="),
         "ListObjectsV2": Call(method="GET", path="/bucket", query="list-type=2"),
         "ListObjects": Call(method="GET", path="/bucket"),

@@ -381,12 +381,32 @@ async def test_a_part_number_of_an_object_written_at_once_is_one(stage):
     assert both.code == "InvalidRequest"
 
 
-async def test_only_the_null_version_exists(stage):
+async def test_without_versioning_only_the_null_version_exists(stage):
     await stage.put("key", SMALL)
     assert (await stage.ask("GET", "/bucket/key", query="versionId=null")).body == SMALL
     for method in ("GET", "DELETE"):
         answer = await stage.ask(method, "/bucket/key", query="versionId=3/L4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY")
-        assert (answer.status, answer.code) == (404, "NoSuchVersion")
+        assert (answer.status, answer.code) == (400, "InvalidArgument")
+        answer = await stage.ask(method, "/bucket/key", query="versionId=")
+        assert (answer.status, answer.code) == (400, "InvalidArgument")
+    other = f"versionId={'0' * 32}"
+    assert (await stage.ask("GET", "/bucket/key", query=other)).code == "NoSuchVersion"
+    assert (await stage.ask("DELETE", "/bucket/key", query=other)).status == 204
+    assert (await stage.ask("HEAD", "/bucket/key")).status == 200
+
+
+async def test_a_delete_depends_on_tag_size_and_time(stage):
+    await stage.put("key", SMALL)
+    for wrong in (
+        {"If-Match": '"-"'},
+        {"x-amz-if-match-size": "1"},
+        {"x-amz-if-match-last-modified-time": "Wed, 21 Oct 2015 07:28:00 GMT"},
+    ):
+        assert (await stage.ask("DELETE", "/bucket/key", headers=wrong)).code == "PreconditionFailed"
+    for odd in ({"x-amz-if-match-size": "-1"}, {"x-amz-if-match-last-modified-time": "yesterday"}):
+        assert (await stage.ask("DELETE", "/bucket/key", headers=odd)).code == "InvalidArgument"
+    right = {"x-amz-if-match-size": str(len(SMALL)), "If-Match": "*"}
+    assert (await stage.ask("DELETE", "/bucket/key", headers=right)).status == 204
 
 
 async def test_who_may_not_list_does_not_learn_what_is_missing(stage):
@@ -509,7 +529,9 @@ async def test_a_delete_of_another_version_deletes_nothing(stage):
     await stage.put("a")
     body = b"<Delete><Object><Key>a</Key><VersionId>v1</VersionId></Object></Delete>"
     answer = await stage.ask("POST", "/bucket", query="delete", body=body)
-    assert answer.texts("Error/Code") == ["NoSuchVersion"]
+    assert answer.texts("Error/Code") == ["InvalidArgument"]
+    body = body.replace(b"v1", b"0" * 32)
+    assert (await stage.ask("POST", "/bucket", query="delete", body=body)).texts("Error/Code") == []
     assert (await stage.ask("HEAD", "/bucket/a")).status == 200
 
 

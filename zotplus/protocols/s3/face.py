@@ -56,7 +56,7 @@ class S3Face:
         """As ``Face.parse``."""
         request = read_request(head, self._site)
         row = match(request)
-        refuse_unsupported_headers(head)
+        refuse_unsupported_headers(head, row.headers)
         return row.route, row.parse(request)
 
     async def authenticate(self, context: Context) -> Principal:

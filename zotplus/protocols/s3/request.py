@@ -169,15 +169,16 @@ _PLAIN = frozenset({"x-amz-content-sha256", "x-amz-date", "x-amz-security-token"
 _READS = frozenset({"GET", "HEAD"})
 
 
-def refuse_unsupported_headers(head: RequestHead) -> None:
+def refuse_unsupported_headers(head: RequestHead, understood: tuple[str, ...] = ()) -> None:
     """Refuse what a client would believe to be done although it is not.
 
-    Raises ``HEADER_CRYPTO_UNSUPPORTED``, ``OPERATION_UNKNOWN``, ``ARGUMENT_INVALID`` for a copy source of no copy.
+    ``understood`` are the headers that the operation reads itself, as its row names them (``When.headers``), or what
+    they begin with. Raises ``HEADER_CRYPTO_UNSUPPORTED``, ``OPERATION_UNKNOWN``, ``ARGUMENT_INVALID`` for a copy source of no copy.
     """
     is_read = head.method in _READS
     for name, value in head.headers.items():
         lower = name.lower()
-        if not lower.startswith("x-"):
+        if not lower.startswith("x-") or (understood and lower.startswith(understood)):
             continue
         if lower.startswith(_ANY_PREFIX):
             if lower.startswith(_CRYPTO):

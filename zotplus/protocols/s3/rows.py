@@ -19,7 +19,10 @@ COPY_SOURCE = "x-amz-copy-source"
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """A route and when it is meant: ``query`` are the selectors that it needs, ``also`` those that it understands."""
+    """A route and when it is meant: ``query`` are the selectors that it needs, ``also`` those that it understands.
+
+    ``headers`` are what the names of headers begin with that it understands and others refuse (``x-amz-object-lock-``).
+    """
 
     route: Route
     level: Level
@@ -27,16 +30,21 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     query: frozenset[str] = frozenset()
     also: frozenset[str] = frozenset()
     header: str = ""
+    headers: tuple[str, ...] = ()
 
 
 class When(msgspec.Struct, frozen=True, kw_only=True):
-    """When a row is meant: ``query`` and ``also`` are selectors with spaces between, ``header`` one that is needed."""
+    """When a row is meant: ``query`` and ``also`` are selectors with spaces between, ``header`` one that is needed.
+
+    ``headers`` are, with spaces between, the headers that it understands besides those that every operation does.
+    """
 
     level: Level
     method: str
     query: str = ""
     also: str = ""
     header: str = ""
+    headers: str = ""
 
 
 class What(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,4 +85,5 @@ def row(when: When, what: What, parse: Callable[[Request], T], handle: Callable[
         query=frozenset(names),
         also=frozenset(when.also.split()),
         header=when.header,
+        headers=tuple(when.headers.split()),
     )

@@ -26,8 +26,14 @@ class Role(StrEnum):
     AUDITOR = "auditor"
 
 
-_S3_READ = (actions.GET_OBJECT,)
+_S3_READ = (actions.GET_OBJECT, actions.GET_OBJECT_ATTRIBUTES, actions.GET_OBJECT_TAGGING)
+# What was replaced or deleted is seen by those who write, and deleted for good by administrators only.
 _S3_WRITE = (
+    actions.GET_OBJECT_VERSION,
+    actions.GET_OBJECT_VERSION_ATTRIBUTES,
+    actions.GET_OBJECT_VERSION_TAGGING,
+    actions.PUT_OBJECT_TAGGING,
+    actions.DELETE_OBJECT_TAGGING,
     actions.PUT_OBJECT,
     actions.DELETE_OBJECT,
     actions.ABORT_MULTIPART_UPLOAD,
@@ -35,16 +41,24 @@ _S3_WRITE = (
 )
 _S3_LIST = {
     Role.READER: (actions.LIST_BUCKET,),
-    Role.PUBLISHER: (actions.LIST_BUCKET, actions.LIST_BUCKET_MULTIPART_UPLOADS),
-    Role.ADMINISTRATOR: (actions.LIST_BUCKET, actions.LIST_BUCKET_MULTIPART_UPLOADS),
+    Role.PUBLISHER: (actions.LIST_BUCKET, actions.LIST_BUCKET_VERSIONS, actions.LIST_BUCKET_MULTIPART_UPLOADS),
+    Role.ADMINISTRATOR: (actions.LIST_BUCKET, actions.LIST_BUCKET_VERSIONS, actions.LIST_BUCKET_MULTIPART_UPLOADS),
 }
-# A publisher may make the buckets that its pattern covers whole, but only an administrator may remove one.
-_S3_BUCKET = {
-    Role.READER: (),
-    Role.PUBLISHER: (actions.CREATE_BUCKET,),
-    Role.ADMINISTRATOR: (actions.CREATE_BUCKET, actions.DELETE_BUCKET),
+# What clients look at before they begin.
+_S3_LOOK = (
+    actions.GET_BUCKET_LOCATION,
+    actions.GET_BUCKET_VERSIONING,
+    actions.GET_BUCKET_OBJECT_LOCK,
+    actions.GET_ENCRYPTION_CONFIGURATION,
+)
+_S3_ALL = ("s3:*",)
+# A publisher may make the buckets that its pattern covers whole, but only an administrator may change or remove one.
+_S3_BUCKET = {Role.READER: (), Role.PUBLISHER: (actions.CREATE_BUCKET.name,), Role.ADMINISTRATOR: _S3_ALL}
+_S3_OBJECT = {
+    Role.READER: tuple(action.name for action in _S3_READ),
+    Role.PUBLISHER: tuple(action.name for action in _S3_READ + _S3_WRITE),
+    Role.ADMINISTRATOR: _S3_ALL,
 }
-_S3_OBJECT = {Role.READER: _S3_READ, Role.PUBLISHER: _S3_READ + _S3_WRITE, Role.ADMINISTRATOR: _S3_READ + _S3_WRITE}
 # Families of artifacts: what a reader may do, and what a publisher and an administrator may besides.
 _ARTIFACTS = {
     "oci": ((actions.OCI_PULL,), (actions.OCI_PUSH, actions.OCI_DELETE)),
@@ -109,12 +123,14 @@ def _s3_statements(role: Role, pattern: str) -> tuple[Statement, ...]:
     on_bucket = f"s3:{bucket}"
     condition: ConditionBlock = {} if is_whole else {"StringLike": {PREFIX_CONDITION_KEY: keys}}
     statements = [
-        _allow(_S3_OBJECT[role], f"{on_bucket}/{'*' if is_whole else keys}"),
+        Statement(
+            effect=Effect.ALLOW, action=_S3_OBJECT[role], resource=(f"{on_bucket}/{'*' if is_whole else keys}",)
+        ),
         _allow(_S3_LIST[role], on_bucket, condition),
-        _allow((actions.GET_BUCKET_LOCATION,), on_bucket),
+        _allow(_S3_LOOK, on_bucket),
     ]
     if is_whole and _S3_BUCKET[role]:
-        statements.append(_allow(_S3_BUCKET[role], on_bucket))
+        statements.append(Statement(effect=Effect.ALLOW, action=_S3_BUCKET[role], resource=(on_bucket,)))
     return tuple(statements)
 
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zotplus.domain import errors
+from zotplus.domain.conditions import WriteConditions
 from zotplus.domain.errors import Problem
 from zotplus.protocols.s3.xml_in import Doomed, read_complete, read_delete, read_location
 from zotplus.services.values import PartChoice
@@ -52,10 +53,25 @@ def test_a_thousand_keys_are_read_and_one_more_is_refused():
     assert refusal(read_delete, document(1001)) is errors.XML_MALFORMED
 
 
-@pytest.mark.parametrize("name", ["ETag", "Size", "LastModifiedTime"])
-def test_a_conditional_delete_is_refused_instead_of_done_unconditionally(name):
-    document = f"<Delete><Object><Key>k</Key><{name}>1</{name}></Object></Delete>".encode()
-    assert refusal(read_delete, document) is errors.OPERATION_UNKNOWN
+def conditional(name, value):
+    return f"<Delete><Object><Key>k</Key><{name}>{value}</{name}></Object></Delete>".encode()
+
+
+@pytest.mark.parametrize(("name", "value", "conditions"), [
+    ("ETag", '"e"', WriteConditions(match=("e",))),
+    ("Size", "5", WriteConditions(size=5)),
+    ("LastModifiedTime", "Wed, 21 Oct 2026 07:28:00 GMT", WriteConditions(modified=1792567680)),
+    ("LastModifiedTime", "2026-10-21T07:28:00.000Z", WriteConditions(modified=1792567680)),
+])  # fmt: skip
+def test_a_delete_may_have_conditions(name, value, conditions):
+    (doomed,) = read_delete(conditional(name, value)).objects
+    assert doomed.conditions == conditions
+
+
+def test_a_condition_that_cannot_be_read_is_refused_instead_of_ignored():
+    assert refusal(read_delete, conditional("Size", "-1")) is errors.ARGUMENT_INVALID
+    assert refusal(read_delete, conditional("Size", "9" * 20)) is errors.ARGUMENT_INVALID
+    assert refusal(read_delete, conditional("LastModifiedTime", "yesterday")) is errors.XML_MALFORMED
 
 
 @pytest.mark.parametrize(

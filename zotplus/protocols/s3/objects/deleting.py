@@ -189,7 +189,12 @@ ROWS = (
         delete_objects,
     ),
     row(
-        When(level=Level.OBJECT, method="DELETE", also="versionId"),
+        When(
+            level=Level.OBJECT,
+            method="DELETE",
+            also="versionId",
+            headers="x-amz-if-match-size x-amz-if-match-last-modified-time",
+        ),
         What(
             name="DeleteObject",
             summary="Delete an object.",
