@@ -76,6 +76,13 @@ PUT_LIFECYCLE_CONFIGURATION = _action(
 )
 GET_ACCELERATE_CONFIGURATION = _action("s3:GetAccelerateConfiguration", "See that a bucket is not accelerated.")
 GET_BUCKET_REQUEST_PAYMENT = _action("s3:GetBucketRequestPayment", "See that a bucket's owner pays.")
+PUT_BUCKET_REQUEST_PAYMENT = _action("s3:PutBucketRequestPayment", "Say that a bucket's owner pays.", writes=True)
+GET_BUCKET_NOTIFICATION = _action("s3:GetBucketNotification", "Read which webhooks are told of a bucket's events.")
+PUT_BUCKET_NOTIFICATION = _action(
+    "s3:PutBucketNotification", "Set which webhooks are told of a bucket's events.", writes=True
+)
+GET_BUCKET_LOGGING = _action("s3:GetBucketLogging", "Read where a bucket's access log is kept.")
+PUT_BUCKET_LOGGING = _action("s3:PutBucketLogging", "Set where a bucket's access log is kept.", writes=True)
 GET_BUCKET_WEBSITE = _action("s3:GetBucketWebsite", "See that a bucket is no website.")
 GET_REPLICATION_CONFIGURATION = _action("s3:GetReplicationConfiguration", "See that a bucket is not replicated.")
 GET_ANALYTICS_CONFIGURATION = _action("s3:GetAnalyticsConfiguration", "See that a bucket has no analytics.")
@@ -183,6 +190,10 @@ ADMIN_LIST_ENCRYPTION_KEYS = _action("admin:ListEncryptionKeys", "List the keys 
 ADMIN_PUT_ENCRYPTION_KEY = _action(
     "admin:PutEncryptionKey", "Create, rotate, enable or disable an encryption key, and wrap anew.", writes=True
 )
+
+ADMIN_READ_EVENTS = _action("admin:ReadEvents", "See events that wait for webhooks, and those that were given up.")
+ADMIN_RETRY_EVENTS = _action("admin:RetryEvents", "Have events delivered again that were given up.", writes=True)
+ADMIN_DELETE_EVENTS = _action("admin:DeleteEvents", "Forget events that were given up.", writes=True)
 
 ADMIN_READ_AUDIT = _action("admin:ReadAudit", "Read, search and export the audit log.")
 ADMIN_VERIFY_AUDIT = _action("admin:VerifyAudit", "Have the chain of the audit log verified.")

@@ -12,9 +12,12 @@ from zotplus.protocols.s3 import multipart, origins
 from zotplus.protocols.s3.buckets import listing, managing, versions
 from zotplus.protocols.s3.forms import posting
 from zotplus.protocols.s3.objects import deleting, reading, writing
+from zotplus.protocols.s3.refused import refusal
 from zotplus.protocols.s3.request import Level, Request, copy_source_misplaced
 from zotplus.protocols.s3.rows import COPY_SOURCE, Row
-from zotplus.protocols.s3.settings import cors, tagging
+from zotplus.protocols.s3.settings import cors, tagging, unset
+from zotplus.protocols.s3.settings.lifecycle import operations as lifecycle
+from zotplus.protocols.s3.telling import notifications
 
 _SELECTORS_TEXT = """
     accelerate accessPoint acl analytics annotation append attributes cors delete encryption events fan-out
@@ -48,9 +51,12 @@ _MODULES = (
     writing,
     deleting,
     multipart,
+    lifecycle,
     posting,
     cors,
+    notifications,
     tagging,
+    unset,
 )
 
 ROWS: tuple[Row, ...] = _by_precedence([row for module in _MODULES for row in module.ROWS])
@@ -120,7 +126,8 @@ def _refusal(request: Request, asked: frozenset[str]) -> Problem:
         return copy_source_misplaced(source)
     astray = _ASTRAY.get((method, asked)) if request.level is Level.OBJECT else None
     if astray is None:
-        return Problem(errors.OPERATION_UNKNOWN, "A sub-resource of the request is not implemented.")
+        named = refusal(request, asked)
+        return named or Problem(errors.OPERATION_UNKNOWN, "A sub-resource of the request is not implemented.")
     fault, detail, fields = astray
     return Problem(fault, detail, **fields)
 
