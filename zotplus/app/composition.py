@@ -45,6 +45,11 @@ from zotplus.services.buckets import Buckets
 from zotplus.services.configuration.documents import Documents
 from zotplus.services.configuration.versioning import Versioning
 from zotplus.services.directory import Services
+from zotplus.services.events.dead_letters import DeadLetters
+from zotplus.services.events.events import Events
+from zotplus.services.events.notifications import Notifications
+from zotplus.services.events.outbox import Outbox
+from zotplus.services.lifecycle.lifecycles import Lifecycles
 from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
 from zotplus.services.policies.applying import Applying
@@ -127,7 +132,9 @@ def services(settings: Settings, parts: Engines) -> Services:
         explaining=Explaining(store, known.access, known.people, public_access=settings.identity.public_access),
         buckets=Buckets(store, settings.s3.region),
         documents=Documents(store),
+        lifecycles=Lifecycles(store, day=settings.lifecycle.day),
         versioning=Versioning(store),
+        events=_events(settings, store),
         objects=Objects(store, blobs, inline_limit=settings.s3.inline_limit),
         multipart=Multipart(store, blobs),
         collector=Collector(
@@ -137,6 +144,16 @@ def services(settings: Settings, parts: Engines) -> Services:
         audit=auditing.archive(settings, store),
         backup=partial(_backup, parts, settings),
         logins=login_offers(settings.identity),
+    )
+
+
+def _events(settings: Settings, store: KeyValue) -> Events:
+    names = tuple([webhook.name for webhook in settings.events.webhooks])
+    return Events(
+        notifications=Notifications(store, names),
+        outbox=Outbox(store),
+        dead_letters=DeadLetters(store),
+        webhooks=names,
     )
 
 

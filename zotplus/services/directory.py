@@ -9,11 +9,13 @@ from zotplus.ports.identity import LoginOffer
 from zotplus.services.buckets import Buckets
 from zotplus.services.configuration.documents import Documents
 from zotplus.services.configuration.versioning import Versioning
+from zotplus.services.events.events import Events
 from zotplus.services.federation.federation import Federation
 from zotplus.services.identity.access import Access
 from zotplus.services.identity.callers import Callers
 from zotplus.services.identity.grants import Grants
 from zotplus.services.identity.key_lifecycle import KeyLifecycle
+from zotplus.services.lifecycle.lifecycles import Lifecycles
 from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
 from zotplus.services.policies.applying import Applying
@@ -44,7 +46,9 @@ class Services:
     explaining: Explaining
     buckets: Buckets
     documents: Documents
+    lifecycles: Lifecycles
     versioning: Versioning
+    events: Events
     objects: Objects
     multipart: Multipart
     collector: Collector

@@ -17,6 +17,7 @@ from zotplus.adapters.blobs_fs.settings import FilesystemBlobsSettings
 from zotplus.adapters.keyvalue_lmdb.settings import LmdbSettings
 from zotplus.adapters.oidc.settings import IdentitySettings
 from zotplus.adapters.telemetry.settings import LogSettings, MetricsSettings, TelemetrySettings
+from zotplus.adapters.webhooks.settings import EventSettings
 from zotplus.adapters.zot.settings import UpstreamSettings
 from zotplus.services.federation.sessions import SessionSettings
 from zotplus.services.protection.limits import ProtectionSettings
@@ -160,6 +161,18 @@ class CollectorSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds after which an unfinished multipart upload is dropped. A week, as AWS suggests for lifecycle rules."""
 
 
+class LifecycleSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The janitor's work for buckets with lifecycle rules."""
+
+    interval: Seconds = 3_600.0
+    """Seconds between two rounds over all versions in such buckets. Hourly: what is due at midnight UTC, as with
+    Amazon, is gone an hour later, and a round costs one pass over the metadata."""
+
+    day: Annotated[float, msgspec.Meta(ge=0.1, le=86_400)] = 86_400.0
+    """Seconds that a day of the rules has, to whose multiples they round. Only tests have a reason to shorten it:
+    objects then expire as early as that, for good."""
+
+
 def require_origin(url: str) -> None:
     """Refuse what is not ``http(s)://host[:port]``. Raises ``ValueError``."""
     parts = urlsplit(url)
@@ -199,6 +212,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metadata: LmdbSettings = LmdbSettings(path="./var/metadata")
     blobs: FilesystemBlobsSettings = FilesystemBlobsSettings(path="./var/blobs")
     collector: CollectorSettings = CollectorSettings()
+    lifecycle: LifecycleSettings = LifecycleSettings()
+    events: EventSettings = EventSettings()
     registry_tokens: RegistryTokenSettings = RegistryTokenSettings()
     sessions: SessionSettings = SessionSettings()
     audit: AuditSettings = AuditSettings()

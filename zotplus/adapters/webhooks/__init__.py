@@ -1,0 +1,1 @@
+"""Endpoints of others that are told of events by HTTP."""
