@@ -40,13 +40,20 @@ class ResourceStatements(Protocol):
 class _Statements:
     """Statements that apply together: the first that covers a need decides, denials before allowances.
 
-    For every action that was asked about the statements that name it are kept: their rules, where these are few.
+    For every action that was asked about the statements that name it are kept: their rules, where these are few. Those
+    that are bound to a bucket are asked only about it, so that a thousand policies of buckets cost what one does.
     """
 
-    __slots__ = ("_by_action", "_many", "_remembered", "_remembered_rules", "_statements")
+    __slots__ = ("_by_action", "_by_scope", "_many", "_remembered", "_remembered_rules", "_scoped", "_statements")
 
-    def __init__(self, statements: Sequence[Prepared]) -> None:
-        self._statements = statements
+    def __init__(self, statements: Sequence[Prepared], scope: str | None = None) -> None:
+        scoped: dict[str, list[Prepared]] = {}
+        for statement in statements if scope is None else ():
+            if statement.scope:
+                scoped.setdefault(statement.scope, []).append(statement)
+        self._statements = [row for row in statements if not row.scope] if scoped else statements
+        self._scoped = scoped
+        self._by_scope: dict[str, _Statements] = {}
         self._by_action: dict[str, tuple[Rule, ...]] = {}
         self._many: dict[str, tuple[Prepared, ...]] = {}
         self._remembered: dict[tuple[str, str], tuple[Rule, ...]] = {}
@@ -54,6 +61,8 @@ class _Statements:
 
     def decide(self, need: Need, attributes: Attributes) -> Decision | None:
         """What the first statement that applies decides; None where none does."""
+        if self._scoped:
+            return self._about(need.resource).decide(need, attributes)
         rules = self._by_action.get(need.action)
         if rules is None:
             rules = self._remembered.get((need.action, need.resource))
@@ -63,6 +72,17 @@ class _Statements:
             if rule.applies(need, attributes):
                 return rule.decision
         return None
+
+    def _about(self, resource: str) -> "_Statements":
+        """Those that can concern ``resource``: those of its bucket, and those that are bound to none."""
+        bucket, _, _ = resource.partition("/")
+        scope = bucket if bucket in self._scoped else ""
+        found = self._by_scope.get(scope)
+        if found is None:
+            if len(self._by_scope) >= REMEMBERED_MAX:
+                self._by_scope = {}
+            found = self._by_scope[scope] = _Statements([*self._statements, *self._scoped.get(scope, ())], scope)
+        return found
 
     def _rules(self, need: Need) -> tuple[Rule, ...]:
         """The rules about the action, denials first; of many statements only what can concern the resource."""

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from zotplus.domain.iam.arns import ARN_OF_S3
 from zotplus.domain.iam.language import (
     VERSION,
     VERSION_WITHOUT_VARIABLES,
@@ -36,7 +37,6 @@ DEPTH_MAX = 8
 STATEMENTS_MAX = 500
 
 Json: TypeAlias = Any
-_ARN_OF_S3 = "arn:aws:s3:::"
 _FIELDS = {"Version", "Id", "Statement"}
 _STATEMENT_FIELDS = (
     *("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"),
@@ -55,7 +55,7 @@ def parse_policy(data: bytes | str, kind: PolicyKind, *, policy_id: str = "") ->
 
     Raises ``POLICY_INVALID`` whose detail begins with the path of what is wrong (``$.Statement[2].Action``).
     """
-    document = _document(_text(data, kind))
+    document = read_object(_text(data, kind))
     _require_fields(document, _FIELDS, "$")
     version = document.get("Version", VERSION_WITHOUT_VARIABLES)
     if version not in (VERSION, VERSION_WITHOUT_VARIABLES):
@@ -97,7 +97,8 @@ def _text(data: bytes | str, kind: PolicyKind) -> str:
     return text
 
 
-def _document(text: str) -> dict[str, Json]:
+def read_object(text: str) -> dict[str, Json]:
+    """The JSON object in ``text``, whose numbers stay as they are written. Raises ``POLICY_INVALID``."""
     depth = 0
     for found in _brackets(text):
         opening, closing = found.groups()
@@ -183,7 +184,7 @@ def _encodable(value: str, path: str) -> str:
 
 def _resource(text: str) -> str:
     """Amazon's name of a bucket or object as ours. Spec: Amazon S3 User Guide, "Policy resources for Amazon S3"."""
-    return f"s3:{text[len(_ARN_OF_S3) :]}" if text.startswith(_ARN_OF_S3) else text
+    return f"s3:{text[len(ARN_OF_S3) :]}" if text.startswith(ARN_OF_S3) else text
 
 
 def _principals(row: dict[str, Json], name: str, path: str) -> tuple[str, ...]:

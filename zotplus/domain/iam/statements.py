@@ -149,28 +149,6 @@ class Rule:
         return is_named is not self._inverse
 
 
-class ScopedRule(Rule):
-    """A rule of a policy that is about one bucket, whatever it says: ``NotResource`` means the others in there."""
-
-    __slots__ = ("_inside", "_scope")
-
-    def __init__(self, statement: Statement, decision: Decision, *, variables: bool, scope: str) -> None:
-        super().__init__(statement, decision, variables=variables)
-        self._scope = scope
-        self._inside = f"{scope}/"
-
-    def may_cover(self, resource: str) -> bool:
-        """As ``Rule``, within the bucket."""
-        return self._is_inside(resource) and super().may_cover(resource)
-
-    def applies(self, need: Need, attributes: Attributes) -> bool:
-        """As ``Rule``, within the bucket."""
-        return self._is_inside(need.resource) and super().applies(need, attributes)
-
-    def _is_inside(self, resource: str) -> bool:
-        return resource.startswith(self._inside) or resource == self._scope
-
-
 class Prepared:
     """A statement with its place. Its rule is made when it is first needed, and kept."""
 
@@ -188,7 +166,10 @@ class Prepared:
 
     @property
     def scope(self) -> str:
-        """The bucket that the statement is about alone (``s3:bucket``); empty where it is not bound to one."""
+        """The bucket that the statement is about alone (``s3:bucket``); empty where it is not bound to one.
+
+        Whoever asks its rule has to see to that: the rule itself knows nothing of it.
+        """
         return self._policy.scope
 
     @property
@@ -205,12 +186,8 @@ class Prepared:
     def rule(self) -> Rule:
         """What the statement covers and decides."""
         if self._rule is None:
-            variables, scope = self._policy.version == VERSION_WITH_VARIABLES, self.scope
-            decision = self._decision()
-            if scope:
-                self._rule = ScopedRule(self.statement, decision, variables=variables, scope=scope)
-            else:
-                self._rule = Rule(self.statement, decision, variables=variables)
+            variables = self._policy.version == VERSION_WITH_VARIABLES
+            self._rule = Rule(self.statement, self._decision(), variables=variables)
         return self._rule
 
     def names(self, action: str) -> bool:
@@ -222,7 +199,7 @@ class Prepared:
         if self._beginnings is None:
             patterns = self.statement.resource
             is_open = self.denies or not patterns  # one that cannot be read denies everything
-            self._beginnings = (self.scope,) if is_open else tuple([beginning_of(pattern) for pattern in patterns])
+            self._beginnings = ("",) if is_open else tuple([beginning_of(pattern) for pattern in patterns])
         return resource.startswith(self._beginnings) and self.rule.may_cover(resource)
 
     def _decision(self) -> Decision:
