@@ -12,7 +12,7 @@ from zotplus.records.buckets import BUCKET, PURGING, BucketRecord, PurgingRecord
 from zotplus.services.configuration.usage import begin_usage
 from zotplus.services.emptying import empty_bucket, holds_objects
 from zotplus.services.lookups import Clock, find_bucket, now_ms
-from zotplus.services.values import BucketInfo
+from zotplus.services.values import PLAIN_BUCKET, BucketInfo, BucketOptions
 
 
 class Buckets:
@@ -23,7 +23,7 @@ class Buckets:
         self._region = region
         self._clock = clock
 
-    async def create(self, name: str, owner: str) -> BucketInfo:
+    async def create(self, name: str, owner: str, options: BucketOptions = PLAIN_BUCKET) -> BucketInfo:
         """Make a bucket.
 
         Raises ``BUCKET_NAME_INVALID``; ``BUCKET_OWNED`` when ``owner`` has it already, ``BUCKET_EXISTS`` when another
@@ -35,6 +35,9 @@ class Buckets:
             created_ms=now_ms(self._clock),
             owner=owner,
             region=self._region,
+            versioning="Enabled" if options.lock_enabled else options.versioning,
+            lock_enabled=options.lock_enabled,
+            ownership=options.ownership,
         )
 
         def insert(transaction: Transaction) -> None:

@@ -28,6 +28,7 @@ from zotplus.services.completion import (
     require_upload,
     upload_algorithm,
 )
+from zotplus.services.configuration.locks import initial_lock
 from zotplus.services.content.ingest import Plan, assure_stored, ingest
 from zotplus.services.content.part_content import PartContent, copied_part, find_copy_source, ingested_part
 from zotplus.services.emptying import remove_upload
@@ -65,7 +66,7 @@ class Multipart:
     async def create(
         self, bucket: str, key: str, initiator: str, attributes: Attributes, checksum: tuple[str, str] | None
     ) -> UploadInfo:
-        """Begin; ``checksum`` is (algorithm, type) or None."""
+        """Begin; ``checksum`` is (algorithm, type) or None. Raises ``REQUEST_INVALID`` for a lock without object lock."""
         name, initiated_ms = key_bytes(key), now_ms(self._clock)
         random = secrets.token_hex((layout.UPLOAD_ID_BYTES - _TIME_DIGITS) // 2)
         upload_id = f"{initiated_ms:0{_TIME_DIGITS}x}{random}"
@@ -81,8 +82,9 @@ class Multipart:
         )
 
         def insert(transaction: Transaction) -> None:
-            place = layout.upload(find_bucket(transaction, bucket).id, name, upload_id)
-            transaction.put(place, UPLOAD.encode(record))
+            found = find_bucket(transaction, bucket)
+            initial_lock(found, attributes.lock, initiated_ms)  # refuses what completion would refuse
+            transaction.put(layout.upload(found.id, name, upload_id), UPLOAD.encode(record))
 
         await self._store.write(insert)
         return upload_info(key, upload_id, record)

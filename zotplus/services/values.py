@@ -11,6 +11,7 @@ from zotplus.domain.conditions import (
     Unchanged,
     WriteConditions,
 )
+from zotplus.domain.encryption.framing import Opener
 from zotplus.domain.ranges import Range
 
 
@@ -28,6 +29,17 @@ class BucketInfo(msgspec.Struct, frozen=True, kw_only=True):
     lock_enabled: bool = False
     ownership: str = "BucketOwnerEnforced"
     documents: tuple[str, ...] = ()
+
+
+class BucketOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How a bucket begins: ``versioning`` as ``BucketInfo`` has it; ``lock_enabled`` keeps versions in any case."""
+
+    versioning: str = ""
+    lock_enabled: bool = False
+    ownership: str = "BucketOwnerEnforced"
+
+
+PLAIN_BUCKET = BucketOptions()
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,19 +113,24 @@ class Checksum(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Slice(msgspec.Struct, frozen=True, kw_only=True):
-    """A run of a stored blob: hexadecimal ``digest``, ``offset`` and ``length``; ``sums`` as ``ChunkSums.to_bytes``."""
+    """A run of a stored blob: hexadecimal ``digest``, ``offset`` and ``length``; ``sums`` as ``ChunkSums.to_bytes``.
+
+    Where there is an ``opener`` the blob is encrypted: offset and length are those of the plaintext, which only the
+    opener gives, and it proves it.
+    """
 
     digest: str
     offset: int
     length: int
     sums: bytes = b""
+    opener: Opener | None = None
 
 
 class ObjectInfo(msgspec.Struct, frozen=True, kw_only=True):
     """An object without its content. ``etag`` has no quotes; ``part_sizes`` is empty unless it came in parts.
 
     ``version`` is None where the bucket never kept versions, ``null`` for the version without an id. ``owner`` is a
-    principal id, empty for what was written before owners were kept.
+    principal id, empty for what was written before owners were kept. ``ages`` says that its bucket has lifecycle rules.
     """
 
     key: str
@@ -125,6 +142,7 @@ class ObjectInfo(msgspec.Struct, frozen=True, kw_only=True):
     part_sizes: tuple[int, ...] = ()
     version: str | None = None
     owner: str = ""
+    ages: bool = False
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,13 +214,14 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     """Content on its way in: ``chunks`` decoded, ``expected`` known beforehand.
 
     ``trailer`` is asked once after the last chunk for checksums that came behind the body: header name -> value. ``by``
-    is who sends it.
+    is who sends it; ``customer_key`` comes with a part of an SSE-C upload.
     """
 
     chunks: AsyncIterator[bytes]
     expected: Expected = Expected()
     trailer: "Trailer | None" = None
     by: Actor = NOBODY
+    customer_key: bytes = b""
 
 
 class Trailer(msgspec.Struct):
@@ -328,7 +347,7 @@ class UploadInfo(msgspec.Struct, frozen=True, kw_only=True):
 class PartSource(msgspec.Struct, frozen=True, kw_only=True):
     """What a part is copied from: ``wanted`` are first and last byte, None for all; ``version`` empty for the newest.
 
-    ``customer_key`` opens what SSE-C encrypted.
+    ``customer_key`` opens what SSE-C encrypted, ``part_key`` is that of an SSE-C upload.
     """
 
     bucket: str
@@ -337,6 +356,7 @@ class PartSource(msgspec.Struct, frozen=True, kw_only=True):
     wanted: tuple[int, int] | None = None
     conditions: ReadConditions = UNCONDITIONAL_READ
     customer_key: bytes = b""
+    part_key: bytes = b""
 
 
 class PartChoice(msgspec.Struct, frozen=True, kw_only=True):

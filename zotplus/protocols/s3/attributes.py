@@ -11,12 +11,15 @@ from zotplus.domain import actions, errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.protocols.s3.request import Request, argument_invalid, require_header_text
+from zotplus.protocols.s3.settings.lock_headers import read_lock
 from zotplus.services.values import Attributes, Checksum, ObjectInfo
 
 METADATA_LIMIT = 2048
 """Bytes of user metadata, names and values together (S3 User Guide, "Working with object metadata")."""
 METADATA_PREFIX = "x-amz-meta-"
 VERSION_HEADER = "x-amz-version-id"
+WRITE_HEADERS = "x-amz-object-lock-"
+"""What the headers begin with that set something for a new object, and mean nothing elsewhere (``When.headers``)."""
 _DEFAULT_TYPE = "binary/octet-stream"  # Amazon's own
 _CONTENT_HEADERS = {
     "content-type": "Content-Type",
@@ -48,7 +51,12 @@ def read_attributes(request: Request, *, is_chunked: bool = False) -> Attributes
     encoding = _content_encoding(headers.pop("content-encoding", ""), is_chunked=is_chunked)
     if encoding:
         headers["content-encoding"] = encoding
-    return Attributes(headers=headers, metadata=_metadata(request), storage_class=read_storage_class(request))
+    return Attributes(
+        headers=headers,
+        metadata=_metadata(request),
+        storage_class=read_storage_class(request),
+        lock=read_lock(request.header),
+    )
 
 
 def _content_encoding(value: str, *, is_chunked: bool) -> str:

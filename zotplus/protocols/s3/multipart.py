@@ -16,9 +16,9 @@ from zotplus.domain.integrity.checksum_headers import parse_checksum, parse_mult
 from zotplus.gateway.context import Context
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import payload, xml_in, xml_out
-from zotplus.protocols.s3.attributes import checksum_headers, read_attributes, read_need, version_headers
+from zotplus.protocols.s3.attributes import WRITE_HEADERS, checksum_headers, read_attributes, read_need, version_headers
 from zotplus.protocols.s3.objects.reading import read_part_number
-from zotplus.protocols.s3.objects.writing import ObjectWrite
+from zotplus.protocols.s3.objects.writing import ObjectWrite, write_needs
 from zotplus.protocols.s3.request import (
     Level,
     Request,
@@ -28,6 +28,7 @@ from zotplus.protocols.s3.request import (
     read_copy_source,
 )
 from zotplus.protocols.s3.rows import COPY_SOURCE, What, When, row
+from zotplus.protocols.s3.settings.lifecycle.expiry import expiry_headers
 from zotplus.protocols.s3.xml_out import XML
 from zotplus.services.values import Assembly, Attributes, Expected, PartInfo, PartSource
 
@@ -41,6 +42,10 @@ class CreateMultipartUpload(ObjectWrite, frozen=True, kw_only=True):
 
     attributes: Attributes
     checksum: tuple[str, str] | None
+
+    def needs(self) -> tuple[Need, ...]:
+        """To write it, and to set what comes with it."""
+        return write_needs(self.bucket, self.key, self.attributes)
 
 
 def parse_create(request: Request) -> CreateMultipartUpload:
@@ -224,7 +229,7 @@ async def complete(context: Context, operation: CompleteMultipartUpload) -> Repl
         f"{xml_out.element('Location', operation.location)}{_names(operation.bucket, operation.key)}"
         f"{xml_out.etag(info.etag)}{xml_out.checksum_elements(info.checksum)}"
     )
-    headers = (XML, *version_headers(info))
+    headers = (XML, *version_headers(info), *await expiry_headers(context, operation.bucket, info))
     return Reply(headers=headers, body=xml_out.document("CompleteMultipartUploadResult", content))
 
 
@@ -320,7 +325,7 @@ ROWS = (
         upload_part,
     ),
     row(
-        When(level=Level.OBJECT, method="POST", query="uploads"),
+        When(level=Level.OBJECT, method="POST", query="uploads", headers=WRITE_HEADERS),
         What(name="CreateMultipartUpload", summary="Begin a multipart upload.", action=actions.PUT_OBJECT),
         parse_create,
         create,

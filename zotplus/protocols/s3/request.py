@@ -157,6 +157,7 @@ _ACCEPTED: dict[str, frozenset[str]] = {
     "x-amz-if-match-initiated-time": frozenset(),
     "x-amz-if-match-last-modified-time": frozenset(),
     "x-amz-if-match-size": frozenset(),
+    "x-amz-mfa": frozenset(),
     "x-amz-object-ownership": frozenset({"BucketOwnerEnforced"}),
     "x-amz-rename-source": frozenset(),
     "x-amz-source-expected-bucket-owner": frozenset(),
@@ -173,7 +174,8 @@ def refuse_unsupported_headers(head: RequestHead, understood: tuple[str, ...] = 
     """Refuse what a client would believe to be done although it is not.
 
     ``understood`` are the headers that the operation reads itself, as its row names them (``When.headers``), or what
-    they begin with. Raises ``HEADER_CRYPTO_UNSUPPORTED``, ``OPERATION_UNKNOWN``, ``ARGUMENT_INVALID`` for a copy source of no copy.
+    they begin with. Raises ``HEADER_CRYPTO_UNSUPPORTED``, ``OPERATION_UNKNOWN``, ``ARGUMENT_INVALID`` for a copy source
+    of no copy.
     """
     is_read = head.method in _READS
     for name, value in head.headers.items():

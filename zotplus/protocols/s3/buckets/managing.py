@@ -15,8 +15,9 @@ from zotplus.protocols.s3 import payload, xml_in, xml_out
 from zotplus.protocols.s3.request import Level, Request, argument_invalid, number
 from zotplus.protocols.s3.rows import What, When, row
 from zotplus.protocols.s3.xml_out import XML
-from zotplus.services.values import BucketInfo
+from zotplus.services.values import PLAIN_BUCKET, BucketInfo, BucketOptions
 
+LOCK_ENABLED = "x-amz-bucket-object-lock-enabled"
 _DEFAULT_REGION = "us-east-1"  # the one that GetBucketLocation writes as nothing
 _MAX_BUCKETS = 10_000  # S3 API Reference, ListBuckets, max-buckets
 
@@ -82,20 +83,31 @@ class CreateBucket(msgspec.Struct, frozen=True, kw_only=True):
     region: str
     location: str
     body: payload.Incoming
+    options: BucketOptions = PLAIN_BUCKET
 
     def needs(self) -> tuple[Need, ...]:
-        """To create this bucket."""
-        return (Need(actions.CREATE_BUCKET.name, f"s3:{self.bucket}"),)
+        """To create this bucket, and to set what it begins with."""
+        resource = f"s3:{self.bucket}"
+        locking = (actions.PUT_BUCKET_OBJECT_LOCK, actions.PUT_BUCKET_VERSIONING) if self.options.lock_enabled else ()
+        return tuple([Need(action.name, resource) for action in (actions.CREATE_BUCKET, *locking)])
 
 
 def parse_create_bucket(request: Request) -> CreateBucket:
-    """Raises what ``payload.parse_incoming`` does."""
+    """Raises ``ARGUMENT_INVALID``, and what ``payload.parse_incoming`` does."""
     return CreateBucket(
         bucket=request.bucket,
         region=request.site.region,
         location=f"{request.site.prefix}/{request.bucket}",
         body=payload.parse_incoming(request, needs_length=False),
+        options=BucketOptions(lock_enabled=_lock_enabled(request)),
     )
+
+
+def _lock_enabled(request: Request) -> bool:
+    text = (request.header(LOCK_ENABLED) or "false").lower()
+    if text not in ("true", "false"):
+        raise argument_invalid(LOCK_ENABLED, text, "The header is true or false.")
+    return text == "true"
 
 
 async def create_bucket(context: Context, operation: CreateBucket) -> Reply:
@@ -104,7 +116,7 @@ async def create_bucket(context: Context, operation: CreateBucket) -> Reply:
     location = xml_in.read_location(document)
     if location not in ("", operation.region):
         raise Problem(errors.LOCATION_INVALID, LocationConstraint=location)
-    await context.services.buckets.create(operation.bucket, context.principal.id)
+    await context.services.buckets.create(operation.bucket, context.principal.id, operation.options)
     return Reply(headers=(("Location", operation.location),))
 
 
@@ -178,7 +190,7 @@ ROWS = (
         list_buckets,
     ),
     row(
-        When(level=Level.BUCKET, method="PUT"),
+        When(level=Level.BUCKET, method="PUT", headers=LOCK_ENABLED),
         What(name="CreateBucket", summary="Create a bucket.", action=actions.CREATE_BUCKET, takes_body=True),
         parse_create_bucket,
         create_bucket,

@@ -17,12 +17,13 @@ from zotplus.gateway.context import Context
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.pipeline import authorise
 from zotplus.gateway.reply import Reply
+from zotplus.protocols.s3.attributes import WRITE_HEADERS
 from zotplus.protocols.s3.forms.opening import FormBody, open_form, require_boundary
 from zotplus.protocols.s3.objects.writing import PutObject, parse_put_object, put_object
 from zotplus.protocols.s3.request import Level, Request, argument_invalid, refuse_unsupported_headers
 from zotplus.protocols.s3.rows import What, When, row
 from zotplus.protocols.s3.settings.tagging import read_tagging
-from zotplus.protocols.s3.xml_out import DECLARATION, XML, element
+from zotplus.protocols.s3.xml_out import XML, document, element
 
 POST_OBJECT = "PostObject"
 """The route's name: who asks is told by the body of such a request, where its head does not."""
@@ -96,7 +97,7 @@ def _put_object(form: FormBody, request: Request) -> tuple[PutObject, Request]:
         raise missing("key")
     check_key(key)
     head = _head(form, request.head)
-    refuse_unsupported_headers(head)
+    refuse_unsupported_headers(head, tuple(WRITE_HEADERS.split()))
     request = msgspec.structs.replace(request, head=head, key=key, query={})
     wanted = parse_put_object(request)
     # the length is that of a form with nothing behind its file
@@ -170,8 +171,7 @@ def _answer(form: FormBody, wanted: PutObject, written: Reply, places: tuple[str
         + element("Key", wanted.key)
         + element("ETag", etag)
     )
-    body = f"{DECLARATION}<PostResponse>{content}</PostResponse>".encode()
-    return Reply(status=status, headers=(*headers, XML), body=body)
+    return Reply(status=status, headers=(*headers, XML), body=document("PostResponse", content))
 
 
 ROWS = (

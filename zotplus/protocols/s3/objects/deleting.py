@@ -22,11 +22,11 @@ from zotplus.protocols.s3.request import (
     read_version,
 )
 from zotplus.protocols.s3.rows import What, When, row
+from zotplus.protocols.s3.settings.lock_headers import bypass_needs, read_bypass
 from zotplus.protocols.s3.wire_errors import message, wire
 from zotplus.protocols.s3.xml_out import XML
 from zotplus.services.values import Deleted, Deletion
 
-BYPASS = "x-amz-bypass-governance-retention"
 _SIZE_HEADER, _TIME_HEADER = "x-amz-if-match-size", "x-amz-if-match-last-modified-time"
 
 
@@ -48,9 +48,7 @@ def delete_needs(bucket: str, key: str, deletion: Deletion) -> tuple[Need, ...]:
     if not deletion.version:
         return (Need(actions.DELETE_OBJECT.name, resource),)
     need = Need(actions.DELETE_OBJECT_VERSION.name, resource, {"s3:VersionId": deletion.version})
-    if not deletion.bypass:
-        return (need,)
-    return (need, Need(actions.BYPASS_GOVERNANCE_RETENTION.name, resource))
+    return (need, *bypass_needs(resource, bypass=deletion.bypass))
 
 
 def parse_delete_object(request: Request) -> DeleteObject:
@@ -59,14 +57,6 @@ def parse_delete_object(request: Request) -> DeleteObject:
         version=read_version(request), conditions=_read_conditions(request), bypass=read_bypass(request)
     )
     return DeleteObject(bucket=request.bucket, key=request.key, deletion=deletion)
-
-
-def read_bypass(request: Request) -> bool:
-    """Whether governance retention shall be passed over. Raises ``ARGUMENT_INVALID``."""
-    value = request.header(BYPASS) or "false"
-    if value.lower() not in ("true", "false"):
-        raise argument_invalid(BYPASS, value, "The value must be true or false.")
-    return value.lower() == "true"
 
 
 def _read_conditions(request: Request) -> WriteConditions:

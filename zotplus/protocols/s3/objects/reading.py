@@ -29,6 +29,8 @@ from zotplus.protocols.s3.attributes import (
 )
 from zotplus.protocols.s3.request import Level, Request, argument_invalid, read_version
 from zotplus.protocols.s3.rows import What, When, row
+from zotplus.protocols.s3.settings.lifecycle.expiry import expiry_headers
+from zotplus.protocols.s3.settings.lock_headers import lock_headers
 from zotplus.services.values import NEWEST, ObjectInfo, Selection
 
 # An object on the main port shares its origin with the pages for people: a script in it must not run there.
@@ -100,7 +102,8 @@ async def get_object(context: Context, operation: ReadObject) -> Reply:
     except Problem as problem:
         return await _refused(context, operation, problem)
     body = Stored(content.slices) if content.inline is None else content.inline
-    return _read_reply(context, operation, content.info, place, body)
+    reply = _read_reply(context, operation, content.info, place, body)
+    return await _with_expiry(context, operation, content.info, reply)
 
 
 async def head_object(context: Context, operation: ReadObject) -> Reply:
@@ -112,7 +115,15 @@ async def head_object(context: Context, operation: ReadObject) -> Reply:
         return await _refused(context, operation, problem)
     wanted = _counting(operation, info)
     place = (0, info.size) if wanted is None else ranges.resolve(wanted, info.size, info.part_sizes)
-    return _read_reply(context, operation, info, place, b"")
+    return await _with_expiry(context, operation, info, _read_reply(context, operation, info, place, b""))
+
+
+async def _with_expiry(context: Context, operation: ReadObject, info: ObjectInfo, reply: Reply) -> Reply:
+    """Rules speak of the newest version's end; who names a version is told nothing."""
+    if not info.ages or operation.selection.version:
+        return reply
+    headers = (*reply.headers, *await expiry_headers(context, operation.bucket, info))
+    return msgspec.structs.replace(reply, headers=headers)
 
 
 def _counting(operation: ReadObject, info: ObjectInfo) -> Range | None:
@@ -156,6 +167,8 @@ def _read_reply(
     start, length = place
     wanted = _counting(operation, info)
     headers = object_headers(info, operation.overrides)
+    if info.attributes.lock is not None:
+        headers += lock_headers(context, info.attributes.lock, f"s3:{operation.bucket}/{operation.key}")
     if context.head.listener is Listener.MAIN:
         headers.append(_SANDBOX)
     status = 200

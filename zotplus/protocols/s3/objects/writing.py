@@ -18,6 +18,7 @@ from zotplus.gateway.context import Context
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import payload, xml_out
 from zotplus.protocols.s3.attributes import (
+    WRITE_HEADERS,
     checksum_headers,
     metadata_directive,
     read_attributes,
@@ -31,8 +32,14 @@ from zotplus.protocols.s3.request import (
     read_copy_source,
 )
 from zotplus.protocols.s3.rows import COPY_SOURCE, What, When, row
+from zotplus.protocols.s3.settings.lifecycle.expiry import expiry_headers
+from zotplus.protocols.s3.settings.lock_headers import lock_keys, lock_needs, read_lock
 from zotplus.protocols.s3.xml_out import XML
 from zotplus.services.values import Attributes, Copy, ObjectInfo
+
+_LOCK_UNCHECKED = (  # Amazon's sentence
+    "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters"
+)
 
 
 class ObjectWrite(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +53,13 @@ class ObjectWrite(msgspec.Struct, frozen=True, kw_only=True):
         return (Need(actions.PUT_OBJECT.name, f"s3:{self.bucket}/{self.key}"),)
 
 
+def write_needs(bucket: str, key: str, attributes: Attributes) -> tuple[Need, ...]:
+    """What must be allowed to write an object with these attributes."""
+    resource = f"s3:{bucket}/{key}"
+    need = Need(actions.PUT_OBJECT.name, resource, lock_keys(attributes.lock))
+    return (need, *lock_needs(attributes.lock, resource))
+
+
 class PutObject(ObjectWrite, frozen=True, kw_only=True):
     """An object's new content."""
 
@@ -53,14 +67,21 @@ class PutObject(ObjectWrite, frozen=True, kw_only=True):
     conditions: WriteConditions
     body: payload.Incoming
 
+    def needs(self) -> tuple[Need, ...]:
+        """To write it, and to set what comes with it."""
+        return write_needs(self.bucket, self.key, self.attributes)
+
 
 def parse_put_object(request: Request) -> PutObject:
     """Raises what reading of body headers, attributes and conditions does."""
     incoming = payload.parse_incoming(request)
+    attributes = read_attributes(request, is_chunked=incoming.is_chunked)
+    if attributes.lock is not None and incoming.md5 is None and incoming.algorithm is None:
+        raise Problem(errors.REQUEST_INVALID, _LOCK_UNCHECKED)
     return PutObject(
         bucket=request.bucket,
         key=request.key,
-        attributes=read_attributes(request, is_chunked=incoming.is_chunked),
+        attributes=attributes,
         conditions=parse_write_conditions(request.head.headers),
         body=incoming,
     )
@@ -75,7 +96,7 @@ async def put_object(context: Context, operation: PutObject) -> Reply:
         operation.attributes,
         operation.conditions,
     )
-    return Reply(headers=written_headers(info))
+    return Reply(headers=(*written_headers(info), *await expiry_headers(context, operation.bucket, info)))
 
 
 def written_headers(info: ObjectInfo) -> tuple[tuple[str, str], ...]:
@@ -92,7 +113,7 @@ class CopyObject(msgspec.Struct, frozen=True, kw_only=True):
         """To write the target and to read the source."""
         target = self.wanted.target
         return (
-            Need(actions.PUT_OBJECT.name, f"s3:{target[0]}/{target[1]}"),
+            *write_needs(*target, self.wanted.target_attributes),
             read_need(*self.wanted.source, self.wanted.source_version),
         )
 
@@ -113,6 +134,7 @@ def parse_copy_object(request: Request) -> CopyObject:
             source_version=source.version_id or "",
             target=(request.bucket, request.key),
             attributes=read_attributes(request) if replaces else None,
+            target_attributes=Attributes(lock=read_lock(request.header)),
             algorithm=None if algorithm is None else algorithm.value,
             conditions=parse_copy_source_conditions(request.head.headers),
             target_conditions=parse_write_conditions(request.head.headers),
@@ -128,7 +150,8 @@ async def copy_object(context: Context, operation: CopyObject) -> Reply:
         f"<LastModified>{xml_out.timestamp(info.modified)}</LastModified>{xml_out.etag(info.etag)}"
         f"{xml_out.checksum_elements(info.checksum)}"
     )
-    headers = (XML, *version_headers(info), *_source_version(wanted))
+    expiry = await expiry_headers(context, wanted.target[0], info)
+    headers = (XML, *version_headers(info), *_source_version(wanted), *expiry)
     return Reply(headers=headers, body=xml_out.document("CopyObjectResult", content))
 
 
@@ -138,13 +161,13 @@ def _source_version(wanted: Copy) -> tuple[tuple[str, str], ...]:
 
 ROWS = (
     row(
-        When(level=Level.OBJECT, method="PUT", header=COPY_SOURCE),
+        When(level=Level.OBJECT, method="PUT", header=COPY_SOURCE, headers=WRITE_HEADERS),
         What(name="CopyObject", summary="Copy an object.", action=actions.PUT_OBJECT),
         parse_copy_object,
         copy_object,
     ),
     row(
-        When(level=Level.OBJECT, method="PUT"),
+        When(level=Level.OBJECT, method="PUT", headers=WRITE_HEADERS),
         What(name="PutObject", summary="Write an object.", action=actions.PUT_OBJECT, takes_body=True),
         parse_put_object,
         put_object,
