@@ -1,0 +1,1 @@
+"""Lifecycle configurations of buckets: their operations, and the documents in and out."""

@@ -1,0 +1,1 @@
+"""Ageing of objects: the rules of buckets, and the engine that does what they say."""

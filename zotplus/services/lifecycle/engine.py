@@ -1,0 +1,131 @@
+"""The engine that does what lifecycle rules say; the janitor runs it.
+
+It reads buckets with rules page by page, and acts on what is due in small transactions that judge each version once
+more. It keeps nothing between two runs: what a run that was killed did not come to, the next one finds again.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import msgspec
+
+from zotplus.domain import failpoints
+from zotplus.domain.errors import Problem
+from zotplus.domain.storage.lifecycle.decisions import Step, Terms, abortion, decide
+from zotplus.domain.storage.lifecycle.rules import RuleSet
+from zotplus.ports.keyvalue import KeyValue
+from zotplus.records import layout
+from zotplus.records.buckets import BUCKET, BucketRecord
+from zotplus.records.uploads import UPLOAD
+from zotplus.services.lifecycle.acting import ABORT, Done, Target, abort, act_on, rules_now
+from zotplus.services.lifecycle.lifecycles import KIND
+from zotplus.services.lifecycle.walking import Cursor, Seen, read_page
+from zotplus.services.lookups import Clock, milliseconds
+from zotplus.services.upkeep.references import pages
+
+BATCH = 100
+"""Versions that one transaction takes, so that other writers are not kept waiting."""
+
+Told = Callable[[Sequence[Done]], None]
+"""Is told what was done, after it is durable."""
+
+
+class Aged(msgspec.Struct, kw_only=True):
+    """What one run did. ``locked`` is what object lock kept, ``failed`` the buckets that could not be finished."""
+
+    buckets: int = 0
+    versions: int = 0
+    removed: int = 0
+    hidden: int = 0
+    moved: int = 0
+    aborted: int = 0
+    locked: int = 0
+    damaged: int = 0
+    failed: int = 0
+
+
+def _tell_nobody(_: Sequence[Done]) -> None:
+    """For who wants no telling."""
+
+
+class Engine:
+    """One run at a time; in any number of processes it is right, in one it is quickest."""
+
+    def __init__(
+        self, store: KeyValue, terms: Terms | None = None, *, told: Told = _tell_nobody, clock: Clock = time.time
+    ) -> None:
+        self._store = store
+        self._terms = Terms() if terms is None else terms
+        self._told = told
+        self._clock = clock
+
+    async def run(self) -> Aged:
+        """Do all that is due. A bucket that cannot be finished is counted, and the others go on."""
+        aged = Aged()
+        async for key, value in pages(self._store, layout.BUCKETS):
+            bucket = BUCKET.decode(value)
+            if KIND not in bucket.documents:
+                continue
+            aged.buckets += 1
+            try:
+                await self._age(Target(key[1:].decode(), bucket.id), aged)
+            except Problem:
+                aged.failed += 1
+        return aged
+
+    async def _age(self, target: Target, aged: Aged) -> None:
+        current = await self._store.read(partial(rules_now, target=target))
+        if current is None or not any(True for _ in current[1].enabled):
+            return
+        await self._age_versions(target, current, aged)
+        await self._age_uploads(target, current[1], aged)
+
+    async def _age_versions(self, target: Target, current: tuple[BucketRecord, RuleSet], aged: Aged) -> None:
+        bucket, rules = current
+        terms = msgspec.structs.replace(self._terms, keeps_versions=bool(bucket.versioning))
+        cursor: Cursor | None = Cursor()
+        while cursor is not None:
+            page = await self._store.read(partial(read_page, bucket=bucket, cursor=cursor))
+            aged.versions += len(page.versions)
+            aged.damaged += page.damaged
+            now_ms = milliseconds(self._clock())
+            due: list[Seen] = []
+            for seen in page.versions:
+                decision = decide(rules, seen.facts, terms, now_ms)
+                if decision is not None and decision.step is not Step.MOVE:
+                    due.append(seen)
+            await self._act(target, due, aged)
+            cursor = page.following
+
+    async def _act(self, target: Target, due: list[Seen], aged: Aged) -> None:
+        for start in range(0, len(due), BATCH):
+            batch, now_ms = due[start : start + BATCH], milliseconds(self._clock())
+            failpoints.hit("lifecycle.before_metadata")
+            done = await self._store.write(partial(act_on, target=target, due=batch, terms=self._terms, now_ms=now_ms))
+            failpoints.hit("lifecycle.after_metadata")
+            self._note(done, aged)
+
+    async def _age_uploads(self, target: Target, rules: RuleSet, aged: Aged) -> None:
+        if all(rule.abort_days is None for rule in rules.enabled):
+            return
+        async for key, value in pages(self._store, layout.uploads(target.id)):
+            name, now_ms = layout.split_upload(key)[0].decode(), milliseconds(self._clock())
+            ending = abortion(rules, name, UPLOAD.decode(value).initiated_ms, self._terms.day)
+            if ending is None or ending.at_ms > now_ms:
+                continue
+            done = await self._store.write(
+                partial(abort, target=target, upload_key=key, terms=self._terms, now_ms=now_ms)
+            )
+            self._note(() if done is None else (done,), aged)
+
+    def _note(self, done: Sequence[Done], aged: Aged) -> None:
+        count = Counter("locked" if one.is_locked else one.step for one in done)
+        aged.locked += count["locked"]
+        aged.removed += count[Step.REMOVE]
+        aged.hidden += count[Step.MARK]
+        aged.moved += count[Step.MOVE]
+        aged.aborted += count[ABORT]
+        if done:
+            self._told(done)
