@@ -14,6 +14,7 @@ from zotplus.adapters.telemetry.metrics import Metrics
 from zotplus.adapters.telemetry.metrics_table import JOB_FAILURES, JOB_SECONDS
 from zotplus.app.auditing import ProcessAudit
 from zotplus.app.composition import Engines, engines, services
+from zotplus.app.delivering import Delivering
 from zotplus.app.reporting import Reporting
 from zotplus.domain.errors import Problem
 from zotplus.ports.keyvalue import SupportsMaintenance
@@ -33,6 +34,7 @@ async def _keep(settings: Settings) -> int:
     reporting = Reporting(settings, "janitor")
     parts = engines(settings, reporting)
     audit = ProcessAudit(settings, parts.store, parts.sealing)
+    delivering = Delivering(settings.events, parts.store, reporting.metrics)
     ending = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -41,14 +43,17 @@ async def _keep(settings: Settings) -> int:
     try:
         await audit.open("janitor")
         audit.ship()
+        delivering.start()
         while not ending.is_set():
             await _round(settings, parts, reporting.metrics, audit)
+            await _job(reporting.metrics, "dead_letters", delivering.forget())
             try:
                 async with asyncio.timeout(settings.collector.interval):
                     await ending.wait()
             except TimeoutError:
                 continue
     finally:
+        await delivering.close()
         await audit.close()
         await parts.close()
         reporting.close()

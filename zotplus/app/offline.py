@@ -11,6 +11,7 @@ import msgspec
 from zotplus.adapters.blobs_fs import BlobsFilesystem, FilesystemBlobsSettings
 from zotplus.adapters.keyvalue_lmdb.wholeness import require_whole
 from zotplus.adapters.sealing_aead.sealing import MASTER_KEY_FILE, decode_master_key, open_sealing
+from zotplus.adapters.webhooks.client import HttpWebhooks
 from zotplus.app import omissions
 from zotplus.app.composition import local_blobs, local_store
 from zotplus.app.tls import ReloadingTls
@@ -42,6 +43,7 @@ def check(settings: Settings) -> None:
             raise Problem(errors.SETTING_INVALID, f"{setting}: there is no file {file}.")
     if settings.http.tls is not None:
         ReloadingTls(settings.http.tls)
+    HttpWebhooks(settings.events.webhooks)  # reads their secrets
 
 
 def _named_files(settings: Settings) -> Iterator[tuple[str, str | None]]:
@@ -53,6 +55,8 @@ def _named_files(settings: Settings) -> Iterator[tuple[str, str | None]]:
     for issuer in settings.identity.issuers:
         yield f"identity.issuers, {issuer.name}: jwks_file", issuer.jwks_file
         yield f"identity.issuers, {issuer.name}: ca_file", issuer.ca_file
+    for webhook in settings.events.webhooks:
+        yield f"events.webhooks, {webhook.name}: ca_file", webhook.ca_file
 
 
 def prepare(settings: Settings) -> KeyPair | None:

@@ -66,6 +66,12 @@ UPSTREAM_ERRORS = _metric(_C, "zotplus_upstream_errors_total", "Requests that th
 JOB_SECONDS = _metric(_H, "zotplus_janitor_job_seconds", "Time of one run of a janitor's job.",
     ("job",), JOB_BUCKETS)
 JOB_FAILURES = _metric(_C, "zotplus_janitor_job_failures_total", "Runs of a janitor's job that failed.", ("job",))
+EVENTS = _metric(_C, "zotplus_events_total",
+    "Attempts to deliver events: delivered, failed (tried again later) or dead (given up).", ("webhook", "outcome"))
+EVENTS_QUEUED = _metric(_G, "zotplus_events_queued", "Events that wait for a webhook, 10,000 being as many or more.",
+    ("webhook",))
+EVENTS_LAG = _metric(_G, "zotplus_events_lag_seconds", "Age of the oldest event that waits for a webhook.",
+    ("webhook",))
 RESTARTS = _metric(_C, "zotplus_process_restarts_total", "Processes started again after they died.", ("process",))
 WORKERS = _metric(_G, "zotplus_workers", "Processes that serve requests.")
 # fmt: on
