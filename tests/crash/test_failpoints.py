@@ -28,6 +28,7 @@ BECOMES = {
     "delete_many": None,
     "abort": OLD,
     "collect": OLD,
+    "age": None,
 }
 """Task -> content of its object afterwards."""
 
@@ -55,6 +56,8 @@ PASSED_BY = {
     "multipart.part.after_metadata": ["part"],
     "multipart.complete.before_metadata": ["complete"],
     "multipart.complete.after_metadata": ["complete"],
+    "lifecycle.before_metadata": ["age"],
+    "lifecycle.after_metadata": ["age"],
 }
 """Failpoint -> the tasks that get there."""
 

@@ -16,12 +16,15 @@ from zotplus.adapters.keyvalue_lmdb import KeyValueLmdb, LmdbSettings
 from zotplus.domain import errors, failpoints
 from zotplus.domain.conditions import UNCONDITIONAL_WRITE
 from zotplus.domain.errors import Problem
+from zotplus.domain.storage.lifecycle.rules import Filter, Rule, RuleSet, When
 from zotplus.services.buckets import Buckets
 from zotplus.services.content.contents import read_slices
+from zotplus.services.lifecycle.engine import Engine
+from zotplus.services.lifecycle.lifecycles import Lifecycles
 from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
 from zotplus.services.upkeep.collector import Collector
-from zotplus.services.values import Assembly, Attributes, Copy, NOW, PartChoice, Source
+from zotplus.services.values import NOW, Assembly, Attributes, Copy, PartChoice, Source
 
 BUCKET = "crash"
 INLINE, BLOB, PIECES = 4_096, 20_480, 2_500_000
@@ -61,6 +64,8 @@ class Work:
         await self.put(OTHER, content("other", BLOB))
         await self.put("gone", content("gone", BLOB))
         await self.objects.delete(BUCKET, "gone")
+        doomed = Rule(id="age", is_enabled=True, filter=Filter(prefix=KEY), expiration=When(days=1))
+        await Lifecycles(self.store).put(BUCKET, RuleSet(rules=(doomed,)))
         self.upload = (await self.multipart.create(BUCKET, KEY, "owner", PLAIN, None)).upload_id
         await self.multipart.put_part(BUCKET, KEY, self.upload, 1, source(PART))
 
@@ -108,6 +113,9 @@ class Work:
 
     async def _collect(self) -> None:
         await Collector(self.store, self.blobs).run(time.time() + 86_400)
+
+    async def _age(self) -> None:
+        await Engine(self.store, clock=lambda: time.time() + 3 * 86_400).run()
 
     async def _fill(self) -> None:
         for number in range(2_000):

@@ -39,6 +39,7 @@ def object_info(key: str, record: ObjectRecord, bucket: BucketRecord) -> ObjectI
         part_sizes=record.part_sizes,
         version=(record.version_id or NULL) if bucket.versioning else None,
         owner=record.owner,
+        ages="lifecycle" in bucket.documents,
     )
 
 

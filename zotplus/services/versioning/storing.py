@@ -57,13 +57,15 @@ def store(transaction: Transaction, place: Place, new: NewVersion, conditions: W
     return record
 
 
-def mark_deleted(transaction: Transaction, place: Place, by: Actor, now_ms: int) -> ObjectRecord:
+def mark_deleted(
+    transaction: Transaction, place: Place, by: Actor, now_ms: int, event: str = "ObjectRemoved:DeleteMarkerCreated"
+) -> ObjectRecord:
     """Put a delete marker before the versions of a key, even one that has none; the marker's record."""
     newest = find_newest(transaction, place)
     new = NewVersion(
         record=ObjectRecord(size=0, etag="", modified_ms=now_ms, is_marker=True, owner=by.principal),
         by=by,
-        event="ObjectRemoved:DeleteMarkerCreated",
+        event=event,
     )
     marker = _placed(place, new, newest)
     _make_room(transaction, place, newest, now_ms)
