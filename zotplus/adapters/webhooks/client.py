@@ -48,7 +48,8 @@ class HttpWebhooks:
         except TimeoutError:
             return Undelivered(f"no answer within {endpoint.settings.timeout:g} s")
         except (aiohttp.ClientError, OSError, ValueError) as failure:
-            return Undelivered(f"{type(failure).__name__}: {failure}"[:_REASON_MAX])
+            cause = failure.os_error if isinstance(failure, aiohttp.ClientConnectorError) else failure
+            return Undelivered(f"{type(failure).__name__}: {cause}"[:_REASON_MAX])
 
     async def close(self) -> None:
         """See ``Webhooks.close``."""
