@@ -88,14 +88,19 @@ def _filter(once: dict[str, Element]) -> Filter:
 
 
 def _conditions(element: Element, *, is_and: bool) -> Filter:
-    tags = [child for child in element.children if child.name == "Tag"]
-    rest = Element(element.name)
-    rest.children = [child for child in element.children if child.name != "Tag"]
-    fields = read_fields(rest, {"Prefix", *_SIZES})
+    fields: dict[str, str] = {}
+    tags: list[tuple[str, str]] = []
+    for child in element.children:
+        if child.name == "Tag":
+            tags.append(_tag(child))
+        elif child.name in ("Prefix", *_SIZES) and child.name not in fields:
+            fields[child.name] = _leaf(child)
+        else:
+            raise _misplaced(child, element.name)
     sizes = [_whole(name, fields[name], 10**_DIGITS) if name in fields else None for name in _SIZES]
     return Filter(
         prefix=fields.get("Prefix"),
-        tags=tuple(map(_tag, tags)),
+        tags=tuple(tags),
         larger_than=sizes[0],
         smaller_than=sizes[1],
         is_and=is_and,
