@@ -47,7 +47,7 @@ COMMANDS: dict[str, Entry] = {
     "download": Entry("zotplus.cli.transfers:download", "Download objects; goes on where it stopped."),
     "cp": Entry("zotplus.cli.transfers:copy", "Copy between files and objects, or among objects."),
     "rm": Entry("zotplus.cli.objects:remove", "Delete objects."),
-    "presign": Entry("zotplus.cli.objects:presign", "Make a link that works without credentials."),
+    "presign": Entry("zotplus.cli.content.links:presign", "Make a link or form that works without credentials."),
     "scrub": Entry("zotplus.cli.maintenance:scrub", "Re-hash what is stored."),
     "backup": Entry("zotplus.cli.maintenance:backup", "Write a backup on the server's disk."),
     "restore": Entry("zotplus.cli.maintenance:restore", "Make a data folder from a backup."),

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from zotplus.cli.buckets import print_buckets
-from zotplus.cli.options import DURATION, Remote, Server, json_option, remote_options
+from zotplus.cli.options import Remote, Server, json_option, remote_options
 from zotplus.cli.output import about, emit_json, explain, human_size, printable
 from zotplus.cli.remote import addresses
 from zotplus.cli.remote.addresses import Address
@@ -14,9 +14,6 @@ from zotplus.cli.remote.s3 import PAGE
 from zotplus.cli.remote.s3_xml import Page
 from zotplus.domain import errors
 from zotplus.domain.errors import FaultType, Problem
-
-# Amazon S3 User Guide, "Sharing objects with presigned URLs": at most seven days.
-_LONGEST_LINK = 604_800
 
 
 @click.command("list")
@@ -130,25 +127,3 @@ async def _delete(server: Server, bucket: str, keys: tuple[str, ...]) -> list[tu
 def _fits_xml(key: str) -> bool:
     """Whether XML 1.0 (section 2.2) can carry ``key``."""
     return all(letter >= " " or letter in "\t\n\r" for letter in key) and not {"\ufffe", "\uffff"} & set(key)
-
-
-@click.command("presign")
-@click.argument("address")
-@click.option("--expires", type=DURATION, default="1h", show_default=True, help="Valid for this long, at most 7d.")
-@click.option("--method", type=click.Choice(["GET", "PUT", "HEAD", "DELETE"]), default="GET", show_default=True)
-@remote_options
-@json_option
-def presign(*, address: str, expires: int, method: str, remote: Remote, as_json: bool) -> None:
-    """Make a link to ADDRESS that works without credentials until it expires. The server is not asked."""
-    if not 1 <= expires <= _LONGEST_LINK:
-        raise click.UsageError("--expires is between 1s and 7d.")
-    place = addresses.parse(address, key_needed=True)
-    url = remote.run(lambda server: _presign(server, method, place, expires))
-    if as_json:
-        emit_json({"url": url, "method": method, "expires_in": expires})
-    else:
-        click.echo(url)
-
-
-async def _presign(server: Server, method: str, place: Address, expires: int) -> str:
-    return await server.s3.presign(method, place, expires)

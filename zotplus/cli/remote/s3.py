@@ -17,8 +17,9 @@ from zotplus.domain.errors import Problem
 from zotplus.domain.headers import PlainHeaders
 from zotplus.domain.names import check_bucket_name
 from zotplus.domain.percent import encode
+from zotplus.domain.signatures.links import Link, Place, SignedForm, UploadForm, sign_form, sign_link
 from zotplus.domain.signatures.sigv4_canonical import SignedRequest
-from zotplus.domain.signatures.sigv4_sign import presign_url, sign_headers
+from zotplus.domain.signatures.sigv4_sign import SigningCredentials, sign_headers
 
 PREFIX = "/s3"
 """Where the endpoint's main port serves S3."""
@@ -77,19 +78,22 @@ class S3:
                 raise _problem(call, Answer(status=response.status, headers=response.headers, body=body))
             yield response
 
-    async def presign(self, method: str, address: Address, expires: int) -> str:
-        """A link that does ``method`` on ``address`` for ``expires`` seconds without further credentials."""
+    async def presign(self, link: Link, expires: int) -> str:
+        """A link that does one thing for ``expires`` seconds without further credentials."""
+        return sign_link(link, self._place(), await self._signer(), expires=expires, now=time.time())
+
+    async def presign_form(self, form: UploadForm, expires: int) -> SignedForm:
+        """The fields of a form that uploads one file within ``expires`` seconds without further credentials."""
+        return sign_form(form, self._place(), await self._signer(), expires=expires, now=time.time())
+
+    def _place(self) -> Place:
+        return Place(scheme=self._target.scheme, host=self._target.host, path=self._target.path + PREFIX)
+
+    async def _signer(self) -> SigningCredentials:
         signer = await self._connection.caller.signer()
         if signer is None:
             raise Problem(errors.CREDENTIALS_MISSING, "A link is signed with an access key, and there is none.")
-        request = SignedRequest(
-            method=method,
-            raw_path=f"{self._target.path}{raw_path(address)}",
-            raw_query="",
-            headers=PlainHeaders([("host", self._target.host)]),
-            scheme=self._target.scheme,
-        )
-        return presign_url(request, signer, expires=expires, now=time.time())
+        return signer
 
     async def list_buckets(self) -> list[tuple[str, str]]:
         """Name and creation date of every bucket that the caller may see."""
