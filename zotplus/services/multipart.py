@@ -15,6 +15,7 @@ from zotplus.ports.blobs import Blobs
 from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
 from zotplus.records import layout
 from zotplus.records.blobs import acquire, introduce, release
+from zotplus.records.objects import ObjectRecord
 from zotplus.records.uploads import COMPLETED, PART, UPLOAD, CompletedRecord, PartRecord, UploadRecord
 from zotplus.services.completion import (
     MAX_PARTS,
@@ -32,9 +33,11 @@ from zotplus.services.configuration.locks import initial_lock
 from zotplus.services.content.ingest import Plan, assure_stored, ingest
 from zotplus.services.content.part_content import PartContent, copied_part, find_copy_source, ingested_part
 from zotplus.services.emptying import remove_upload
+from zotplus.services.encryption.encryption import UNENCRYPTED, Encryption, check_customer_key
+from zotplus.services.encryption.planning import plan
 from zotplus.services.listing import list_uploads
 from zotplus.services.lookups import Clock, find_bucket, key_bytes, now_ms
-from zotplus.services.projections import extras_of, object_info, part_info, upload_info
+from zotplus.services.projections import encryption_of, extras_of, object_info, part_info, upload_info, with_extras
 from zotplus.services.values import (
     Assembly,
     Attributes,
@@ -58,25 +61,33 @@ _TIME_DIGITS = 12  # milliseconds in hexadecimal, so that uploads of one key are
 class Multipart:
     """Multipart uploads over both ports. Every method raises ``BUCKET_NOT_FOUND`` first, then ``UPLOAD_NOT_FOUND``."""
 
-    def __init__(self, store: KeyValue, blobs: Blobs, *, clock: Clock = time.time) -> None:
+    def __init__(
+        self, store: KeyValue, blobs: Blobs, *, encryption: Encryption = UNENCRYPTED, clock: Clock = time.time
+    ) -> None:
         self._store = store
         self._blobs = blobs
+        self._encryption = encryption
         self._clock = clock
 
     async def create(
         self, bucket: str, key: str, initiator: str, attributes: Attributes, checksum: tuple[str, str] | None
     ) -> UploadInfo:
-        """Begin; ``checksum`` is (algorithm, type) or None. Raises ``REQUEST_INVALID`` for a lock without object lock."""
+        """Begin; ``checksum`` is (algorithm, type) or None.
+
+        Raises ``REQUEST_INVALID`` for a lock in a bucket without object lock.
+        """
         name, initiated_ms = key_bytes(key), now_ms(self._clock)
         random = secrets.token_hex((layout.UPLOAD_ID_BYTES - _TIME_DIGITS) // 2)
         upload_id = f"{initiated_ms:0{_TIME_DIGITS}x}{random}"
+        found = await self._store.read(lambda snapshot: find_bucket(snapshot, bucket))
+        begun = await self._encryption.begin(self._encryption.choose(found, attributes.protection))
         record = UploadRecord(
             initiated_ms=initiated_ms,
             initiator=initiator,
             headers=attributes.headers,
             metadata=attributes.metadata,
             storage_class=attributes.storage_class,
-            extras=extras_of(attributes),
+            extras=extras_of(attributes, None if begun is None else begun[1]),
             checksum_algorithm=None if checksum is None else checksum[0],
             checksum_type=None if checksum is None else checksum[1],
         )
@@ -100,8 +111,8 @@ class Multipart:
         _check_part(number, upload, source.expected)
         if upload.checksum_type == ChecksumType.COMPOSITE and source.expected.algorithm is None:
             raise _other_checksum(upload, "null")
-        plan = Plan(inline_limit=0, algorithm=upload_algorithm(upload))
-        content = await ingest(self._blobs, source, plan)
+        how = await self._plan(upload, number, source.customer_key)
+        content = await ingest(self._blobs, source, how)
         await assure_stored(self._blobs, content)
         record = await self._record_part((bucket, name), (upload_id, number), ingested_part(content))
         return part_info(number, record, upload.checksum_algorithm or source.expected.algorithm)
@@ -123,9 +134,21 @@ class Multipart:
         upload = await self._store.read(lambda snapshot: require_upload(snapshot, (bucket, name), upload_id)[1])
         _check_part(number, upload, NOTHING_EXPECTED)
         content = await self._store.read(lambda snapshot: find_copy_source(snapshot, source))
-        part = await copied_part(self._blobs, content, upload_algorithm(upload))
+        how = await self._plan(upload, number, source.part_key)
+        check_customer_key(content.encryption, source.customer_key)
+        opened = None
+        if content.encryption is not None:
+            opened = await self._encryption.open(content.encryption, source.customer_key)
+        part = await copied_part(self._blobs, content, opened, how)
         record = await self._record_part((bucket, name), (upload_id, number), part)
         return part_info(number, record, upload.checksum_algorithm)
+
+    async def _plan(self, upload: UploadRecord, number: int, customer_key: bytes) -> Plan:
+        """How a part is taken in: under the upload's key, where it has one."""
+        encryption, algorithm = encryption_of(upload), upload_algorithm(upload)
+        check_customer_key(encryption, customer_key)
+        begun = None if encryption is None else (await self._encryption.open(encryption, customer_key), encryption)
+        return plan(0, begun, algorithm=algorithm, number=number)
 
     async def complete(
         self,
@@ -247,12 +270,20 @@ def _completing(request: Completion, prepared: Prepared, new: NewVersion) -> Cal
             key=request.name,
             choice=request.digest,
             completed_ms=record.modified_ms,
-            object=msgspec.structs.replace(record, slices=()),
+            object=_remembered(record),
         )
         transaction.put(layout.completed(request.upload_id), COMPLETED.encode(tombstone))
         return object_info(request.key, record, place.bucket)
 
     return make_visible
+
+
+def _remembered(record: ObjectRecord) -> ObjectRecord:
+    """What is kept of a completed object to tell it again: nothing of where its content is."""
+    encryption = encryption_of(record)
+    if encryption is not None:
+        record = with_extras(record, encryption=msgspec.structs.replace(encryption, detail=b""))
+    return msgspec.structs.replace(record, slices=())
 
 
 def _check_part(number: int, upload: UploadRecord, expected: Expected) -> None:

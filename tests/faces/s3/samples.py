@@ -26,6 +26,12 @@ LIFECYCLE = (
     b"<LifecycleConfiguration><Rule><ID>a</ID><Status>Enabled</Status><Filter/><Expiration><Days>30</Days></Expiration>"
     b"</Rule></LifecycleConfiguration>"
 )
+LOCKING = (
+    b"<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention>"
+    b"<Mode>GOVERNANCE</Mode><Days>1</Days></DefaultRetention></Rule></ObjectLockConfiguration>"
+)
+RETENTION = b"<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>2999-01-01T00:00:00Z</RetainUntilDate></Retention>"
+LEGAL_HOLD = b"<LegalHold><Status>OFF</Status></LegalHold>"
 CONTENT = b"new content " * 2000
 NOTIFICATION = (
     b"<NotificationConfiguration><QueueConfiguration><Queue>arn:zotplus:webhook:::hook</Queue>"
@@ -51,11 +57,21 @@ async def samples(stage: Stage) -> dict[str, Call]:
     ).encode()
     copy = {"x-amz-copy-source": "/bucket/key"}
     await stage.ask("PUT", "/empty-bucket")
+    await stage.ask("PUT", "/locking-bucket", headers={"x-amz-bucket-object-lock-enabled": "true"})
+    locked = {"x-amz-object-lock-legal-hold": "ON", "x-amz-checksum-crc32": "6tLIkQ=="}
+    locked |= {"x-amz-object-lock-mode": "GOVERNANCE", "x-amz-object-lock-retain-until-date": "2998-01-01T00:00:00Z"}
+    await stage.ask("PUT", "/locking-bucket/key", headers=locked, body=b"locked")
     await stage.ask("PUT", "/bucket", query="lifecycle", body=LIFECYCLE)
     await stage.ask("PUT", "/bucket", query="cors", body=CORS)
     await stage.ask("PUT", "/bucket", query="tagging", body=TAGGING)
     return {
         "ListBuckets": Call(method="GET", path="/"),
+        "PutObjectLockConfiguration": Call(method="PUT", path="/locking-bucket", query="object-lock=", body=LOCKING),
+        "GetObjectLockConfiguration": Call(method="GET", path="/locking-bucket", query="object-lock="),
+        "PutObjectRetention": Call(method="PUT", path="/locking-bucket/key", query="retention=", body=RETENTION),
+        "GetObjectRetention": Call(method="GET", path="/locking-bucket/key", query="retention="),
+        "PutObjectLegalHold": Call(method="PUT", path="/locking-bucket/key", query="legal-hold=", body=LEGAL_HOLD),
+        "GetObjectLegalHold": Call(method="GET", path="/locking-bucket/key", query="legal-hold="),
         "CreateBucket": Call(method="PUT", path="/another-bucket"),
         "PutBucketCors": Call(method="PUT", path="/bucket", query="cors=", body=CORS.replace(b"GET", b"PUT")),
         "GetBucketCors": Call(method="GET", path="/bucket", query="cors="),
