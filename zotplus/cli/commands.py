@@ -51,6 +51,7 @@ COMMANDS: dict[str, Entry] = {
     "scrub": Entry("zotplus.cli.maintenance:scrub", "Re-hash what is stored."),
     "backup": Entry("zotplus.cli.maintenance:backup", "Write a backup on the server's disk."),
     "restore": Entry("zotplus.cli.maintenance:restore", "Make a data folder from a backup."),
+    "events": Entry("zotplus.cli.events.commands:events", "See events on their way, and those given up."),
     "audit": Entry("zotplus.cli.audit.commands:audit", "Read and verify the audit log."),
     "completion": Entry("zotplus.cli.signin.account:completion", "Print the completion script of a shell."),
 }

@@ -17,7 +17,9 @@ from zotplus.gateway.route import Operation, Route
 from zotplus.protocols.api import buckets, grants, keys, login, maintenance, server, tokens
 from zotplus.protocols.api.audit import endpoints as audit
 from zotplus.protocols.api.endpoint import Call, Endpoint, describe, route_of
+from zotplus.protocols.api.events import endpoints as events
 from zotplus.protocols.api.federation import sessions, trusts
+from zotplus.protocols.api.links import endpoints as links
 from zotplus.protocols.api.matching import Matcher, Row, fill
 from zotplus.protocols.api.policies import applying, explaining, managing
 
@@ -28,9 +30,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *keys.ENDPOINTS,
     *grants.ENDPOINTS,
     *tokens.ENDPOINTS,
+    *links.ENDPOINTS,
     *buckets.ENDPOINTS,
     *maintenance.ENDPOINTS,
     *audit.ENDPOINTS,
+    *events.ENDPOINTS,
     *trusts.ENDPOINTS,
     *sessions.ENDPOINTS,
     *managing.ENDPOINTS,

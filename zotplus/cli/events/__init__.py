@@ -1,0 +1,1 @@
+"""Commands about events of objects on their way to webhooks."""

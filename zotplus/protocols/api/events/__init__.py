@@ -1,0 +1,1 @@
+"""The part of the API that shows events on their way, and those that were given up."""
