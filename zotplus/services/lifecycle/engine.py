@@ -21,7 +21,7 @@ from zotplus.records.buckets import BUCKET, BucketRecord
 from zotplus.records.uploads import UPLOAD
 from zotplus.services.lifecycle.acting import ABORT, Done, Target, abort, act_on, rules_now
 from zotplus.services.lifecycle.lifecycles import KIND
-from zotplus.services.lifecycle.walking import Cursor, Seen, read_page
+from zotplus.services.lifecycle.walking import PAGE, Cursor, Seen, read_page
 from zotplus.services.lookups import Clock, milliseconds
 from zotplus.services.upkeep.references import pages
 
@@ -29,7 +29,7 @@ BATCH = 100
 """Versions that one transaction takes, so that other writers are not kept waiting."""
 
 Told = Callable[[Sequence[Done]], None]
-"""Is told what was done, after it is durable."""
+"""Is told what was done, after it is durable; of some batches nothing."""
 
 
 class Aged(msgspec.Struct, kw_only=True):
@@ -51,12 +51,22 @@ def _tell_nobody(_: Sequence[Done]) -> None:
 
 
 class Engine:
-    """One run at a time; in any number of processes it is right, in one it is quickest."""
+    """One run at a time; in any number of processes it is right, in one it is quickest.
+
+    ``page`` is how many versions one snapshot reads.
+    """
 
     def __init__(
-        self, store: KeyValue, terms: Terms | None = None, *, told: Told = _tell_nobody, clock: Clock = time.time
+        self,
+        store: KeyValue,
+        terms: Terms | None = None,
+        *,
+        told: Told = _tell_nobody,
+        clock: Clock = time.time,
+        page: int = PAGE,
     ) -> None:
         self._store = store
+        self._page = page
         self._terms = Terms() if terms is None else terms
         self._told = told
         self._clock = clock
@@ -87,7 +97,7 @@ class Engine:
         terms = msgspec.structs.replace(self._terms, keeps_versions=bool(bucket.versioning))
         cursor: Cursor | None = Cursor()
         while cursor is not None:
-            page = await self._store.read(partial(read_page, bucket=bucket, cursor=cursor))
+            page = await self._store.read(partial(read_page, bucket=bucket, cursor=cursor, limit=self._page))
             aged.versions += len(page.versions)
             aged.damaged += page.damaged
             now_ms = milliseconds(self._clock())
@@ -127,5 +137,4 @@ class Engine:
         aged.hidden += count[Step.MARK]
         aged.moved += count[Step.MOVE]
         aged.aborted += count[ABORT]
-        if done:
-            self._told(done)
+        self._told(done)
