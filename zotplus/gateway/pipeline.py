@@ -167,13 +167,21 @@ def authorise(context: Context, route: Route, needs: Sequence[Need]) -> None:
     if route.action is None or not any(action and needs[0].action == action.name for action in declared):
         raise Problem(errors.ACCESS_DENIED, f"{route.name} asks for another action than it declares.")
     for need in needs:
-        decision = context.decide(need)
-        if isinstance(decision, Allowed):
-            continue
-        context.log["denied"] = decision.reason
-        if context.principal.is_anonymous:
-            raise Problem(errors.CREDENTIALS_MISSING, resource=need.resource)
-        raise Problem(errors.ACCESS_DENIED, f"You may not {need.action} on {need.resource}.", resource=need.resource)
+        require(context, need)
+
+
+def require(context: Context, need: Need) -> None:
+    """Go on only if ``need`` is allowed; for handlers that learn late what they need.
+
+    Raises ``CREDENTIALS_MISSING`` for anonymous callers, else ``ACCESS_DENIED``.
+    """
+    decision = context.decide(need)
+    if isinstance(decision, Allowed):
+        return
+    context.log["denied"] = decision.reason
+    if context.principal.is_anonymous:
+        raise Problem(errors.CREDENTIALS_MISSING, resource=need.resource)
+    raise Problem(errors.ACCESS_DENIED, f"You may not {need.action} on {need.resource}.", resource=need.resource)
 
 
 def undenied(context: Context) -> Admit:

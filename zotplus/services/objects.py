@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+import msgspec
+
 from zotplus.domain import errors, failpoints
 from zotplus.domain.conditions import UNCONDITIONAL_WRITE, WriteConditions, check_read, is_unchanged
 from zotplus.domain.errors import Problem
@@ -11,17 +13,20 @@ from zotplus.ports.blobs import Blobs
 from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
 from zotplus.records.blobs import introduce
 from zotplus.records.buckets import BucketRecord
-from zotplus.records.objects import ChecksumRecord, ObjectRecord, SliceRecord
+from zotplus.records.objects import ChecksumRecord, EncryptionRecord, ExtrasRecord, ObjectRecord, SliceRecord
 from zotplus.services.configuration.usage import check_quota
-from zotplus.services.content.contents import cut_slices, with_sums
-from zotplus.services.content.ingest import DEFAULT_ALGORITHM, Ingested, Plan, assure_stored, ingest
-from zotplus.services.copying import copying, sum_source
+from zotplus.services.content.contents import cut_slices, decrypted_inline, encrypted_slices, with_sums
+from zotplus.services.content.ingest import DEFAULT_ALGORITHM, Ingested, assure_stored, ingest
+from zotplus.services.copying import Means, carry, copying
+from zotplus.services.encryption.encryption import UNENCRYPTED, Encryption, check_customer_key
+from zotplus.services.encryption.planning import encrypted, plan
 from zotplus.services.listing import list_objects
 from zotplus.services.lookups import Clock, find_bucket, key_bytes, now_ms
-from zotplus.services.projections import encoded_object, extras_of, object_info
+from zotplus.services.projections import encoded_object, encryption_of, extras_of, object_info
 from zotplus.services.values import (
     NEWEST,
     NOW,
+    Actor,
     Attributes,
     Copy,
     Deleted,
@@ -38,7 +43,7 @@ from zotplus.services.values import (
 from zotplus.services.versioning.finding import find_place, require_version
 from zotplus.services.versioning.listing import list_versions
 from zotplus.services.versioning.removing import delete
-from zotplus.services.versioning.storing import NewVersion, check_place, store
+from zotplus.services.versioning.storing import NewVersion, announce_version, check_place, store
 
 _ATTEMPTS = 3  # a source that is replaced while it is summed is summed again
 
@@ -52,10 +57,19 @@ class Objects:
     Content up to ``inline_limit`` bytes is kept in the object's record; ``clock`` gives the time of change.
     """
 
-    def __init__(self, store: KeyValue, blobs: Blobs, *, inline_limit: int = 16_384, clock: Clock = time.time) -> None:
+    def __init__(
+        self,
+        store: KeyValue,
+        blobs: Blobs,
+        *,
+        inline_limit: int = 16_384,
+        encryption: Encryption = UNENCRYPTED,
+        clock: Clock = time.time,
+    ) -> None:
         self._store = store
         self._blobs = blobs
         self._inline_limit = inline_limit
+        self._encryption = encryption
         self._clock = clock
 
     async def put(
@@ -74,10 +88,14 @@ class Objects:
         raise; then nothing has changed.
         """
         key_bytes(key)
-        await self._store.read(lambda snapshot: _admit(snapshot, (bucket, key), source.expected.size, conditions))
+        admitted = await self._store.read(
+            lambda snapshot: _admit(snapshot, (bucket, key), source.expected.size, conditions)
+        )
+        begun = await self._encryption.begin(self._encryption.choose(admitted, attributes.protection))
         # 1. The content is durable under its digest; nothing refers to it yet.
-        content = await ingest(self._blobs, source, Plan(inline_limit=self._inline_limit))
-        record = _record(content, source, attributes, now_ms(self._clock))
+        content = await ingest(self._blobs, source, plan(self._inline_limit, begun))
+        extras = extras_of(attributes, encrypted(begun, content))
+        record = _record(content, source, attributes, now_ms(self._clock), extras)
         await assure_stored(self._blobs, content)
         failpoints.hit("objects.put.before_metadata")
 
@@ -99,10 +117,10 @@ class Objects:
         The range counts only where the object is ``unchanged``; else it is the whole object.
         ``inline`` and ``slices`` hold the range only; a slice's ``sums`` are those of its whole blob. Raises
         ``OBJECT_NOT_FOUND``, ``VERSION_NOT_FOUND``, ``METHOD_NOT_ALLOWED`` (a delete marker), ``PRECONDITION_FAILED``,
-        ``NOT_MODIFIED``, ``RANGE_UNSATISFIABLE``, ``PART_NUMBER_UNSATISFIABLE``.
+        ``NOT_MODIFIED``, ``RANGE_UNSATISFIABLE``, ``PART_NUMBER_UNSATISFIABLE``, and what ``Encryption.open`` does.
         """
 
-        def find(snapshot: Snapshot) -> tuple[ObjectContent, tuple[int, int]]:
+        def find(snapshot: Snapshot) -> tuple[ObjectContent | _Encrypted, tuple[int, int]]:
             place = find_place(snapshot, bucket, key)
             found = require_version(snapshot, place, selection.version)
             record, inline = found.record, found.inline
@@ -112,55 +130,82 @@ class Objects:
                 asked = None
             start, length = (0, record.size) if asked is None else resolve(asked, record.size, record.part_sizes)
             info = object_info(key, record, place.bucket)
+            encryption = encryption_of(record)
+            if encryption is not None:
+                return _Encrypted(info=info, record=record, inline=inline, encryption=encryption), (start, length)
             if not record.slices:
                 kept = inline if asked is None else inline[start : start + length]
                 return ObjectContent(info=info, inline=kept), (start, length)
             slices = with_sums(snapshot, cut_slices(record.slices, start, length))
             return ObjectContent(info=info, inline=None, slices=slices), (start, length)
 
-        return await self._store.read(find)
+        found, place = await self._store.read(find)
+        if isinstance(found, _Encrypted):
+            return await self._opened(found, place, selection.customer_key), place
+        if selection.customer_key:
+            check_customer_key(None, selection.customer_key)
+        return found, place
+
+    async def _opened(self, found: "_Encrypted", place: tuple[int, int], customer_key: bytes) -> ObjectContent:
+        record = found.record
+        key = await self._encryption.open(found.encryption, customer_key)
+        if not record.slices:
+            inline = await decrypted_inline(record, found.inline, key, place)
+            return ObjectContent(info=found.info, inline=inline)
+        return ObjectContent(info=found.info, inline=None, slices=encrypted_slices(record, key, *place))
 
     async def head(self, bucket: str, key: str, selection: Selection = NEWEST) -> ObjectInfo:
-        """As ``get`` without content; of the selection only version and conditions count."""
+        """As ``get`` without content; of the selection version, conditions and customer's key count."""
 
-        def find(snapshot: Snapshot) -> ObjectInfo:
+        def find(snapshot: Snapshot) -> tuple[ObjectInfo, EncryptionRecord | None]:
             place = find_place(snapshot, bucket, key)
             record = require_version(snapshot, place, selection.version).record
             check_read(selection.conditions, record.etag, record.modified_ms / 1000)
-            return object_info(key, record, place.bucket)
+            return object_info(key, record, place.bucket), encryption_of(record)
 
-        return await self._store.read(find)
+        info, encryption = await self._store.read(find)
+        if encryption is not None or selection.customer_key:
+            await self._encryption.check(encryption, selection.customer_key)
+        return info
 
-    async def change(self, bucket: str, key: str, version: str, change: Change) -> ObjectInfo:
+    async def change(
+        self, bucket: str, key: str, version: str, change: Change, told: tuple[str, Actor] | None = None
+    ) -> ObjectInfo:
         """Change what may change of a version without a new one (tags, lock, access control list).
 
-        Raises ``OBJECT_NOT_FOUND``, ``VERSION_NOT_FOUND``, ``METHOD_NOT_ALLOWED`` and what ``change`` raises.
+        ``told`` is the event to announce, and by whom it is. Raises ``OBJECT_NOT_FOUND``, ``VERSION_NOT_FOUND``,
+        ``METHOD_NOT_ALLOWED`` and what ``change`` raises.
         """
+        changed_ms = now_ms(self._clock)
 
         def rewrite(transaction: Transaction) -> ObjectInfo:
             place = find_place(transaction, bucket, key)
             found = require_version(transaction, place, version)
             record = change(place.bucket, found.record)
             transaction.put(found.at, encoded_object(record, found.inline))
+            if told is not None:
+                announce_version(transaction, place, record, (*told, changed_ms))
             return object_info(key, record, place.bucket)
 
         return await self._store.write(rewrite)
 
     async def copy(self, wanted: Copy) -> ObjectInfo:
-        """Give the target the content of the source without moving bytes; they are read for a new checksum only.
+        """Give the target the content of the source without moving bytes.
 
+        They are read for a new checksum, and written anew where plain becomes encrypted or a customer's key is in it.
         ETag and part sizes stay the source's: Amazon reads a multipart source anew and gives the copy the ETag of a
         single part, which cannot be had without reading. Raises ``OBJECT_NOT_FOUND``, ``PRECONDITION_FAILED``,
-        ``COPY_ONTO_ITSELF``, ``CONDITIONAL_CONFLICT``, and what ``sum_source`` and ``store`` do.
+        ``COPY_ONTO_ITSELF``, ``CONDITIONAL_CONFLICT``, and what ``carry`` and ``store`` do.
         """
         if wanted.changes_nothing:
             raise Problem(errors.COPY_ONTO_ITSELF)
+        means = Means(self._store, self._blobs, self._encryption, self._inline_limit)
         for _ in range(_ATTEMPTS):
-            # 1. A checksum that the source has not is computed outside of the transaction, however long that takes.
-            summed = await sum_source(self._store, self._blobs, wanted)
+            # 1. What has to be computed or written anew is so outside of the transaction, however long that takes.
+            carried = await carry(means, wanted)
             failpoints.hit("objects.copy.before_metadata")
             # 2. The copy appears with its references, if the source is what was summed.
-            info = await self._store.write(copying(wanted, summed, now_ms(self._clock)))
+            info = await self._store.write(copying(wanted, carried, now_ms(self._clock)))
             failpoints.hit("objects.copy.after_metadata")
             if info is not None:
                 return info
@@ -210,19 +255,31 @@ class Objects:
         return await self._store.read(lambda snapshot: list_versions(snapshot, find_bucket(snapshot, bucket).id, query))
 
 
-def _admit(snapshot: Snapshot, address: tuple[str, str], size: int | None, conditions: WriteConditions) -> None:
-    """Refuse a write before its body is read."""
+class _Encrypted(msgspec.Struct, frozen=True, kw_only=True):
+    """An object that has to be opened before its content can be told."""
+
+    info: ObjectInfo
+    record: ObjectRecord
+    inline: bytes
+    encryption: EncryptionRecord
+
+
+def _admit(snapshot: Snapshot, address: tuple[str, str], size: int | None, conditions: WriteConditions) -> BucketRecord:
+    """Refuse a write before its body is read; the bucket."""
     place = find_place(snapshot, *address)
     check_quota(snapshot, place.bucket, size)
     if conditions is not UNCONDITIONAL_WRITE:
         check_place(snapshot, place, conditions)
+    return place.bucket
 
 
-def _record(content: Ingested, source: Source, attributes: Attributes, modified_ms: int) -> ObjectRecord:
+def _record(
+    content: Ingested, source: Source, attributes: Attributes, modified_ms: int, extras: ExtrasRecord | None
+) -> ObjectRecord:
     blob, algorithm = content.blob, source.expected.algorithm or DEFAULT_ALGORITHM
     return ObjectRecord(
         size=content.size,
-        etag=content.md5,
+        etag=content.etag,
         modified_ms=modified_ms,
         headers=attributes.headers,
         metadata=attributes.metadata,
@@ -230,5 +287,5 @@ def _record(content: Ingested, source: Source, attributes: Attributes, modified_
         checksum=ChecksumRecord(algorithm=algorithm, value=content.checksums[algorithm], type="FULL_OBJECT"),
         slices=() if blob is None else (SliceRecord(blob.digest, 0, blob.size),),
         owner=source.by.principal,
-        extras=extras_of(attributes),
+        extras=extras,
     )

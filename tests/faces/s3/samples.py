@@ -87,6 +87,9 @@ async def samples(stage: Stage) -> dict[str, Call]:
             method="PUT", path="/bucket", query="notification=", headers=SKIP_VALIDATION, body=NOTIFICATION
         ),
         "GetBucketNotificationConfiguration": Call(method="GET", path="/bucket", query="notification="),
+        "PutObjectTagging": Call(method="PUT", path="/bucket/key", query="tagging=", body=TAGGING),
+        "GetObjectTagging": Call(method="GET", path="/bucket/key", query="tagging="),
+        "DeleteObjectTagging": Call(method="DELETE", path="/bucket/key", query="tagging="),
         "HeadBucket": Call(method="HEAD", path="/bucket"),
         "DeleteBucket": Call(method="DELETE", path="/empty-bucket"),
         "GetBucketLocation": Call(method="GET", path="/bucket", query="location="),

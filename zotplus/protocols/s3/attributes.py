@@ -12,13 +12,14 @@ from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.protocols.s3.request import Request, argument_invalid, require_header_text
 from zotplus.protocols.s3.settings.lock_headers import read_lock
+from zotplus.protocols.s3.settings.tag_headers import read_tags
 from zotplus.services.values import Attributes, Checksum, ObjectInfo
 
 METADATA_LIMIT = 2048
 """Bytes of user metadata, names and values together (S3 User Guide, "Working with object metadata")."""
 METADATA_PREFIX = "x-amz-meta-"
 VERSION_HEADER = "x-amz-version-id"
-WRITE_HEADERS = "x-amz-object-lock-"
+WRITE_HEADERS = "x-amz-object-lock- x-amz-tagging"
 """What the headers begin with that set something for a new object, and mean nothing elsewhere (``When.headers``)."""
 _DEFAULT_TYPE = "binary/octet-stream"  # Amazon's own
 _CONTENT_HEADERS = {
@@ -55,6 +56,7 @@ def read_attributes(request: Request, *, is_chunked: bool = False) -> Attributes
         headers=headers,
         metadata=_metadata(request),
         storage_class=read_storage_class(request),
+        tags=read_tags(request.header),
         lock=read_lock(request.header),
     )
 

@@ -15,6 +15,7 @@ from zotplus.services.configuration.locks import check_unlocked, initial_lock
 from zotplus.services.configuration.usage import charge
 from zotplus.services.events.announcing import Change, announce
 from zotplus.services.projections import encoded_object, lock_value, with_extras
+from zotplus.services.sharing.ownership import owned
 from zotplus.services.values import NOBODY, Actor
 from zotplus.services.versioning.finding import Place, Version, find_newest, find_version, shown_version
 
@@ -49,7 +50,7 @@ def store(transaction: Transaction, place: Place, new: NewVersion, conditions: W
     """
     newest = find_newest(transaction, place)
     check_write(conditions, None if newest is None or newest.record.is_marker else newest.record)
-    record = _placed(place, new, newest)
+    record = _placed(transaction, place, new, newest)
     _make_room(transaction, place, newest, record.modified_ms)
     transaction.put(place.at, encoded_object(record, new.inline))
     charge(transaction, place.bucket, record.size, 1)
@@ -67,7 +68,7 @@ def mark_deleted(
         by=by,
         event=event,
     )
-    marker = _placed(place, new, newest)
+    marker = _placed(transaction, place, new, newest)
     _make_room(transaction, place, newest, now_ms)
     _put_beside(transaction, place, marker, b"")
     _announce(transaction, place, marker, new)
@@ -85,10 +86,11 @@ def drop(transaction: Transaction, place: Place, version: Version, now_ms: int) 
         charge(transaction, place.bucket, -record.size, -1)
 
 
-def _placed(place: Place, new: NewVersion, newest: Version | None) -> ObjectRecord:
-    """The record of ``new`` with its id, its sequence, and the lock that holds from now on."""
+def _placed(snapshot: Snapshot, place: Place, new: NewVersion, newest: Version | None) -> ObjectRecord:
+    """The record of ``new`` with its owner, its id, its sequence, and the lock that holds from now on."""
     record, bucket = new.record, place.bucket
     if not record.is_marker:
+        record = owned(snapshot, bucket, record)
         record = _locked(record, initial_lock(bucket, lock_value(record), record.modified_ms))
     if not bucket.versioning:
         return record
@@ -128,16 +130,24 @@ def _put_beside(transaction: Transaction, place: Place, record: ObjectRecord, in
 
 
 def _announce(transaction: Transaction, place: Place, record: ObjectRecord, new: NewVersion) -> None:
+    announce_version(transaction, place, record, (new.event, new.by, record.modified_ms))
+
+
+def announce_version(
+    transaction: Transaction, place: Place, record: ObjectRecord, told: tuple[str, Actor, int]
+) -> None:
+    """Tell what happened to a version; ``told`` is the event's name, by whom it is, and when (milliseconds)."""
     if not place.bucket.documents:
         return
+    name, by, time_ms = told
     change = Change(
-        name=new.event,
+        name=name,
         key=place.key,
         size=record.size,
         etag=record.etag,
         version=shown_version(place.bucket, record),
         sequence=record.sequence,
-        by=new.by,
-        time_ms=record.modified_ms,
+        by=by,
+        time_ms=time_ms,
     )
     announce(transaction, (place.bucket_name, place.bucket), change)

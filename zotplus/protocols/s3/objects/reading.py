@@ -31,6 +31,7 @@ from zotplus.protocols.s3.request import Level, Request, argument_invalid, read_
 from zotplus.protocols.s3.rows import What, When, row
 from zotplus.protocols.s3.settings.lifecycle.expiry import expiry_headers
 from zotplus.protocols.s3.settings.lock_headers import lock_headers
+from zotplus.protocols.s3.settings.tag_headers import count_headers
 from zotplus.services.values import NEWEST, ObjectInfo, Selection
 
 # An object on the main port shares its origin with the pages for people: a script in it must not run there.
@@ -169,6 +170,8 @@ def _read_reply(
     headers = object_headers(info, operation.overrides)
     if info.attributes.lock is not None:
         headers += lock_headers(context, info.attributes.lock, f"s3:{operation.bucket}/{operation.key}")
+    if info.attributes.tags:
+        headers += count_headers(context, info.attributes.tags, f"s3:{operation.bucket}/{operation.key}")
     if context.head.listener is Listener.MAIN:
         headers.append(_SANDBOX)
     status = 200

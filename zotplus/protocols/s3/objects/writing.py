@@ -15,6 +15,7 @@ from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.domain.integrity.checksum_headers import parse_algorithm
 from zotplus.gateway.context import Context
+from zotplus.gateway.pipeline import require
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import payload, xml_out
 from zotplus.protocols.s3.attributes import (
@@ -34,8 +35,9 @@ from zotplus.protocols.s3.request import (
 from zotplus.protocols.s3.rows import COPY_SOURCE, What, When, row
 from zotplus.protocols.s3.settings.lifecycle.expiry import expiry_headers
 from zotplus.protocols.s3.settings.lock_headers import lock_keys, lock_needs, read_lock
+from zotplus.protocols.s3.settings.tag_headers import read_copied_tags, tag_keys, tag_needs, tagging_need
 from zotplus.protocols.s3.xml_out import XML
-from zotplus.services.values import Attributes, Copy, ObjectInfo
+from zotplus.services.values import Attributes, Copy, ObjectInfo, Selection
 
 _LOCK_UNCHECKED = (  # Amazon's sentence
     "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters"
@@ -56,8 +58,9 @@ class ObjectWrite(msgspec.Struct, frozen=True, kw_only=True):
 def write_needs(bucket: str, key: str, attributes: Attributes) -> tuple[Need, ...]:
     """What must be allowed to write an object with these attributes."""
     resource = f"s3:{bucket}/{key}"
-    need = Need(actions.PUT_OBJECT.name, resource, lock_keys(attributes.lock))
-    return (need, *lock_needs(attributes.lock, resource))
+    keys = lock_keys(attributes.lock) | tag_keys(attributes.tags)
+    need = Need(actions.PUT_OBJECT.name, resource, keys)
+    return (need, *lock_needs(attributes.lock, resource), *tag_needs(attributes.tags, resource))
 
 
 class PutObject(ObjectWrite, frozen=True, kw_only=True):
@@ -122,7 +125,7 @@ def parse_copy_object(request: Request) -> CopyObject:
     """Raises ``COPY_SOURCE_INVALID``, ``OPERATION_UNKNOWN``, ``REQUEST_INVALID``, and what attributes do."""
     replaces = metadata_directive(request, "x-amz-metadata-directive")
     algorithm = parse_algorithm(request.head.headers)
-    metadata_directive(request, "x-amz-tagging-directive")
+    replaces_tags = metadata_directive(request, "x-amz-tagging-directive")
     if not replaces and read_storage_class(request) != "STANDARD":
         raise Problem(
             errors.OPERATION_UNKNOWN, "A copy changes its storage class only with x-amz-metadata-directive: REPLACE."
@@ -134,7 +137,10 @@ def parse_copy_object(request: Request) -> CopyObject:
             source_version=source.version_id or "",
             target=(request.bucket, request.key),
             attributes=read_attributes(request) if replaces else None,
-            target_attributes=Attributes(lock=read_lock(request.header)),
+            target_attributes=Attributes(
+                lock=read_lock(request.header), tags=read_copied_tags(request.header, replaces=replaces_tags)
+            ),
+            keeps_tags=not replaces_tags,
             algorithm=None if algorithm is None else algorithm.value,
             conditions=parse_copy_source_conditions(request.head.headers),
             target_conditions=parse_write_conditions(request.head.headers),
@@ -145,6 +151,8 @@ def parse_copy_object(request: Request) -> CopyObject:
 async def copy_object(context: Context, operation: CopyObject) -> Reply:
     """Raises what ``Objects.copy`` does."""
     wanted = msgspec.structs.replace(operation.wanted, by=context.actor)
+    if wanted.keeps_tags:
+        wanted = msgspec.structs.replace(wanted, keeps_tags=await _keeps_tags(context, wanted))
     info = await context.services.objects.copy(wanted)
     content = (
         f"<LastModified>{xml_out.timestamp(info.modified)}</LastModified>{xml_out.etag(info.etag)}"
@@ -153,6 +161,22 @@ async def copy_object(context: Context, operation: CopyObject) -> Reply:
     expiry = await expiry_headers(context, wanted.target[0], info)
     headers = (XML, *version_headers(info), *_source_version(wanted), *expiry)
     return Reply(headers=headers, body=xml_out.document("CopyObjectResult", content))
+
+
+async def _keeps_tags(context: Context, wanted: Copy) -> bool:
+    """Whether the source has tags, which the caller may then read and set: tags can decide about rights.
+
+    Raises ``ACCESS_DENIED``. A source that gets its first tags from here on is copied without them.
+    """
+    try:
+        source = await context.services.objects.head(*wanted.source, Selection(version=wanted.source_version))
+    except Problem:
+        return True  # the copy says what is wrong with it
+    tags = source.attributes.tags
+    if tags:
+        require(context, tagging_need("Get", "s3:{}/{}".format(*wanted.source), wanted.source_version))
+        require(context, tagging_need("Put", "s3:{}/{}".format(*wanted.target), "", tags))
+    return bool(tags) or wanted.changes_nothing
 
 
 def _source_version(wanted: Copy) -> tuple[tuple[str, str], ...]:

@@ -1,6 +1,7 @@
-"""Tags of buckets: PutBucketTagging, GetBucketTagging, DeleteBucketTagging.
+"""Tags of buckets and objects: to put, get and delete them. Those that come with an object are in ``tag_headers``.
 
-Spec: Amazon S3 API Reference, PutBucketTagging; S3 User Guide, "Using cost allocation S3 bucket tags".
+Spec: Amazon S3 API Reference, PutBucketTagging, PutObjectTagging; S3 User Guide, "Using cost allocation S3 bucket tags"
+and "Categorizing your objects using tags".
 """
 
 from collections.abc import Mapping
@@ -10,14 +11,21 @@ import msgspec
 from zotplus.domain import actions, errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
-from zotplus.domain.storage.tags import BUCKET_TAGS, check_tags, decode_tags, encode_tags
+from zotplus.domain.storage.tags import BUCKET_TAGS, OBJECT_TAGS, check_tags, decode_tags, encode_tags
 from zotplus.gateway.context import Context
+from zotplus.gateway.pipeline import require
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import payload, xml_out
-from zotplus.protocols.s3.request import Level, Request
+from zotplus.protocols.s3.attributes import version_headers
+from zotplus.protocols.s3.request import Level, Request, read_version
 from zotplus.protocols.s3.rows import What, When, row
+from zotplus.protocols.s3.settings.tag_headers import tagging_need
 from zotplus.protocols.s3.xml_in import Element, read_fields, read_tree
 from zotplus.protocols.s3.xml_out import XML
+from zotplus.records.buckets import BucketRecord
+from zotplus.records.objects import ObjectRecord
+from zotplus.services.projections import with_extras
+from zotplus.services.values import Actor, ObjectInfo, Selection
 
 DOCUMENT_LIMIT = 131_072
 """Bytes of a Tagging document: fifty tags of 384 units, escaped, take less."""
@@ -90,6 +98,100 @@ async def delete_bucket_tagging(context: Context, operation: DeleteBucketTagging
     return Reply(status=204)
 
 
+class _OfObject(msgspec.Struct, frozen=True, kw_only=True):
+    bucket: str
+    key: str
+    version: str
+
+    @property
+    def resource(self) -> str:
+        """The object, as policies name it."""
+        return f"s3:{self.bucket}/{self.key}"
+
+
+class PutObjectTagging(_OfObject, frozen=True, kw_only=True):
+    """Tags in place of those that a version has."""
+
+    body: payload.Incoming
+
+    def needs(self) -> tuple[Need, ...]:
+        """Nothing beforehand: conditions may be about the tags, which the body says."""
+        return ()
+
+
+def parse_put_object_tagging(request: Request) -> PutObjectTagging:
+    """Raises what ``payload.parse_incoming`` does, ``ARGUMENT_INVALID``."""
+    return PutObjectTagging(
+        bucket=request.bucket,
+        key=request.key,
+        version=read_version(request),
+        body=payload.parse_incoming(request),
+    )
+
+
+async def put_object_tagging(context: Context, operation: PutObjectTagging) -> Reply:
+    """Raises ``XML_MALFORMED``, ``TAG_INVALID``, ``TAGS_TOO_MANY``, and what ``Objects.change`` does.
+
+    Who may not set any tags learns nothing of those in the body.
+    """
+    document = await payload.read_document(context, operation.body, DOCUMENT_LIMIT)
+    try:
+        tags = read_tagging(document, OBJECT_TAGS)
+    except Problem:
+        require(context, tagging_need("Put", operation.resource, operation.version))
+        raise
+    require(context, tagging_need("Put", operation.resource, operation.version, tags))
+    told = ("ObjectTagging:Put", context.actor)
+    info = await _change(context, operation, tags, told)
+    return Reply(headers=version_headers(info))
+
+
+class GetObjectTagging(_OfObject, frozen=True, kw_only=True):
+    """The tags of a version."""
+
+    def needs(self) -> tuple[Need, ...]:
+        """To read them."""
+        return (tagging_need("Get", self.resource, self.version),)
+
+
+def parse_get_object_tagging(request: Request) -> GetObjectTagging:
+    """Raises ``ARGUMENT_INVALID``."""
+    return GetObjectTagging(bucket=request.bucket, key=request.key, version=read_version(request))
+
+
+async def get_object_tagging(context: Context, operation: GetObjectTagging) -> Reply:
+    """An object without tags has an empty set. Raises what ``Objects.head`` does."""
+    selection = Selection(version=operation.version)
+    info = await context.services.objects.head(operation.bucket, operation.key, selection)
+    return Reply(headers=(XML, *version_headers(info)), body=tagging_document(info.attributes.tags))
+
+
+class DeleteObjectTagging(_OfObject, frozen=True, kw_only=True):
+    """No tags any more."""
+
+    def needs(self) -> tuple[Need, ...]:
+        """To remove them."""
+        return (tagging_need("Delete", self.resource, self.version),)
+
+
+def parse_delete_object_tagging(request: Request) -> DeleteObjectTagging:
+    """Raises ``ARGUMENT_INVALID``."""
+    return DeleteObjectTagging(bucket=request.bucket, key=request.key, version=read_version(request))
+
+
+async def delete_object_tagging(context: Context, operation: DeleteObjectTagging) -> Reply:
+    """No error where there are none. Raises what ``Objects.change`` does."""
+    info = await _change(context, operation, {}, ("ObjectTagging:Delete", context.actor))
+    return Reply(status=204, headers=version_headers(info))
+
+
+async def _change(context: Context, operation: _OfObject, tags: dict[str, str], told: tuple[str, Actor]) -> ObjectInfo:
+    def change(_bucket: BucketRecord, record: ObjectRecord) -> ObjectRecord:
+        return with_extras(record, tags=tags)
+
+    return await context.services.objects.change(operation.bucket, operation.key, operation.version, change, told)
+
+
 def read_tagging(document: bytes, limit: int) -> dict[str, str]:
     """The tags of a Tagging document. Raises ``XML_MALFORMED``, ``TAG_INVALID``, ``TAGS_TOO_MANY``."""
     root = read_tree(document, "Tagging")
@@ -142,5 +244,40 @@ ROWS = (
         What(name="DeleteBucketTagging", summary="Remove a bucket's tags.", action=actions.PUT_BUCKET_TAGGING),
         parse_delete_bucket_tagging,
         delete_bucket_tagging,
+    ),
+    row(
+        When(level=Level.OBJECT, method="PUT", query="tagging", also="versionId"),
+        What(
+            name="PutObjectTagging",
+            summary="Set an object's tags.",
+            action=actions.PUT_OBJECT_TAGGING,
+            version_action=actions.PUT_OBJECT_VERSION_TAGGING,
+            decides=True,
+            takes_body=True,
+        ),
+        parse_put_object_tagging,
+        put_object_tagging,
+    ),
+    row(
+        When(level=Level.OBJECT, method="GET", query="tagging", also="versionId"),
+        What(
+            name="GetObjectTagging",
+            summary="Read an object's tags.",
+            action=actions.GET_OBJECT_TAGGING,
+            version_action=actions.GET_OBJECT_VERSION_TAGGING,
+        ),
+        parse_get_object_tagging,
+        get_object_tagging,
+    ),
+    row(
+        When(level=Level.OBJECT, method="DELETE", query="tagging", also="versionId"),
+        What(
+            name="DeleteObjectTagging",
+            summary="Remove an object's tags.",
+            action=actions.DELETE_OBJECT_TAGGING,
+            version_action=actions.DELETE_OBJECT_VERSION_TAGGING,
+        ),
+        parse_delete_object_tagging,
+        delete_object_tagging,
     ),
 )
