@@ -72,7 +72,7 @@ class Courier:
             if self._strikes:
                 await asyncio.sleep(min(self._patience.pause(self._strikes, self._asked), PROBE_SECONDS))
             elif not sent:
-                await asyncio.sleep(POLL_SECONDS)
+                await asyncio.sleep(min(POLL_SECONDS, self._patience.first_pause))
 
     async def round(self) -> int:
         """Send what is due and write down what became of it; how many attempts were made."""
