@@ -8,6 +8,8 @@ of any length from what follows, and no text in a key may hold it, so that order
     o <bucket id: 8> <object key> \0 <inverse: 8>    earlier version, and any delete marker; the newest first
     q <bucket id: 8> <object key>                    where among those the null version is (inverse: 8)
     c <bucket id: 8> <kind>                          document of a bucket: policy, lifecycle rules and so on
+    W <bucket name>                                  bucket whose policy or access control lists count, with the
+                                                     revision of these (records/sharing)
     u <bucket id: 8>                                 how much a bucket holds
     e <webhook> \0 <number: 8>                       event still to be delivered (services/events)
     E <number: 8>                                    event that could not be delivered
@@ -51,6 +53,7 @@ OBJECTS: Final = b"O"
 VERSIONS: Final = b"o"
 NULL_VERSIONS: Final = b"q"
 DOCUMENTS: Final = b"c"
+SHARED: Final = b"W"
 USAGE: Final = b"u"
 EVENTS: Final = b"e"
 DEAD_LETTERS: Final = b"E"
@@ -162,6 +165,11 @@ def documents(bucket_id: bytes) -> bytes:
 def document(bucket_id: bytes, kind: str) -> bytes:
     """A document of a bucket."""
     return DOCUMENTS + bucket_id + kind.encode()
+
+
+def shared(name: str) -> bytes:
+    """A bucket whose policy or access control lists count, by its name."""
+    return SHARED + name.encode()
 
 
 def usage(bucket_id: bytes) -> bytes:

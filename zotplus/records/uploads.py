@@ -31,14 +31,28 @@ class UploadRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     extras: ExtrasRecord | None = None
 
 
-class PartRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """A part: its bytes are ``slices`` of blobs; ``checksums`` is algorithm -> base64."""
+class PartRecordV1(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """The first shape."""
 
     size: int
     etag: str
     modified_ms: int
     checksums: dict[str, str] = {}
     slices: tuple[SliceRecord, ...] = ()
+
+
+class PartRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A part: its bytes are ``slices`` of blobs; ``checksums`` is algorithm -> base64.
+
+    ``stream`` is the id of its encrypted stream, which is its one slice; empty for plain and for no bytes.
+    """
+
+    size: int
+    etag: str
+    modified_ms: int
+    checksums: dict[str, str] = {}
+    slices: tuple[SliceRecord, ...] = ()
+    stream: bytes = b""
 
 
 class CompletedRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -55,6 +69,10 @@ def _from_first(old: UploadRecordV1) -> UploadRecord:
     return UploadRecord(**msgspec.structs.asdict(old))
 
 
+def _part_from_first(old: PartRecordV1) -> PartRecord:
+    return PartRecord(**msgspec.structs.asdict(old))
+
+
 UPLOAD = Shape(b"U\x02", UploadRecord, Previous(Shape(b"U\x01", UploadRecordV1), _from_first))
-PART = Shape(b"P\x01", PartRecord)
+PART = Shape(b"P\x02", PartRecord, Previous(Shape(b"P\x01", PartRecordV1), _part_from_first))
 COMPLETED = Shape(b"F\x01", CompletedRecord)

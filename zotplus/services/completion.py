@@ -22,7 +22,7 @@ from zotplus.domain.integrity.checksums import (
 )
 from zotplus.ports.keyvalue import Snapshot
 from zotplus.records import layout
-from zotplus.records.objects import ChecksumRecord, ObjectRecord
+from zotplus.records.objects import ChecksumRecord, ExtrasRecord, ObjectRecord
 from zotplus.records.uploads import COMPLETED, PART, UPLOAD, PartRecord, UploadRecord
 from zotplus.services.content.ingest import DEFAULT_ALGORITHM
 from zotplus.services.lookups import find_bucket
@@ -114,8 +114,17 @@ def assemble(prepared: Prepared, wanted: Assembly, modified_ms: int) -> ObjectRe
         slices=tuple([piece for part in parts for piece in part.slices]),
         part_sizes=sizes,
         owner=wanted.by.principal or upload.initiator,
-        extras=upload.extras,
+        extras=_extras(prepared),
     )
+
+
+def _extras(prepared: Prepared) -> ExtrasRecord | None:
+    """What few objects have; where the upload is encrypted, with the ids of the parts' streams."""
+    extras = prepared.upload.extras
+    if extras is None or extras.encryption is None:
+        return extras
+    streams = b"".join([part.stream for part in prepared.parts])
+    return msgspec.structs.replace(extras, encryption=msgspec.structs.replace(extras.encryption, detail=streams))
 
 
 def check_mode(prepared: Prepared, wanted: Assembly) -> None:

@@ -1,76 +1,181 @@
-"""Copies of objects: the content stays where it is, and is read only where another checksum of it is asked for.
+"""Copies of objects: the content stays where it is as far as it can.
+
+It is read where another checksum of it is asked for. An encrypted object's key is wrapped anew for the copy, and its
+content stays; only where plain content is to be encrypted, or a customer's key is involved, is it written anew.
+A copy of encrypted content is never plain: where nothing says how it is to be encrypted, it is by SSE-S3.
 
 Spec: Amazon S3 API, ``CopyObject``; S3 User Guide, "Checking object integrity".
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
 from zotplus.domain import errors
 from zotplus.domain.conditions import check_copy_source
+from zotplus.domain.encryption.schemes import SSE_C
 from zotplus.domain.errors import Problem
-from zotplus.domain.integrity.checksums import ChecksumType, compute
+from zotplus.domain.integrity.checksums import ChecksumAlgorithm, ChecksumType
 from zotplus.ports.blobs import Blobs
 from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
-from zotplus.records.blobs import acquire
-from zotplus.records.objects import ChecksumRecord, ObjectRecord
-from zotplus.services.content.contents import read_slices, with_sums
+from zotplus.records.blobs import NewBlob, acquire, introduce
+from zotplus.records.objects import ChecksumRecord, EncryptionRecord, ObjectRecord, SliceRecord
+from zotplus.services.content.contents import decrypted, read_slices, with_sums
 from zotplus.services.content.hashing import sum_up
-from zotplus.services.content.ingest import MAX_CONTENT_BYTES, known_algorithm
-from zotplus.services.projections import attributes_of, extras_of, object_info
-from zotplus.services.values import Copy, ObjectInfo, Slice
+from zotplus.services.content.ingest import DEFAULT_ALGORITHM, MAX_CONTENT_BYTES, ingest, known_algorithm
+from zotplus.services.encryption.content_keys import ContentKey
+from zotplus.services.encryption.encryption import SSE_S3_PROTECTION, Encryption, check_customer_key
+from zotplus.services.encryption.planning import encrypted, plan
+from zotplus.services.projections import attributes_of, encryption_of, extras_of, object_info
+from zotplus.services.values import Copy, ObjectInfo, Protection, Slice, Source
 from zotplus.services.versioning.finding import Version, find_place, require_version
 from zotplus.services.versioning.storing import NewVersion, check_place, store
 
 
-class Summed(msgspec.Struct, frozen=True, kw_only=True):
-    """A checksum that was computed for a copy; ``record`` and ``inline`` tell what it is of."""
+class Means(msgspec.Struct, frozen=True):
+    """What a copy is made with."""
+
+    store: KeyValue
+    blobs: Blobs
+    encryption: Encryption
+    inline_limit: int
+
+
+class Carried(msgspec.Struct, frozen=True, kw_only=True):
+    """The content that a copy is to have, and of which ``source`` (record and inline content) it is.
+
+    ``blob`` is one just committed; without it the slices are of blobs known already.
+    """
+
+    source: tuple[ObjectRecord, bytes]
+    etag: str
+    checksum: ChecksumRecord | None
+    part_sizes: tuple[int, ...] = ()
+    slices: tuple[SliceRecord, ...] = ()
+    inline: bytes = b""
+    encryption: EncryptionRecord | None = None
+    blob: NewBlob | None = None
+
+    def is_of(self, record: ObjectRecord, inline: bytes) -> bool:
+        """Whether ``record`` still has the content that is carried."""
+        return (record.slices, inline) == (self.source[0].slices, self.source[1])
+
+
+class _Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """The source as it was found, and the encryption that the target is to have."""
 
     record: ObjectRecord
     inline: bytes
-    checksum: ChecksumRecord
-
-    def is_of(self, record: ObjectRecord, inline: bytes) -> bool:
-        """Whether the content of ``record`` is the one that was summed."""
-        return (record.slices, inline) == (self.record.slices, self.inline)
+    slices: tuple[Slice, ...]
+    chosen: Protection | None
 
 
-async def sum_source(store: KeyValue, blobs: Blobs, wanted: Copy) -> Summed | None:
-    """The checksum that the copy is to have, or None where it keeps the source's.
+async def carry(means: Means, wanted: Copy) -> Carried | None:
+    """What the copy is to have, None for plain content as it is; all that can be judged is before content is read.
 
-    Everything that can be judged is judged before content is read. Raises ``BUCKET_NOT_FOUND``, ``OBJECT_NOT_FOUND``,
-    ``PRECONDITION_FAILED``, ``REQUEST_INVALID`` for more than 5 GiB to be read, ``BLOB_CORRUPT``, ``BLOB_MISSING``.
+    Raises ``BUCKET_NOT_FOUND``, ``OBJECT_NOT_FOUND``, ``PRECONDITION_FAILED``, ``REQUEST_INVALID`` for more than 5 GiB
+    to be read, ``BLOB_CORRUPT``, ``BLOB_MISSING``, what ``Encryption`` raises, and where content is written anew what
+    ``ingest`` does.
     """
     algorithm = known_algorithm(wanted.algorithm)
-    if algorithm is None:
-        return None
-    record, inline, slices = await store.read(lambda snapshot: _find_source(snapshot, wanted))
-    kept = record.checksum
-    if kept is not None and (kept.algorithm, kept.type) == (algorithm, ChecksumType.FULL_OBJECT):
-        return Summed(record=record, inline=inline, checksum=kept)
+    origin = await means.store.read(lambda snapshot: _find_origin(snapshot, wanted, means.encryption))
+    held = encryption_of(origin.record)
+    check_customer_key(held, wanted.source_key)
+    if held is None:
+        if origin.chosen is None:
+            return None if algorithm is None else await _as_it_is(means, origin, None, algorithm)
+        return await _anew(means, origin, None, origin.chosen, algorithm)
+    chosen = origin.chosen or SSE_S3_PROTECTION
+    key = await means.encryption.open(held, wanted.source_key)
+    if SSE_C in (held.scheme, chosen.scheme):
+        return await _anew(means, origin, key, chosen, algorithm)
+    carried = await _as_it_is(means, origin, key, algorithm)
+    wrapped = await means.encryption.wrap(key, chosen, held.detail)
+    return msgspec.structs.replace(carried, encryption=wrapped)
+
+
+async def _as_it_is(
+    means: Means, origin: _Origin, key: ContentKey | None, algorithm: ChecksumAlgorithm | None
+) -> Carried:
+    """The source's content where it lies, with the checksum that was asked for."""
+    record, checksum = origin.record, origin.record.checksum
+    is_there = checksum is not None and (checksum.algorithm, checksum.type) == (algorithm, ChecksumType.FULL_OBJECT)
+    if algorithm is not None and not is_there:
+        value = await sum_up(algorithm, _chunks(means, origin, key))
+        checksum = ChecksumRecord(algorithm=algorithm.value, value=value, type=ChecksumType.FULL_OBJECT.value)
+    return _kept(record, origin.inline, checksum)
+
+
+def _kept(record: ObjectRecord, inline: bytes, checksum: ChecksumRecord | None) -> Carried:
+    """The content of a record where it lies."""
+    return Carried(
+        source=(record, inline),
+        etag=record.etag,
+        checksum=checksum,
+        part_sizes=record.part_sizes,
+        slices=record.slices,
+        inline=inline,
+    )
+
+
+async def _anew(
+    means: Means, origin: _Origin, key: ContentKey | None, chosen: Protection, algorithm: ChecksumAlgorithm | None
+) -> Carried:
+    """The source's content under a new key."""
+    record = origin.record
+    summed = algorithm or (DEFAULT_ALGORITHM if record.checksum is None else known_algorithm(record.checksum.algorithm))
+    begun = await means.encryption.begin(chosen)
+    source = Source(chunks=_chunks(means, origin, key))
+    content = await ingest(means.blobs, source, plan(means.inline_limit, begun, algorithm=summed))
+    name = (summed or DEFAULT_ALGORITHM).value
+    return Carried(
+        source=(record, origin.inline),
+        etag=content.etag,
+        checksum=ChecksumRecord(algorithm=name, value=content.checksums[name], type=ChecksumType.FULL_OBJECT.value),
+        slices=() if content.blob is None else (SliceRecord(content.blob.digest, 0, content.blob.size),),
+        inline=content.inline,
+        encryption=encrypted(begun, content),
+        blob=content.blob,
+    )
+
+
+def _chunks(means: Means, origin: _Origin, key: ContentKey | None) -> AsyncIterator[bytes]:
+    """The plaintext of the source. Raises ``REQUEST_INVALID`` for more than a request may carry."""
+    record = origin.record
     if record.size > MAX_CONTENT_BYTES:
         raise Problem(
             errors.REQUEST_INVALID,
             "The specified copy source is larger than the maximum allowable size for a copy source: "
             f"{MAX_CONTENT_BYTES}",
         )
-    value = await sum_up(algorithm, read_slices(blobs, slices)) if slices else compute(algorithm, inline)
-    checksum = ChecksumRecord(algorithm=algorithm.value, value=value, type=ChecksumType.FULL_OBJECT.value)
-    return Summed(record=record, inline=inline, checksum=checksum)
+    if key is not None:
+        return decrypted(means.blobs, (record, origin.inline), key, (0, record.size))
+    return read_slices(means.blobs, origin.slices) if origin.slices else once(origin.inline)
 
 
-def copying(wanted: Copy, summed: Summed | None, modified_ms: int) -> Callable[[Transaction], ObjectInfo | None]:
-    """The change that makes the copy; None from it when the source's content is no longer the one that was summed."""
+async def once(content: bytes) -> AsyncIterator[bytes]:
+    """``content`` as chunks."""
+    yield content
+
+
+def copying(wanted: Copy, carried: Carried | None, modified_ms: int) -> Callable[[Transaction], ObjectInfo | None]:
+    """The change that makes the copy; None from it when the source's content is no longer the one that is carried."""
 
     def duplicate(transaction: Transaction) -> ObjectInfo | None:
         place = find_place(transaction, *wanted.target)
         original, inline = _source(transaction, wanted)
-        if summed is not None and not summed.is_of(original, inline):
+        if carried is None and encryption_of(original) is None:
+            content = _kept(original, inline, original.checksum)
+        elif carried is not None and carried.is_of(original, inline):
+            content = carried
+        else:
             return None
-        record = _copied(original, wanted, modified_ms, original.checksum if summed is None else summed.checksum)
-        acquire(transaction, record.slices)
-        new = NewVersion(record=record, inline=inline, by=wanted.by, event="ObjectCreated:Copy")
+        record = _copied(original, wanted, modified_ms, content)
+        if content.blob is None:
+            acquire(transaction, record.slices)
+        else:
+            introduce(transaction, content.blob)
+        new = NewVersion(record=record, inline=content.inline, by=wanted.by, event="ObjectCreated:Copy")
         return object_info(place.key, store(transaction, place, new, wanted.target_conditions), place.bucket)
 
     return duplicate
@@ -94,26 +199,29 @@ def require_source(snapshot: Snapshot, bucket: str, key: str, version: str) -> V
         raise Problem(errors.REQUEST_INVALID, detail) from problem
 
 
-def _find_source(snapshot: Snapshot, wanted: Copy) -> tuple[ObjectRecord, bytes, tuple[Slice, ...]]:
-    check_place(snapshot, find_place(snapshot, *wanted.target), wanted.target_conditions)
+def _find_origin(snapshot: Snapshot, wanted: Copy, encryption: Encryption) -> _Origin:
+    target = find_place(snapshot, *wanted.target)
+    check_place(snapshot, target, wanted.target_conditions)
     record, inline = _source(snapshot, wanted)
-    return record, inline, with_sums(snapshot, record.slices)
+    slices = with_sums(snapshot, record.slices) if encryption_of(record) is None else ()
+    chosen = encryption.choose(target.bucket, wanted.target_attributes.protection)
+    return _Origin(record=record, inline=inline, slices=slices, chosen=chosen)
 
 
-def _copied(original: ObjectRecord, wanted: Copy, modified_ms: int, checksum: ChecksumRecord | None) -> ObjectRecord:
+def _copied(original: ObjectRecord, wanted: Copy, modified_ms: int, carried: Carried) -> ObjectRecord:
     attributes, given = wanted.attributes, wanted.target_attributes
     if wanted.keeps_tags:
         given = msgspec.structs.replace(given, tags=attributes_of(original).tags)
     return ObjectRecord(
         size=original.size,
-        etag=original.etag,
+        etag=carried.etag,
         modified_ms=modified_ms,
         headers=original.headers if attributes is None else attributes.headers,
         metadata=original.metadata if attributes is None else attributes.metadata,
         storage_class=original.storage_class if attributes is None else attributes.storage_class,
-        checksum=checksum,
-        slices=original.slices,
-        part_sizes=original.part_sizes,
+        checksum=carried.checksum,
+        slices=carried.slices,
+        part_sizes=carried.part_sizes,
         owner=wanted.by.principal,
-        extras=extras_of(given),
+        extras=extras_of(given, carried.encryption),
     )

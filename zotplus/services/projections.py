@@ -59,6 +59,11 @@ def attributes_of(record: ObjectRecord | UploadRecord) -> Attributes:
     )
 
 
+def encryption_of(record: ObjectRecord | UploadRecord) -> EncryptionRecord | None:
+    """How the content of a record is encrypted, or None."""
+    return None if record.extras is None else record.extras.encryption
+
+
 def lock_value(record: ObjectRecord | UploadRecord) -> Lock | None:
     """The lock that a record holds."""
     lock = None if record.extras is None else record.extras.lock

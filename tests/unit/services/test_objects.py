@@ -393,15 +393,15 @@ async def test_more_than_a_request_carries_is_not_read_for_a_copy(put, objects, 
 async def test_a_source_that_is_replaced_while_it_is_summed_is_summed_again(put, read, objects, monkeypatch):
     await put("a", LARGE)
     contents = [SMALL]
-    sum_source = objects_module.sum_source
+    carry = objects_module.carry
 
     async def slowly(*given):
-        summed = await sum_source(*given)
+        carried = await carry(*given)
         if contents:
             await put("a", contents.pop())
-        return summed
+        return carried
 
-    monkeypatch.setattr(objects_module, "sum_source", slowly)
+    monkeypatch.setattr(objects_module, "carry", slowly)
     copied = await objects.copy(copy_of(algorithm="CRC32"))
     assert copied.checksum == Checksum(algorithm="CRC32", value=crc32(SMALL))
     assert (await read("b"))[0] == SMALL

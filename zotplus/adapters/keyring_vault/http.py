@@ -48,6 +48,7 @@ class VaultHttp:
 
     async def ask(self, path: str, content: bytes | None) -> dict[str, Any]:
         """The answer to a POST of ``content``, or a GET without. Raises ``VaultRefusal``, ``KMS_UNAVAILABLE``."""
+        await asyncio.sleep(0)  # a read that is tried without a task stops here, and is begun again in one
         token = await self._token()
         try:
             return await self._send(path, content, token)

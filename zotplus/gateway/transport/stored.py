@@ -3,20 +3,25 @@
 A blob's record holds a CRC32C for every 1 MiB block. A block is checked before its bytes are sent, once per file and
 worker: what was checked is remembered under the file's identity (inode, size, change time), so a warm blob goes out by
 ``sendfile`` alone and a file that was touched is checked again.
+
+An encrypted blob is read, opened and sent a run of frames at a time; opening proves it, so nothing else is checked, and
+no byte of a frame is sent before the frame was found authentic.
 """
 
 import os
 import select
 import socket
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 
 from zotplus.domain import errors
+from zotplus.domain.encryption.framing import Opener
 from zotplus.domain.errors import Problem
 from zotplus.domain.integrity.chunk_sums import BLOCK_SIZE, ChunkSums
 from zotplus.gateway.transport.transfer import MOVED_BYTES, HeadPump, Progress, wait_briefly
 from zotplus.gateway.transport.verified import damage
+from zotplus.services.content.contents import runs
 from zotplus.services.values import Slice
 
 REMEMBERED_FILES = 4096
@@ -57,7 +62,7 @@ class StoredPump:
         self._slices = list(reversed(slices))
         self._path_of = path_of
         self._verified = verified
-        self._current: _OpenSlice | None = None
+        self._current: _OpenSlice | _SealedSlice | None = None
         self._started = False
 
     def run(self, sink: socket.socket, until: float) -> Progress:
@@ -85,10 +90,14 @@ class StoredPump:
                 return Progress.YIELD
         return Progress.DONE
 
-    def _open(self) -> "_OpenSlice | None":
+    def _open(self) -> "_OpenSlice | _SealedSlice | None":
         if self._current is None and self._slices:
             piece = self._slices.pop()
-            self._current = _OpenSlice(piece, self._path_of(piece.digest), self._verified)
+            path = self._path_of(piece.digest)
+            if piece.opener is None:
+                self._current = _OpenSlice(piece, path, self._verified)
+            else:
+                self._current = _SealedSlice(piece, path, piece.opener)
         return self._current
 
     def close(self) -> None:
@@ -102,10 +111,7 @@ class _OpenSlice:
     """The slice being sent: its open file and how far it is sent and verified."""
 
     def __init__(self, piece: Slice, path: str, verified: VerifiedBlocks) -> None:
-        try:
-            self.file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError as missing:
-            raise Problem(errors.BLOB_MISSING, digest=piece.digest) from missing
+        self.file = _opened_file(piece, path)
         self.digest = piece.digest
         self._position = piece.offset
         self.left = piece.length
@@ -149,3 +155,53 @@ class _OpenSlice:
             self.left -= sent
             ready -= sent
         return True
+
+
+class _SealedSlice:
+    """The encrypted slice being sent: its open file, and what is decrypted and not sent yet."""
+
+    def __init__(self, piece: Slice, path: str, opener: Opener) -> None:
+        self.file = _opened_file(piece, path)
+        self.digest = piece.digest
+        self.left = piece.length
+        self._opener = opener
+        self._runs = runs(piece)
+        self._ready: deque[memoryview] = deque()
+
+    def verified_ahead(self) -> int:
+        """How many bytes may be sent now; opens the next run where all before it are sent."""
+        if not self._ready:
+            start, stop = next(self._runs)
+            offset, length = self._opener.stored_run(start, stop)
+            sealed = os.pread(self.file, length, offset)
+            self._ready.extend(self._opener.open_run(sealed, start, stop))
+        return sum(map(len, self._ready))
+
+    def send(self, sink: socket.socket, ready: int) -> bool:
+        """Send ``ready`` bytes; False when the socket takes no more for now."""
+        while ready:
+            try:
+                sent = sink.sendmsg(self._ready, [], socket.MSG_NOSIGNAL)
+            except BlockingIOError:
+                if not wait_briefly(sink, select.POLLOUT):
+                    return False
+                continue
+            self._drop(sent)
+            self.left -= sent
+            ready -= sent
+        return True
+
+    def _drop(self, sent: int) -> None:
+        while sent:
+            first = self._ready.popleft()
+            if sent < len(first):
+                self._ready.appendleft(first[sent:])
+                return
+            sent -= len(first)
+
+
+def _opened_file(piece: Slice, path: str) -> int:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError as missing:
+        raise Problem(errors.BLOB_MISSING, digest=piece.digest) from missing

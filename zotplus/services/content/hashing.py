@@ -10,6 +10,7 @@ import os
 from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
+from zotplus.domain.encryption.framing import Opener, Sealer
 from zotplus.domain.integrity.checksums import ChecksumAlgorithm, start
 from zotplus.domain.integrity.chunk_sums import ChunkSums
 
@@ -18,6 +19,29 @@ THREAD_FROM = 65_536
 
 # Two digests for each of a few uploads at a time; more threads than cores would only take turns.
 _THREADS = ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 2), thread_name_prefix="hash")
+
+
+async def seal(sealer: Sealer, data: bytes, *, is_last: bool = False) -> bytes:
+    """``data`` encrypted, in a thread where that pays; what ``sealer`` still holds too when it ``is_last``."""
+    if len(data) < THREAD_FROM:
+        return _seal(sealer, data, is_last)
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, _seal, sealer, data, is_last)
+
+
+def _seal(sealer: Sealer, data: bytes, is_last: bool) -> bytes:  # noqa: FBT001 - an executor passes no names
+    sealed = sealer.update(data)
+    return sealed + sealer.finish() if is_last else sealed
+
+
+async def open_run(opener: Opener, sealed: bytes, start: int, stop: int) -> bytes:
+    """The bytes ``start`` to ``stop`` of an encrypted stream, authenticated; in a thread where that pays."""
+    if len(sealed) < THREAD_FROM:
+        return b"".join(opener.open_run(sealed, start, stop))
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, _open, opener, sealed, start, stop)
+
+
+def _open(opener: Opener, sealed: bytes, start: int, stop: int) -> bytes:
+    return b"".join(opener.open_run(sealed, start, stop))
 
 
 async def sum_up(algorithm: ChecksumAlgorithm, chunks: AsyncIterator[bytes]) -> str:
@@ -29,11 +53,11 @@ async def sum_up(algorithm: ChecksumAlgorithm, chunks: AsyncIterator[bytes]) -> 
 
 
 class Hashing:
-    """The digests of one content: MD5, the checksums of ``algorithms``, and where wanted SHA-256 and block sums."""
+    """The digests of one content: the checksums of ``algorithms``, and where wanted MD5, SHA-256 and block sums."""
 
-    def __init__(self, algorithms: Iterable[ChecksumAlgorithm], *, with_sha256: bool) -> None:
+    def __init__(self, algorithms: Iterable[ChecksumAlgorithm], *, with_sha256: bool, with_md5: bool = True) -> None:
         # MD5 is S3's ETag, not a protection: the client's checksum and SHA-256 are.
-        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._md5 = hashlib.md5(usedforsecurity=False) if with_md5 else None
         self._sha256 = hashlib.sha256() if with_sha256 else None
         self._sums = ChunkSums()
         self._checksums = {algorithm: start(algorithm) for algorithm in algorithms}
@@ -44,14 +68,16 @@ class Hashing:
             self.update_now(data)
             return
         loop = asyncio.get_running_loop()
-        await asyncio.gather(
-            loop.run_in_executor(_THREADS, self._md5.update, data),
-            loop.run_in_executor(_THREADS, self._update_others, data),
-        )
+        others = loop.run_in_executor(_THREADS, self._update_others, data)
+        if self._md5 is None:
+            await others
+        else:
+            await asyncio.gather(loop.run_in_executor(_THREADS, self._md5.update, data), others)
 
     def update_now(self, data: bytes) -> None:
         """Take ``data`` in at once."""
-        self._md5.update(data)
+        if self._md5 is not None:
+            self._md5.update(data)
         self._update_others(data)
 
     def _update_others(self, data: bytes) -> None:
@@ -63,8 +89,8 @@ class Hashing:
 
     @property
     def md5(self) -> str:
-        """MD5 in hexadecimal."""
-        return self._md5.hexdigest()
+        """MD5 in hexadecimal; empty when it was not asked for."""
+        return self._md5.hexdigest() if self._md5 is not None else ""
 
     @property
     def sha256(self) -> bytes:

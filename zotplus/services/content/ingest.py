@@ -1,22 +1,27 @@
 """Taking content in: hashed while it arrives, checked against what was announced, durable before it is named.
 
 Small content stays in memory and goes into the object's record. Larger content is streamed into a blob, a piece at a
-time: one piece is hashed and written while the next arrives, so an upload of any size needs a few MiB.
+time: one piece is hashed and written while the next arrives, so an upload of any size needs a few MiB. Content that is
+to be encrypted is so before it is written or kept: digests are of what was sent, a blob's name is of what is stored.
 """
 
 import asyncio
 import base64
+import secrets
 import time
+from collections.abc import Awaitable
 
 import msgspec
 
 from zotplus.domain import errors
+from zotplus.domain.encryption.framing import Sealer
 from zotplus.domain.errors import Problem
 from zotplus.domain.integrity.checksum_headers import check_trailer_value
 from zotplus.domain.integrity.checksums import ChecksumAlgorithm, check
 from zotplus.ports.blobs import Blobs, BlobWriter
 from zotplus.records.blobs import NewBlob
-from zotplus.services.content.hashing import Hashing
+from zotplus.services.content.hashing import Hashing, seal
+from zotplus.services.encryption.content_keys import ContentKey
 from zotplus.services.values import Expected, Source
 
 PIECE_BYTES = 1_048_576
@@ -32,23 +37,33 @@ _ALGORITHM_BY_HEADER = {algorithm.header: algorithm for algorithm in ChecksumAlg
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """How to take content in: up to ``inline_limit`` bytes stay in memory; ``algorithm`` is computed in any case."""
+    """How to take content in: up to ``inline_limit`` bytes stay in memory; ``algorithm`` is computed in any case.
+
+    With a ``key`` the content becomes an encrypted stream, that of part ``number`` (0: of the whole). ``hides_digest``
+    makes the ETag say nothing about the content, as Amazon's of SSE-KMS and SSE-C.
+    """
 
     inline_limit: int
     algorithm: ChecksumAlgorithm | None = None
+    key: ContentKey | None = None
+    number: int = 0
+    hides_digest: bool = False
 
 
 class Ingested(msgspec.Struct, frozen=True, kw_only=True):
     """Content that was checked: either ``inline`` or in ``blob``, durable since ``committed`` (monotonic seconds).
 
-    ``md5`` is hexadecimal, ``checksums`` algorithm -> base64.
+    ``size`` is what was sent. ``etag`` is the content's MD5 in hexadecimal, or as many random digits; ``checksums`` is
+    algorithm -> base64. ``stream`` is the id of the encrypted stream that ``inline`` or ``blob`` holds; it is empty for
+    plain content and for no bytes at all.
     """
 
     size: int
-    md5: str
+    etag: str
     checksums: dict[str, str]
     inline: bytes = b""
     blob: NewBlob | None = None
+    stream: bytes = b""
     committed: float = 0.0
 
 
@@ -98,12 +113,26 @@ async def ingest(blobs: Blobs, source: Source, plan: Plan) -> Ingested:
     algorithms = {asked or plan.algorithm or DEFAULT_ALGORITHM, plan.algorithm or asked or DEFAULT_ALGORITHM}
     arriving = _Arriving(source)
     head = await arriving.read(plan.inline_limit + 1)
-    if len(head) > plan.inline_limit:
-        return await _ingest_large(blobs, source, arriving, (Hashing(algorithms, with_sha256=True), head))
-    hashing = Hashing(algorithms, with_sha256=expected.sha256 is not None)
+    is_large = len(head) > plan.inline_limit
+    hashing = Hashing(
+        algorithms,
+        with_sha256=expected.sha256 is not None or (is_large and plan.key is None),
+        with_md5=expected.md5 is not None or not plan.hides_digest,
+    )
+    if is_large:
+        return await _ingest_large(blobs, (source, arriving), (hashing, head), plan)
     hashing.update_now(head)
     _verify(source, hashing, arriving.size)
-    return Ingested(size=arriving.size, md5=hashing.md5, checksums=hashing.checksums(), inline=head)
+    etag, checksums = _etag(plan, hashing), hashing.checksums()
+    if plan.key is None or not head:
+        return Ingested(size=arriving.size, etag=etag, checksums=checksums, inline=head)
+    sealer = plan.key.sealer(plan.number)
+    sealed = await seal(sealer, head, is_last=True)
+    return Ingested(size=arriving.size, etag=etag, checksums=checksums, inline=sealed, stream=sealer.stream)
+
+
+def _etag(plan: Plan, hashing: Hashing) -> str:
+    return secrets.token_hex(16) if plan.hides_digest else hashing.md5
 
 
 def known_algorithm(name: str | None) -> ChecksumAlgorithm | None:
@@ -122,28 +151,70 @@ async def assure_stored(blobs: Blobs, content: Ingested) -> None:
         raise Problem(errors.SLOW_DOWN, "The content waited too long to be recorded; send it again.")
 
 
-async def _ingest_large(blobs: Blobs, source: Source, arriving: _Arriving, begun: tuple[Hashing, bytes]) -> Ingested:
-    hashing, head = begun
+async def _ingest_large(
+    blobs: Blobs, coming: tuple[Source, _Arriving], begun: tuple[Hashing, bytes], plan: Plan
+) -> Ingested:
+    (source, arriving), (hashing, head) = coming, begun
+    sealer = None if plan.key is None else plan.key.sealer(plan.number)
     writer = await blobs.create()
+    landing = _Landing(hashing, writer, sealer)
     try:
-        await _pump(arriving, head, hashing, writer)
+        await _pump(arriving, head, landing)
+        await landing.finish()
         _verify(source, hashing, arriving.size)
-        digest = hashing.sha256
-        await writer.commit(digest.hex())
+        blob = landing.blob()
+        await writer.commit(blob.digest.hex())
     except BaseException:  # also when the request is cancelled: nothing may be left behind
         await writer.cancel()
         raise
-    blob = NewBlob(digest=digest, size=arriving.size, sums=hashing.sums)
     return Ingested(
-        size=arriving.size, md5=hashing.md5, checksums=hashing.checksums(), blob=blob, committed=time.monotonic()
+        size=arriving.size,
+        etag=_etag(plan, hashing),
+        checksums=hashing.checksums(),
+        blob=blob,
+        stream=b"" if sealer is None else sealer.stream,
+        committed=time.monotonic(),
     )
 
 
-async def _pump(arriving: _Arriving, head: bytes, hashing: Hashing, writer: BlobWriter) -> None:
+class _Landing:
+    """Where pieces go: what was sent is hashed, and what is stored, which may be encrypted, is hashed and written."""
+
+    def __init__(self, hashing: Hashing, writer: BlobWriter, sealer: Sealer | None) -> None:
+        self._sent = hashing
+        self._writer = writer
+        self._sealer = sealer
+        self._stored = hashing if sealer is None else Hashing((), with_sha256=True, with_md5=False)
+        self._size = 0
+
+    async def take(self, piece: bytes) -> None:
+        """Hash and write side by side; whichever fails, all have ended when this returns."""
+        if self._sealer is None:
+            await _together(self._sent.update(piece), self._write(piece))
+            return
+        sealed = await seal(self._sealer, piece)
+        await _together(self._sent.update(piece), self._stored.update(sealed), self._write(sealed))
+
+    async def finish(self) -> None:
+        """Nothing more comes."""
+        if self._sealer is not None:
+            sealed = await seal(self._sealer, b"", is_last=True)
+            await _together(self._stored.update(sealed), self._write(sealed))
+
+    def blob(self) -> NewBlob:
+        """What is stored."""
+        return NewBlob(digest=self._stored.sha256, size=self._size, sums=self._stored.sums)
+
+    async def _write(self, data: bytes) -> None:
+        self._size += len(data)
+        await self._writer.write(data)
+
+
+async def _pump(arriving: _Arriving, head: bytes, landing: _Landing) -> None:
     """Hash and write one piece while the next arrives; never more than two are in memory."""
     piece = head + await arriving.read(PIECE_BYTES - len(head))
     while piece:
-        absorbing = asyncio.ensure_future(_absorb(piece, hashing, writer))
+        absorbing = asyncio.ensure_future(landing.take(piece))
         try:
             piece = await arriving.read(PIECE_BYTES)
             await asyncio.wait((absorbing,))
@@ -154,10 +225,9 @@ async def _pump(arriving: _Arriving, head: bytes, hashing: Hashing, writer: Blob
         absorbing.result()
 
 
-async def _absorb(piece: bytes, hashing: Hashing, writer: BlobWriter) -> None:
-    """Hash and write side by side; whichever fails, both have ended when this returns."""
-    hashed, written = await asyncio.gather(hashing.update(piece), writer.write(piece), return_exceptions=True)
-    for outcome in (hashed, written):
+async def _together(*works: Awaitable[None]) -> None:
+    """Run them side by side; when this returns or raises, all have ended."""
+    for outcome in await asyncio.gather(*works, return_exceptions=True):
         if isinstance(outcome, BaseException):
             raise outcome
 

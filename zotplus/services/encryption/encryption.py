@@ -23,11 +23,11 @@ from zotplus.records.objects import EncryptionRecord
 from zotplus.services.encryption.content_keys import ContentKey, new_content_key
 from zotplus.services.values import Protection
 
+SSE_S3_PROTECTION = Protection(scheme=SSE_S3)
 DEFAULT_KMS_KEY = "s3-default"
 """The KMS key where a request names none, as ``aws/s3`` is Amazon's."""
 _NONCE_BYTES = 12
 _CUSTOMER = b"zotplus customer key"
-_PLAIN = Protection(scheme=SSE_S3)
 
 
 class Rings(msgspec.Struct, frozen=True):
@@ -54,7 +54,7 @@ class Encryption:
 
         The key of SSE-KMS is always named in it.
         """
-        chosen = asked or _default_of(bucket) or (_PLAIN if self._scheme else None)
+        chosen = asked or _default_of(bucket) or (SSE_S3_PROTECTION if self._scheme else None)
         if chosen is not None and chosen.scheme == SSE_KMS and not chosen.key_id:
             default = bucket.encryption
             named = default.key_id if default is not None and default.scheme == SSE_KMS else ""
@@ -75,6 +75,12 @@ class Encryption:
             return None
         key = new_content_key(self._require_rings().ciphers)
         return key, await self.wrap(key, chosen)
+
+    async def check(self, record: EncryptionRecord | None, customer_key: bytes) -> None:
+        """Refuse a customer's key that is missing, wrong, or that nobody asked for. Raises as ``open``."""
+        check_customer_key(record, customer_key)
+        if record is not None and record.scheme == SSE_C:
+            await self.open(record, customer_key)
 
     async def wrap(self, key: ContentKey, chosen: Protection, detail: bytes = b"") -> EncryptionRecord:
         """``key`` wrapped as ``chosen`` says; ``detail`` are the ids of the streams."""
@@ -152,6 +158,11 @@ def check_customer_key(record: EncryptionRecord | None, customer_key: bytes) -> 
         raise Problem(errors.ENCRYPTION_KEY_UNWANTED)
 
 
+def hides_digest(record: EncryptionRecord | None) -> bool:
+    """Whether the ETag must say nothing about the content (S3 API Reference, "Object": ETag)."""
+    return record is not None and record.scheme != SSE_S3
+
+
 def key_md5(customer_key: bytes) -> str:
     """Base64 of a customer key's MD5, by which S3 tells keys apart (no protection: the key is random)."""
     return base64.b64encode(hashlib.md5(customer_key, usedforsecurity=False).digest()).decode()
@@ -162,3 +173,7 @@ def _default_of(bucket: BucketRecord) -> Protection | None:
     if default is None:
         return None
     return Protection(scheme=default.scheme, key_id=default.key_id, bucket_key=default.bucket_key)
+
+
+UNENCRYPTED = Encryption()
+"""For services that are to encrypt nothing."""

@@ -30,7 +30,7 @@ _OPEN_KEYS = 256  # unsealed versions that a process remembers
 
 
 class LocalKeyRing:
-    """See ``KeyRing``. Keys whose ids are in ``makes`` come into being when they are first used."""
+    """See ``KeyRing``. Keys whose ids are in ``makes`` come into being when they first wrap."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class LocalKeyRing:
 
     async def wrap(self, key_id: str, key: bytes, context: bytes) -> bytes:
         """See ``KeyRing.wrap``."""
-        record = await self._usable(key_id)
+        record = await self._usable(key_id, may_make=True)
         number = len(record.versions) - 1
         head = _FORM + number.to_bytes(_NUMBER_BYTES, "big")
         nonce = secrets.token_bytes(_NONCE_BYTES)
@@ -72,9 +72,9 @@ class LocalKeyRing:
         record = await self._usable(key_id)
         return _version_of(wrapped) == len(record.versions) - 1
 
-    async def _usable(self, key_id: str) -> RingKeyRecord:
+    async def _usable(self, key_id: str, *, may_make: bool = False) -> RingKeyRecord:
         record = await self._store.read(lambda snapshot: find_ring_key(snapshot, key_id))
-        if record is None and key_id in self._makes:
+        if record is None and may_make and key_id in self._makes:
             record = await self._store.write(lambda transaction: self._make(transaction, key_id))
         if record is None:
             raise Problem(errors.KMS_KEY_NOT_FOUND, key_id=key_id)
