@@ -67,8 +67,13 @@ bench: setup peers-bench ## measure against other servers on this machine
 	$(BIN)/python -m bench.decisions
 	$(BIN)/python -m bench.identity
 
-full-flow: setup peers ## run versitygw's S3 suite against the gateway
-	$(BIN)/python -m tools.full_flow
+full-flow: setup peers ## run versitygw's S3 suite against the gateway, and record its results
+	$(BIN)/python -m tools.full_flow --record
+	$(BIN)/python -m tools.docs_sync
+
+clients: setup peers ## run the clients of S3, and record what each can do
+	RECORD_CLIENTS=1 $(PYTEST) -n 2 $(wildcard tests/peers/s3/test_clients_of_*.py) </dev/null
+	$(BIN)/python -m tools.docs_sync
 
 linearizability: setup ## check 1,000 histories of concurrent conditional writes for anomalies, in each state of versioning
 	ZOTPLUS_LINEARIZABILITY_RUNS=1000 $(PYTEST) tests/crash/test_linearizability.py </dev/null

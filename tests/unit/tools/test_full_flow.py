@@ -1,6 +1,6 @@
 import fnmatch
 
-from tools.full_flow import CASES, KNOWN, compare, read_cases, read_known, read_results
+from tools.full_flow.results import CASES, KNOWN, compare, read_cases, read_known, read_results
 
 OUTPUT = """\x1b[36mRUN  \x1b[0mPutObject_success
 \x1b[32mPASS \x1b[0mPutObject_success
