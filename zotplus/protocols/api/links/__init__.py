@@ -1,0 +1,1 @@
+"""Links and forms that are signed for whoever asks."""
