@@ -12,7 +12,9 @@ from zotplus.records.buckets import BUCKET, PURGING, BucketRecord, PurgingRecord
 from zotplus.services.configuration.usage import begin_usage
 from zotplus.services.emptying import empty_bucket, holds_objects
 from zotplus.services.lookups import Clock, find_bucket, now_ms
+from zotplus.services.sharing.stored import forget
 from zotplus.services.values import PLAIN_BUCKET, BucketInfo, BucketOptions
+from zotplus.services.versioning.purging import empty_unlocked
 
 
 class Buckets:
@@ -74,19 +76,25 @@ class Buckets:
     async def purge(self, name: str) -> int:
         """Delete the bucket with all objects and uploads; how many objects.
 
-        The name is free from the first step on; what a crash leaves behind, the collector empties.
-        Raises ``BUCKET_NOT_FOUND``.
+        The name is free from the first step on; what a crash leaves behind, the collector empties. A bucket with object
+        lock keeps its name until everything else is gone, and all of it where anything is locked. Raises
+        ``BUCKET_NOT_FOUND``, ``OBJECT_LOCKED``, ``BUCKET_NOT_EMPTY`` where objects were added meanwhile.
         """
-        return await self._remove(name, only_empty=False)
+        record = await self._store.read(lambda snapshot: find_bucket(snapshot, name))
+        if not record.lock_enabled:
+            return await self._remove(name, only_empty=False)
+        removed = await empty_unlocked(self._store, name, now_ms(self._clock))
+        return removed + await self._remove(name, only_empty=True)
 
     async def _remove(self, name: str, *, only_empty: bool) -> int:
         removed_ms = now_ms(self._clock)
 
         def unname(transaction: Transaction) -> bytes:
             record = find_bucket(transaction, name)
-            if only_empty and holds_objects(transaction, record.id):
+            if (only_empty or record.lock_enabled) and holds_objects(transaction, record.id):
                 raise Problem(errors.BUCKET_NOT_EMPTY, bucket=name)
             transaction.delete(layout.bucket(name))
+            forget(transaction, name, record)
             transaction.put(layout.purging(record.id), PURGING.encode(PurgingRecord(name=name, removed_ms=removed_ms)))
             return record.id
 
