@@ -83,7 +83,8 @@ class ObjectRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A version of an object without its content. ``part_sizes`` is empty unless it was uploaded in parts.
 
     ``version_id`` is empty for the null version; ``sequence`` orders the versions of a key (microseconds, never twice,
-    0 for what was written before versions were kept). ``noncurrent_ms`` is when a newer version took its place.
+    0 for what was written before versions were kept). ``part_checksums`` are base64, of the algorithm of ``checksum``,
+    where the upload asked for one. ``noncurrent_ms`` is when a newer version took its place.
     """
 
     size: int
@@ -101,6 +102,7 @@ class ObjectRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     noncurrent_ms: int = 0
     owner: str = ""
     extras: ExtrasRecord | None = None
+    part_checksums: tuple[str, ...] = ()
 
 
 _ENCODER = msgspec.msgpack.Encoder()

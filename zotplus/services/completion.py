@@ -113,6 +113,7 @@ def assemble(prepared: Prepared, wanted: Assembly, modified_ms: int) -> ObjectRe
         checksum=checksum,
         slices=tuple([piece for part in parts for piece in part.slices]),
         part_sizes=sizes,
+        part_checksums=_part_checksums(upload, parts),
         owner=wanted.by.principal or upload.initiator,
         extras=_extras(prepared),
     )
@@ -206,6 +207,13 @@ def _matching_part(snapshot: Snapshot, upload_id: str, choice: PartChoice) -> Pa
     if choice.checksum != known:
         raise Problem(errors.PART_INVALID, PartNumber=choice.number, ETag=choice.etag[:64])
     return part
+
+
+def _part_checksums(upload: UploadRecord, parts: tuple[PartRecord, ...]) -> tuple[str, ...]:
+    """Those of the parts, where the upload asked for an algorithm; the server's own is nobody's business."""
+    if upload.checksum_algorithm is None:
+        return ()
+    return tuple([part.checksums[upload.checksum_algorithm] for part in parts])
 
 
 def _checksum(upload: UploadRecord, parts: tuple[PartRecord, ...]) -> ChecksumRecord:

@@ -222,6 +222,7 @@ def _copied(original: ObjectRecord, wanted: Copy, modified_ms: int, carried: Car
         checksum=carried.checksum,
         slices=carried.slices,
         part_sizes=carried.part_sizes,
+        part_checksums=original.part_checksums if carried.checksum == original.checksum else (),
         owner=wanted.by.principal,
         extras=extras_of(given, carried.encryption),
     )

@@ -37,6 +37,7 @@ def object_info(key: str, record: ObjectRecord, bucket: BucketRecord) -> ObjectI
         attributes=attributes_of(record),
         checksum=checksum_value(record.checksum),
         part_sizes=record.part_sizes,
+        part_checksums=record.part_checksums,
         version=(record.version_id or NULL) if bucket.versioning else None,
         owner=record.owner,
         ages="lifecycle" in bucket.documents,

@@ -32,11 +32,15 @@ class BucketInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BucketOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How a bucket begins: ``versioning`` as ``BucketInfo`` has it; ``lock_enabled`` keeps versions in any case."""
+    """How a bucket begins: ``versioning`` as ``BucketInfo`` has it; ``lock_enabled`` keeps versions in any case.
+
+    ``acl`` is its access control list, whose grantees may be stand-ins (``domain/storage/acls``).
+    """
 
     versioning: str = ""
     lock_enabled: bool = False
     ownership: str = "BucketOwnerEnforced"
+    acl: "tuple[AclGrant, ...]" = ()
 
 
 PLAIN_BUCKET = BucketOptions()
@@ -140,6 +144,7 @@ class ObjectInfo(msgspec.Struct, frozen=True, kw_only=True):
     attributes: Attributes = Attributes()
     checksum: Checksum | None = None
     part_sizes: tuple[int, ...] = ()
+    part_checksums: tuple[str, ...] = ()
     version: str | None = None
     owner: str = ""
     ages: bool = False

@@ -90,6 +90,9 @@ async def samples(stage: Stage) -> dict[str, Call]:
         "PutObjectTagging": Call(method="PUT", path="/bucket/key", query="tagging=", body=TAGGING),
         "GetObjectTagging": Call(method="GET", path="/bucket/key", query="tagging="),
         "DeleteObjectTagging": Call(method="DELETE", path="/bucket/key", query="tagging="),
+        "GetObjectAttributes": Call(
+            method="GET", path="/bucket/key", query="attributes=", headers={"x-amz-object-attributes": "ETag"}
+        ),
         "HeadBucket": Call(method="HEAD", path="/bucket"),
         "DeleteBucket": Call(method="DELETE", path="/empty-bucket"),
         "GetBucketLocation": Call(method="GET", path="/bucket", query="location="),

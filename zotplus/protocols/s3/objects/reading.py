@@ -152,14 +152,16 @@ async def _refused(context: Context, operation: ReadObject, problem: Problem) ->
         unconditional = msgspec.structs.replace(operation.selection, conditions=UNCONDITIONAL_READ)
         info = await context.services.objects.head(operation.bucket, operation.key, unconditional)
         return Reply(status=304, headers=tuple(validators(info)))
+    raise missing_or_denied(context, operation.bucket, operation.key, problem) from problem
+
+
+def missing_or_denied(context: Context, bucket: str, key: str, problem: Problem) -> Problem:
+    """``problem`` as it may be told: that a key is missing only to who may list the bucket."""
     if problem.fault in (errors.OBJECT_NOT_FOUND, errors.VERSION_NOT_FOUND):
-        keys = {"s3:prefix": operation.key}
-        if not context.may(Need(actions.LIST_BUCKET.name, f"s3:{operation.bucket}", keys)):
-            fault = errors.CREDENTIALS_MISSING if context.principal.is_anonymous else errors.ACCESS_DENIED
-            raise Problem(fault) from problem
-        problem.fields["Key"] = operation.key
-        raise problem
-    raise problem
+        if not context.may(Need(actions.LIST_BUCKET.name, f"s3:{bucket}", {"s3:prefix": key})):
+            return Problem(errors.CREDENTIALS_MISSING if context.principal.is_anonymous else errors.ACCESS_DENIED)
+        problem.fields["Key"] = key
+    return problem
 
 
 def _read_reply(
