@@ -4,6 +4,7 @@ import re
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,14 +42,20 @@ class Result:
     median_ms: float
 
 
-def signed(server: Server, method: str, path: str, credentials: SigningCredentials = CREDENTIALS) -> dict[str, str]:
-    """Headers that sign ``method path`` for an unsigned payload."""
+def signed(
+    server: Server,
+    method: str,
+    path: str,
+    credentials: SigningCredentials = CREDENTIALS,
+    more: Sequence[tuple[str, str]] = (),
+) -> dict[str, str]:
+    """Headers that sign ``method path`` for an unsigned payload; ``more`` are signed and sent too."""
     raw_path, _, raw_query = path.partition("?")
     host = server.url.removeprefix("http://")
-    headers = PlainHeaders([("host", host)])
+    headers = PlainHeaders([("host", host), *more])
     request = SignedRequest(method=method, raw_path=raw_path, raw_query=raw_query, headers=headers, scheme="http")
     added = sign_headers(request, credentials, payload_hash=UNSIGNED_PAYLOAD, now=time.time())
-    return {"Host": host, **added}  # wrk adds a second one unless it is spelt so
+    return {"Host": host, **dict(more), **added}  # wrk adds a second one unless it is spelt so
 
 
 def fields(headers: dict[str, str]) -> str:

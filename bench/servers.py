@@ -128,7 +128,9 @@ def minio(folder: Path) -> Server | None:
     port = free_port()
     env = {"MINIO_ROOT_USER": KEY, "MINIO_ROOT_PASSWORD": SECRET, "MINIO_UPDATE": "off"}
     argv = [str(program), "server", str(folder / "data"), "--address", f"127.0.0.1:{port}", "--console-address"]
-    return launch([*argv, f"127.0.0.1:{free_port()}"], folder, env, f"http://127.0.0.1:{port}", "minio")
+    server = launch([*argv, f"127.0.0.1:{free_port()}"], folder, env, f"http://127.0.0.1:{port}", "minio")
+    server.extra["data"] = folder / "data"
+    return server
 
 
 def versitygw(folder: Path) -> Server | None:
