@@ -24,6 +24,7 @@ from zotplus.app.reporting import Reporting
 from zotplus.gateway.head import Listener, RequestHead
 from zotplus.gateway.limits import RequestLimits
 from zotplus.gateway.pipeline import FaceOf, Pipeline
+from zotplus.gateway.queries.reading import is_query
 from zotplus.gateway.route import Face
 from zotplus.gateway.transport.server import Server, ServerLimits
 from zotplus.gateway.transport.wire import Wire
@@ -40,8 +41,9 @@ from zotplus.protocols.oci.face import OciFace
 from zotplus.protocols.operations.face import Exposition, OperationsFace
 from zotplus.protocols.operations.readiness import Readiness
 from zotplus.protocols.s3.face import S3Face
-from zotplus.protocols.sts.face import StsFace, is_sts
+from zotplus.protocols.sts.face import StsFace
 from zotplus.services.buckets import Buckets
+from zotplus.services.configuration.access_logging import AccessLogging
 from zotplus.services.configuration.documents import Documents
 from zotplus.services.configuration.versioning import Versioning
 from zotplus.services.directory import Services
@@ -56,6 +58,8 @@ from zotplus.services.policies.applying import Applying
 from zotplus.services.policies.explaining import Explaining
 from zotplus.services.policies.policies import Policies
 from zotplus.services.protection.limits import CallerLimits
+from zotplus.services.sharing.objects import ObjectSharing
+from zotplus.services.sharing.sharing import Sharing
 from zotplus.services.upkeep.backups import BackupReport, Backups
 from zotplus.services.upkeep.collector import Collector
 from zotplus.services.upkeep.scrub import Scrub
@@ -120,6 +124,7 @@ def services(settings: Settings, parts: Engines) -> Services:
     store, blobs = parts.store, parts.blobs
     issuers = [issuer.name for issuer in settings.identity.issuers]
     known = identities(settings, store, parts.sealing, parts.verifier)
+    sharing = Sharing(store, issuers=issuers)
     return Services(
         access=known.access,
         lifecycle=known.lifecycle,
@@ -132,9 +137,12 @@ def services(settings: Settings, parts: Engines) -> Services:
         explaining=Explaining(store, known.access, known.people, public_access=settings.identity.public_access),
         buckets=Buckets(store, settings.s3.region),
         documents=Documents(store),
+        sharing=sharing,
+        object_sharing=ObjectSharing(store, sharing),
         lifecycles=Lifecycles(store, day=settings.lifecycle.day),
         versioning=Versioning(store),
         events=_events(settings, store),
+        access_logging=AccessLogging(store),
         objects=Objects(store, blobs, inline_limit=settings.s3.inline_limit),
         multipart=Multipart(store, blobs),
         collector=Collector(
@@ -198,11 +206,11 @@ def faces(settings: Settings, parts: Engines, directory: Services) -> FaceOf:
 
     def face_of(head: RequestHead) -> Face:
         if head.listener is Listener.S3:
-            return sts if is_sts(head, "") else root_s3
-        if is_sts(head, S3_PREFIX):
+            return sts if is_query(head, "") else root_s3
+        if is_query(head, S3_PREFIX):
             return sts
         if domain is not None and _is_within_domain(head.headers.get("Host", ""), domain):
-            return sts if is_sts(head, "") else root_s3
+            return sts if is_query(head, "") else root_s3
         path = head.raw_path
         for prefix, face in by_prefix:
             if path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/"):

@@ -267,6 +267,9 @@ WEBSITE_MISSING = _fault("website_missing", 404, _MISSING, "The bucket is no web
     "This server serves no websites from buckets, so none can be set.", "Serve the objects by a web server of your own.")
 CONFIGURATION_MISSING = _fault("configuration_missing", 404, _MISSING, "There is no such configuration.",
     "This server has no analytics, inventory, metrics or tiering of buckets, so none can be set.", "Go on without.")
+LOGGING_TARGET_INVALID = _fault("logging_target_invalid", 400, _VALID, "The target bucket for logging cannot be used.",
+    "It does not exist, you may not write there, or its object lock would keep the logs.",
+    "Name another bucket, or get the right to put objects with the prefix.")
 PRECONDITION_FAILED = _fault("precondition_failed", 412, _CONFLICT, "A precondition does not hold.",
     "If-Match, If-None-Match or a date condition is not met.", "Read the object again and decide anew.")
 NOT_MODIFIED = _fault("not_modified", 304, _CONFLICT, "Not modified.",
@@ -283,6 +286,25 @@ BUCKET_STATE_INVALID = _fault("bucket_state_invalid", 409, _CONFLICT, "The bucke
     "Object lock needs versioning, for good.", "Enable versioning first; where object lock is on, versioning stays on.")
 BUCKET_ENCRYPTION_MISSING = _fault("bucket_encryption_missing", 404, _MISSING, "The bucket has no default encryption.",
     "None was set, and the server has none either.", "Set it with PutBucketEncryption.")
+POLICY_MISSING = _fault("policy_missing", 404, _MISSING, "The bucket has no policy.",
+    "None was set, or it was deleted.", "Nothing needs to be done; PutBucketPolicy sets one.")
+PUBLIC_ACCESS_BLOCK_MISSING = _fault("public_access_block_missing", 404, _MISSING, "The bucket blocks no public access.",
+    "None was set, or it was deleted.", "Nothing needs to be done; PutPublicAccessBlock sets it.")
+OWNERSHIP_MISSING = _fault("ownership_missing", 404, _MISSING, "The bucket has no ownership controls.",
+    "They were deleted; access control lists count then.", "PutBucketOwnershipControls sets them.")
+ACL_UNSUPPORTED = _fault("acl_unsupported", 400, _VALID, "The bucket does not take access control lists.",
+    "Its ownership controls say BucketOwnerEnforced, as those of new buckets do.",
+    "Use a bucket policy or a grant; or set the ownership controls to ObjectWriter or BucketOwnerPreferred.")
+ACL_CONFLICT = _fault("acl_conflict", 400, _VALID, "Access control lists and BucketOwnerEnforced exclude each other.",
+    "The bucket's list gives something to others than its owner, and would count no more.",
+    "Set the bucket's list to private first, or other ownership controls.")
+ACL_MALFORMED = _fault("acl_malformed", 400, _VALID, "The access control list cannot be accepted.",
+    "The document lacks an owner, or names a grantee or permission that does not exist.",
+    "Send the document as the S3 API defines it.")
+ACL_MISSING = _fault("acl_missing", 400, _VALID, "The request says nothing of an access control list.",
+    "Neither a document, nor x-amz-acl, nor x-amz-grant-* was sent.", "Send one of them.")
+CONTENT_UNEXPECTED = _fault("content_unexpected", 400, _VALID, "The request has a body where it must have none.",
+    "The access control list stands in headers, and a document came as well.", "Send one of both.")
 RECORD_NOT_FOUND = _fault("record_not_found", 404, _MISSING, "It does not exist.",
     "No key, grant or other record has this name.", "List what exists.")
 RECORD_EXISTS = _fault("record_exists", 409, _CONFLICT, "It already exists.",

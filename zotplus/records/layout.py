@@ -10,6 +10,7 @@ of any length from what follows, and no text in a key may hold it, so that order
     c <bucket id: 8> <kind>                          document of a bucket: policy, lifecycle rules and so on
     W <bucket name>                                  bucket whose policy or access control lists count, with the
                                                      revision of these (records/sharing)
+    w <bucket name>                                  bucket whose requests are logged
     u <bucket id: 8>                                 how much a bucket holds
     e <webhook> \0 <number: 8>                       event still to be delivered (services/events)
     E <number: 8>                                    event that could not be delivered
@@ -55,6 +56,7 @@ NULL_VERSIONS: Final = b"q"
 DOCUMENTS: Final = b"c"
 SHARED: Final = b"W"
 USAGE: Final = b"u"
+LOGGED: Final = b"w"
 EVENTS: Final = b"e"
 DEAD_LETTERS: Final = b"E"
 LAST_EVENT: Final = b"Q"
@@ -175,6 +177,11 @@ def shared(name: str) -> bytes:
 def usage(bucket_id: bytes) -> bytes:
     """How much a bucket holds."""
     return USAGE + bucket_id
+
+
+def logged(name: str) -> bytes:
+    """Marks a bucket whose requests are logged; the value is empty."""
+    return LOGGED + name.encode()
 
 
 def events_of(webhook: str) -> bytes:

@@ -12,6 +12,7 @@ from zotplus.records.buckets import BUCKET, PURGING, BucketRecord, PurgingRecord
 from zotplus.services.configuration.usage import begin_usage
 from zotplus.services.emptying import empty_bucket, holds_objects
 from zotplus.services.lookups import Clock, find_bucket, now_ms
+from zotplus.services.sharing.beginning import begin_shared
 from zotplus.services.sharing.stored import forget
 from zotplus.services.values import PLAIN_BUCKET, BucketInfo, BucketOptions
 from zotplus.services.versioning.purging import empty_unlocked
@@ -29,7 +30,7 @@ class Buckets:
         """Make a bucket.
 
         Raises ``BUCKET_NAME_INVALID``; ``BUCKET_OWNED`` when ``owner`` has it already, ``BUCKET_EXISTS`` when another
-        has.
+        has; ``ACL_CONFLICT`` for a list that would not count, ``ARGUMENT_INVALID`` for one that names nobody.
         """
         check_bucket_name(name)
         record = BucketRecord(
@@ -49,6 +50,7 @@ class Buckets:
                 raise Problem(errors.BUCKET_OWNED if is_own else errors.BUCKET_EXISTS, bucket=name)
             transaction.put(layout.bucket(name), BUCKET.encode(record))
             begin_usage(transaction, record)
+            begin_shared(transaction, name, record, options.acl)
 
         await self._store.write(insert)
         return _info(name, record)

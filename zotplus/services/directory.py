@@ -7,6 +7,7 @@ from pathlib import Path
 from zotplus.ports.audit import AuditArchive
 from zotplus.ports.identity import LoginOffer
 from zotplus.services.buckets import Buckets
+from zotplus.services.configuration.access_logging import AccessLogging
 from zotplus.services.configuration.documents import Documents
 from zotplus.services.configuration.versioning import Versioning
 from zotplus.services.events.events import Events
@@ -21,6 +22,8 @@ from zotplus.services.objects import Objects
 from zotplus.services.policies.applying import Applying
 from zotplus.services.policies.explaining import Explaining
 from zotplus.services.policies.policies import Policies
+from zotplus.services.sharing.objects import ObjectSharing
+from zotplus.services.sharing.sharing import Sharing
 from zotplus.services.tokens.registry_tokens import RegistryTokens
 from zotplus.services.upkeep.backups import BackupReport
 from zotplus.services.upkeep.collector import Collector
@@ -46,9 +49,12 @@ class Services:
     explaining: Explaining
     buckets: Buckets
     documents: Documents
+    sharing: Sharing
+    object_sharing: ObjectSharing
     lifecycles: Lifecycles
     versioning: Versioning
     events: Events
+    access_logging: AccessLogging
     objects: Objects
     multipart: Multipart
     collector: Collector

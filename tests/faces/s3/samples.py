@@ -1,5 +1,6 @@
 """One request for every row of the route table: what the matrices of credentials and bodies are made from."""
 
+from tests.faces.s3.sharing_samples import sharing_samples
 from tests.faces.s3.stage import Call, Stage
 
 DELETE = b"<Delete><Object><Key>key</Key></Object></Delete>"
@@ -33,6 +34,10 @@ LOCKING = (
 RETENTION = b"<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>2999-01-01T00:00:00Z</RetainUntilDate></Retention>"
 LEGAL_HOLD = b"<LegalHold><Status>OFF</Status></LegalHold>"
 CONTENT = b"new content " * 2000
+LOGGING = (
+    b"<BucketLoggingStatus><LoggingEnabled><TargetBucket>bucket</TargetBucket><TargetPrefix>log/</TargetPrefix>"
+    b"</LoggingEnabled></BucketLoggingStatus>"
+)
 NOTIFICATION = (
     b"<NotificationConfiguration><QueueConfiguration><Queue>arn:zotplus:webhook:::hook</Queue>"
     b"<Event>s3:ObjectCreated:*</Event></QueueConfiguration></NotificationConfiguration>"
@@ -82,7 +87,10 @@ async def samples(stage: Stage) -> dict[str, Call]:
         "GetBucketTagging": Call(method="GET", path="/bucket", query="tagging="),
         "DeleteBucketTagging": Call(method="DELETE", path="/bucket", query="tagging="),
         **{name: Call(method="GET", path="/bucket", query=f"{selector}=") for name, selector in UNSET.items()},
+        **await sharing_samples(stage),
         "PutBucketRequestPayment": Call(method="PUT", path="/bucket", query="requestPayment=", body=OWNER_PAYS),
+        "PutBucketLogging": Call(method="PUT", path="/bucket", query="logging=", body=LOGGING),
+        "GetBucketLogging": Call(method="GET", path="/bucket", query="logging="),
         "PutBucketNotificationConfiguration": Call(
             method="PUT", path="/bucket", query="notification=", headers=SKIP_VALIDATION, body=NOTIFICATION
         ),

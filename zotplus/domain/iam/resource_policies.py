@@ -35,6 +35,14 @@ class ResourcePolicies:
             for statement in prepared(policy, Layer.RESOURCE):
                 self._add(statement)
 
+    @classmethod
+    def of(cls, statements: Iterable[Prepared]) -> "ResourcePolicies":
+        """Those whose statements were prepared before."""
+        found = cls(())
+        for statement in statements:
+            found._add(statement)
+        return found
+
     def for_names(self, names: Collection[str], own: str = ANONYMOUS) -> NamedStatements:
         """What names the identity ``own``, one of its groups and roles ``names``, or everybody.
 

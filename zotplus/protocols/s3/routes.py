@@ -17,7 +17,8 @@ from zotplus.protocols.s3.request import Level, Request, copy_source_misplaced
 from zotplus.protocols.s3.rows import COPY_SOURCE, Row
 from zotplus.protocols.s3.settings import cors, locks, tagging, unset
 from zotplus.protocols.s3.settings.lifecycle import operations as lifecycle
-from zotplus.protocols.s3.telling import notifications
+from zotplus.protocols.s3.sharing import lists, ownership, policies, public_access
+from zotplus.protocols.s3.telling import logging, notifications
 
 _SELECTORS_TEXT = """
     accelerate accessPoint acl analytics annotation append attributes cors delete encryption events fan-out
@@ -56,9 +57,14 @@ _MODULES = (
     posting,
     cors,
     notifications,
+    logging,
     tagging,
     locks,
     unset,
+    policies,
+    public_access,
+    ownership,
+    lists,
 )
 
 ROWS: tuple[Row, ...] = _by_precedence([row for module in _MODULES for row in module.ROWS])

@@ -112,6 +112,7 @@ _wire(errors.LOCK_NOT_FOUND, "NoSuchObjectLockConfiguration")
 _wire(errors.BUCKET_STATE_INVALID, "InvalidBucketState")
 _wire(errors.TAGS_MISSING, "NoSuchTagSet")
 _wire(errors.CORS_MISSING, "NoSuchCORSConfiguration")
+_wire(errors.LOGGING_TARGET_INVALID, "InvalidTargetBucketForLogging")
 _wire(errors.LIFECYCLE_MISSING, "NoSuchLifecycleConfiguration")
 _wire(errors.REPLICATION_MISSING, "ReplicationConfigurationNotFoundError")
 _wire(errors.WEBSITE_MISSING, "NoSuchWebsiteConfiguration")
@@ -119,6 +120,14 @@ _wire(errors.CONFIGURATION_MISSING, "NoSuchConfiguration")
 _wire(errors.PRECONDITION_FAILED, "PreconditionFailed")
 _wire(errors.NOT_MODIFIED, "NotModified")
 _wire(errors.CONDITIONAL_CONFLICT, "ConditionalRequestConflict")
+_wire(errors.POLICY_MISSING, "NoSuchBucketPolicy")
+_wire(errors.PUBLIC_ACCESS_BLOCK_MISSING, "NoSuchPublicAccessBlockConfiguration")
+_wire(errors.OWNERSHIP_MISSING, "OwnershipControlsNotFoundError")
+_wire(errors.ACL_UNSUPPORTED, "AccessControlListNotSupported")
+_wire(errors.ACL_CONFLICT, "InvalidBucketAclWithObjectOwnership")
+_wire(errors.ACL_MALFORMED, "MalformedACLError")
+_wire(errors.ACL_MISSING, "MissingSecurityHeader")
+_wire(errors.CONTENT_UNEXPECTED, "UnexpectedContent")
 _wire(errors.RECORD_NOT_FOUND, "NoSuchEntity")
 _wire(errors.RECORD_EXISTS, "EntityAlreadyExists")
 _wire(errors.LAST_ADMINISTRATOR, "OperationAborted")
@@ -190,6 +199,16 @@ _MESSAGES = {
     errors.REPLICATION_MISSING: "The replication configuration was not found",
     errors.WEBSITE_MISSING: "The specified bucket does not have a website configuration",
     errors.CONFIGURATION_MISSING: "The specified configuration does not exist.",
+    errors.POLICY_MISSING: "The bucket policy does not exist.",
+    errors.PUBLIC_ACCESS_BLOCK_MISSING: "The public access block configuration was not found",
+    errors.OWNERSHIP_MISSING: "The bucket ownership controls were not found.",
+    errors.ACL_UNSUPPORTED: "The bucket does not allow ACLs.",
+    errors.ACL_CONFLICT: "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+    errors.ACL_MALFORMED: (
+        "The XML you provided was not well-formed or did not validate against our published schema."
+    ),
+    errors.ACL_MISSING: "Your request was missing a required header.",
+    errors.CONTENT_UNEXPECTED: "This request does not support content.",
     errors.UPLOAD_NOT_FOUND: (
         "The specified multipart upload does not exist. The upload ID may be invalid, or the upload may have been "
         "aborted or completed."

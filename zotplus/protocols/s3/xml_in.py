@@ -48,12 +48,13 @@ class DeleteDocument(msgspec.Struct, frozen=True):
 
 
 class Element:
-    """An element: its name without namespace, its text, and its children in order."""
+    """An element: its name and attributes without namespaces, its text, and its children in order."""
 
-    __slots__ = ("children", "name", "pieces", "text")
+    __slots__ = ("attributes", "children", "name", "pieces", "text")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, attributes: dict[str, str]) -> None:
         self.name = name
+        self.attributes = attributes
         self.text = ""
         self.pieces: list[str] = []  # joined at the end tag: comments can cut text into very many
         self.children: list[Element] = []
@@ -78,11 +79,12 @@ class _Reader:
     def doctype(self, *_: object) -> None:
         raise _malformed("DOCTYPE is not accepted.")
 
-    def start(self, name: str, _attributes: object) -> None:
+    def start(self, name: str, attributes: dict[str, str]) -> None:
         self._count += 1
         if self._count > _ELEMENTS_LIMIT or len(self._open) >= _DEPTH_LIMIT:
             raise _malformed("The document has too many elements, or nests them too deeply.")
-        element = Element(name.rpartition(" ")[2])
+        plain = {key.rpartition(" ")[2]: value for key, value in attributes.items()}
+        element = Element(name.rpartition(" ")[2], plain)
         if self._open:
             self._open[-1].children.append(element)
         else:

@@ -8,6 +8,7 @@ import msgspec
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import (
     Effect,
+    Layer,
     NamedStatements,
     Policy,
     PolicyKind,
@@ -17,11 +18,13 @@ from zotplus.domain.iam import (
     parse_policy,
     unreadable,
 )
+from zotplus.domain.iam.statements import Prepared, prepared
 from zotplus.ports.keyvalue import Snapshot
 from zotplus.records.access import GrantRecord, generation, grants_of
 from zotplus.records.policies import Attachment, attached_to, policy_id, resource_policies
 from zotplus.services.identity.grantees import AUTHENTICATED, GRANTEE_MAX_BYTES, PUBLIC
 from zotplus.services.identity.roles import Role, everyone_policy, role_policy
+from zotplus.services.sharing.loading import SharedBuckets
 
 ANONYMOUS = "anonymous"
 """The principal id of a request without credentials."""
@@ -58,7 +61,8 @@ class Rights:
     """Loads rights from a snapshot. ``public_access`` off: nothing is open to whoever did not log in.
 
     ``only_certain`` leaves out what depends on the single request (its address, transport, time), be it allowed or
-    denied: what remains holds from everywhere, or could be had from somewhere.
+    denied: what remains holds from everywhere, or could be had from somewhere. It leaves out policies of buckets, which
+    say nothing of administration.
     """
 
     def __init__(self, *, public_access: bool = True, only_certain: bool = False) -> None:
@@ -66,6 +70,8 @@ class Rights:
         self._as_asked = _certain if only_certain else _whole
         self._generation = -1
         self._stored: tuple[tuple[str, int, bytes], ...] = ()
+        self._named: list[Prepared] = []
+        self._shared = None if only_certain else SharedBuckets()
         self._resources = ResourcePolicies(())
 
     def of(
@@ -100,7 +106,7 @@ class Rights:
         )
 
     def _resource(self, snapshot: Snapshot, names: Sequence[str], own: str) -> NamedStatements:
-        """The statements of resource policies that mean these names; all are prepared anew when one has changed."""
+        """The statements of resource policies and of buckets that mean these names."""
         current = generation(snapshot)
         if current != self._generation:
             stored = resource_policies(snapshot)
@@ -108,8 +114,10 @@ class Rights:
                 parsed = [
                     _parsed(policy_id(name, version), text, PolicyKind.RESOURCE) for name, version, text in stored
                 ]
-                self._resources = ResourcePolicies(map(self._as_asked, parsed))
+                self._named = [row for policy in parsed for row in prepared(self._as_asked(policy), Layer.RESOURCE)]
                 self._stored = stored
+            shared = [] if self._shared is None else self._shared.statements(snapshot)
+            self._resources = ResourcePolicies.of([*self._named, *shared])
             self._generation = current
         return self._resources.for_names(names, own)
 

@@ -5,8 +5,10 @@ import pytest
 from zotplus.domain.conditions import UNCONDITIONAL_WRITE, ReadConditions, WriteConditions
 from zotplus.domain.errors import Problem
 from zotplus.domain.versions import new_version_id, next_sequence, sequence_of
+from zotplus.services.buckets import Buckets
 from zotplus.services.configuration.versioning import Versioning
 from zotplus.services.values import (
+    BucketOptions,
     Actor,
     Attributes,
     Copy,
@@ -235,10 +237,14 @@ async def test_what_a_version_carries_is_changed_in_place(switch, put, objects, 
     assert await read() == b"two"
 
 
-async def test_the_owner_is_who_wrote(objects, content, bucket):
+@pytest.mark.parametrize(
+    ("ownership", "owner"), [("BucketOwnerEnforced", "owner"), ("BucketOwnerPreferred", "ada"), ("ObjectWriter", "ada")]
+)
+async def test_the_owner_is_who_wrote_unless_the_bucket_owns_everything(store, objects, content, ownership, owner):
+    await Buckets(store, "here").create("shared", "owner", BucketOptions(ownership=ownership))
     source = content.source(b"one")
     source = type(source)(chunks=source.chunks, expected=source.expected, by=Actor(principal="ada"))
-    assert (await objects.put("box", "k", source, Attributes())).owner == "ada"
+    assert (await objects.put("shared", "k", source, Attributes())).owner == owner
 
 
 async def test_a_lock_needs_a_bucket_with_object_lock(put, bucket):

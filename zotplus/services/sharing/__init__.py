@@ -1,0 +1,1 @@
+"""What opens a bucket to others: its policy, access control lists, and what may not be opened to the public."""
