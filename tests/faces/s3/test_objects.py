@@ -279,7 +279,7 @@ async def test_a_header_that_could_break_out_of_its_line_is_not_stored(stage, va
         ({"x-amz-server-side-encryption-customer-algorithm": "AES256"}, "NotImplemented"),
         ({"x-amz-acl": "public-read"}, "NotImplemented"),
         ({"x-amz-grant-read": "id=1"}, "NotImplemented"),
-        ({"x-amz-tagging": "a=b"}, "NotImplemented"),
+        ({"x-amz-tagging": "a=%"}, "InvalidArgument"),
         ({"x-amz-object-lock-mode": "GOVERNANCE"}, "InvalidArgument"),
         ({"x-amz-object-lock-legal-hold": "ON"}, "InvalidRequest"),
         ({"x-amz-website-redirect-location": "/x"}, "NotImplemented"),
