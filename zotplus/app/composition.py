@@ -18,6 +18,7 @@ from zotplus.adapters.oidc.verifier import OidcVerifier
 from zotplus.adapters.sealing_aead.sealing import open_sealing
 from zotplus.adapters.zot.discovery import connect
 from zotplus.app import auditing, omissions
+from zotplus.app.encrypting import encryption_of, remote_keyring
 from zotplus.app.identities import identities
 from zotplus.app.observers import UNOBSERVED, Observers
 from zotplus.app.reporting import Reporting
@@ -31,6 +32,7 @@ from zotplus.gateway.transport.wire import Wire
 from zotplus.ports.audit import AuditLog
 from zotplus.ports.blobs import Blobs
 from zotplus.ports.identity import TokenVerifier
+from zotplus.ports.keyring import KeyRing, SupportsClose
 from zotplus.ports.keyvalue import KeyValue
 from zotplus.ports.sealing import Sealing
 from zotplus.ports.telemetry import Telemetry
@@ -85,9 +87,12 @@ class Engines:
     verifier: TokenVerifier = field(default_factory=lambda: OidcVerifier(()))
     observers: Observers = UNOBSERVED
     audit: AuditLog | None = None
+    keyring: KeyRing | None = None
 
     async def close(self) -> None:
         """Release all of them."""
+        if isinstance(self.keyring, SupportsClose):
+            await self.keyring.close()
         await self.verifier.close()
         await self.upstream.close()
         await self.store.close()
@@ -116,6 +121,7 @@ def engines(settings: Settings, reporting: Reporting, managed_url: str | None = 
         exposition=reporting.exposition,
         verifier=OidcVerifier(settings.identity.issuers),
         observers=told,
+        keyring=remote_keyring(settings),
     )
 
 
@@ -125,6 +131,7 @@ def services(settings: Settings, parts: Engines) -> Services:
     issuers = [issuer.name for issuer in settings.identity.issuers]
     known = identities(settings, store, parts.sealing, parts.verifier)
     sharing = Sharing(store, issuers=issuers)
+    encryption = encryption_of(settings, store, parts.sealing, parts.keyring)
     return Services(
         access=known.access,
         lifecycle=known.lifecycle,
@@ -137,14 +144,15 @@ def services(settings: Settings, parts: Engines) -> Services:
         explaining=Explaining(store, known.access, known.people, public_access=settings.identity.public_access),
         buckets=Buckets(store, settings.s3.region),
         documents=Documents(store),
+        encryption=encryption,
         sharing=sharing,
         object_sharing=ObjectSharing(store, sharing),
         lifecycles=Lifecycles(store, day=settings.lifecycle.day),
         versioning=Versioning(store),
         events=_events(settings, store),
         access_logging=AccessLogging(store),
-        objects=Objects(store, blobs, inline_limit=settings.s3.inline_limit),
-        multipart=Multipart(store, blobs),
+        objects=Objects(store, blobs, inline_limit=settings.s3.inline_limit, encryption=encryption),
+        multipart=Multipart(store, blobs, encryption=encryption),
         collector=Collector(
             store, blobs, grace=settings.collector.grace, upload_expiry=settings.collector.upload_expiry
         ),
@@ -189,8 +197,9 @@ def _limits(settings: Settings) -> RequestLimits | None:
 def faces(settings: Settings, parts: Engines, directory: Services) -> FaceOf:
     """The rule that gives each address its face: by listener, then path, then host; the rest is administration."""
     s3 = settings.s3
-    main_s3 = S3Face(S3_PREFIX, None, s3.region, s3.allow_signature_v2)
-    root_s3 = S3Face("", s3.domain, s3.region, s3.allow_signature_v2)
+    takes_keys = s3.allow_sse_c_over_http
+    main_s3 = S3Face(S3_PREFIX, None, s3.region, s3.allow_signature_v2, takes_keys)
+    root_s3 = S3Face("", s3.domain, s3.region, s3.allow_signature_v2, takes_keys)
     oci = OciFace(parts.upstream, directory.tokens, settings.http.external_url)
     readiness = Readiness(parts.store, parts.blobs, parts.upstream, parts.verifier.status, parts.audit)
     operations = OperationsFace(readiness, parts.exposition, settings.metrics)

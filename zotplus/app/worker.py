@@ -10,6 +10,7 @@ from functools import partial
 import structlog
 import uvloop
 
+from zotplus.app.access_logs import WorkerAccessLogs
 from zotplus.app.auditing import ProcessAudit
 from zotplus.app.composition import engines, servers
 from zotplus.app.reporting import Reporting
@@ -46,6 +47,8 @@ async def _serve(
     audit = ProcessAudit(settings, parts.store, parts.sealing)
     parts = replace(parts, audit=await audit.open(f"worker-{index}"))
     running = servers(settings, parts)
+    logs = WorkerAccessLogs(settings, parts)
+    running[Listener.MAIN].watch(logs.records.note)
     tls = ReloadingTls(settings.http.tls, settings.identity.operators) if settings.http.tls is not None else None
     if tls is not None:
         tls.distrusted = partial(_distrust, running)
@@ -56,6 +59,7 @@ async def _serve(
             await running[listener].start(listening, tls.context if tls else None, tls.holder if tls else None)
         log.info("worker_ready", worker=index)
         uses = _Uses(running[Listener.MAIN].callers, KeyLifecycle(parts.store, parts.sealing))
+        logs.start()
         tasks = [asyncio.create_task(uses.keep()), *([asyncio.create_task(tls.watch())] if tls is not None else [])]
         await ending.wait()
         for task in tasks:
@@ -63,6 +67,7 @@ async def _serve(
         log.info("worker_draining", worker=index)
         await asyncio.gather(*(running[listener].drain(settings.drain_seconds) for listener in sockets))
         await uses.note()
+        await logs.close()
     finally:
         await audit.close()
         await parts.close()

@@ -194,6 +194,8 @@ COPY_SOURCE_INVALID = _fault("copy_source_invalid", 400, _VALID, "The copy sourc
     "x-amz-copy-source is /bucket/key, percent-encoded, with an optional versionId.", "Correct the header.")
 COPY_ONTO_ITSELF = _fault("copy_onto_itself", 400, _VALID, "The copy changes nothing.",
     "Source and destination are the same and no metadata is replaced.", "Set x-amz-metadata-directive: REPLACE, or another destination.")
+ENCRYPTION_ALGORITHM_INVALID = _fault("encryption_algorithm_invalid", 400, _VALID, "The encryption algorithm is not AES256.",
+    "SSE-C takes one algorithm.", "Send x-amz-server-side-encryption-customer-algorithm: AES256.")
 ENCRYPTION_KEY_MISSING = _fault("encryption_key_missing", 400, _VALID, "The object is encrypted with a key that only its owner has.",
     "It was stored with SSE-C, and the request brings no key.", "Send the three x-amz-server-side-encryption-customer headers that it was stored with.")
 ENCRYPTION_KEY_WRONG = _fault("encryption_key_wrong", 403, _AUTHZ, "The encryption key is not the one that the object was stored with.",

@@ -37,11 +37,15 @@ FaceOf = Callable[[RequestHead], Face]
 """Which face owns a request; ``app.py`` decides by listener, path prefix and host."""
 
 
+Watch = Callable[[Context, Reply, tuple[int, int]], None]
+"""Told of an answered request, its reply, and the bytes of its body and of the answer's."""
+
+
 class Pipeline:
     """Serves requests with the given faces and services.
 
     ``audit`` is told of each when it has been answered; ``limits`` are those on what one caller asks (None: none).
-    ``callers`` are the ids of all who were recognised since somebody emptied it.
+    ``callers`` are the ids of all who were recognised since somebody emptied it. ``watch`` is told as the audit log is.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class Pipeline:
     ) -> None:
         self.audit = audit
         self.callers: set[str] = set()
+        self.watch: Watch | None = None
         self._limits = limits
         self._face_of = face_of
         self._services = services
@@ -139,6 +144,12 @@ class Pipeline:
         finally:
             if self._limits is not None:
                 self._limits.leave(context)
+
+    def told(self, context: Context, reply: Reply, sizes: tuple[int, int], trace: str = "") -> None:
+        """The request has been answered: ``sizes`` are the bytes of its body and of the answer's."""
+        self.audit.note(context, reply.status, sizes, trace)
+        if self.watch is not None:
+            self.watch(context, reply, sizes)
 
     def refuse(self, context: Context, problem: Problem) -> Reply:
         """``problem`` in the wire form of the request's face, noted for the log."""

@@ -10,6 +10,7 @@ from zotplus.services.buckets import Buckets
 from zotplus.services.configuration.access_logging import AccessLogging
 from zotplus.services.configuration.documents import Documents
 from zotplus.services.configuration.versioning import Versioning
+from zotplus.services.encryption.encryption import Encryption
 from zotplus.services.events.events import Events
 from zotplus.services.federation.federation import Federation
 from zotplus.services.identity.access import Access
@@ -49,6 +50,7 @@ class Services:
     explaining: Explaining
     buckets: Buckets
     documents: Documents
+    encryption: Encryption
     sharing: Sharing
     object_sharing: ObjectSharing
     lifecycles: Lifecycles

@@ -14,6 +14,7 @@ import msgspec
 
 from zotplus.adapters.audit.settings import AuditSettings
 from zotplus.adapters.blobs_fs.settings import FilesystemBlobsSettings
+from zotplus.adapters.keyring_vault.settings import VaultSettings
 from zotplus.adapters.keyvalue_lmdb.settings import LmdbSettings
 from zotplus.adapters.oidc.settings import IdentitySettings
 from zotplus.adapters.telemetry.settings import LogSettings, MetricsSettings, TelemetrySettings
@@ -129,6 +130,30 @@ class S3Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes up to which an object's content lives in its metadata record. One lookup reads it and one group commit
     writes it; above 16 KiB the metadata grows faster than it gains. 0 keeps every object apart."""
 
+    access_log_interval: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 300.0
+    """Seconds that lines of buckets' access logs wait in memory before they are put as an object, or until there is a
+    MiB of them. Five minutes: fewer, larger objects; what a killed process has not put is lost."""
+
+    encryption: Literal["none", "SSE-S3"] = "none"
+    """Encryption of new objects that neither their request nor their bucket says anything about. ``none`` by default:
+    a disk that is encrypted as a whole does the same for all data, and plain content goes to clients without passing
+    through the program. ``SSE-S3`` is what Amazon does."""
+
+    allow_sse_c_over_http: bool = False
+    """Whether customers' encryption keys are taken over plain HTTP. Off by default, as on Amazon: anybody on the way
+    could read the key. Connections that a trusted proxy ends TLS for count as secure."""
+
+
+class KmsSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The keys of SSE-KMS: in the registry's own ring, or in Vault or OpenBao."""
+
+    default_key: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")] = "s3-default"
+    """Key where a request for SSE-KMS names none. In the registry's own ring it comes into being when it is first used,
+    and it takes no ``kms:`` right, as ``aws/s3`` on Amazon; in Vault it has to be made."""
+
+    vault: VaultSettings | None = None
+    """Transit engine that holds the keys. None by default: the registry's own ring holds them, sealed."""
+
 
 class AdminSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The first administrator. Set both or none; when none is set, both are made and printed at the first start."""
@@ -205,6 +230,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     http: HttpSettings = HttpSettings()
     s3: S3Settings = S3Settings()
+    kms: KmsSettings = KmsSettings()
     upstream: UpstreamSettings = UpstreamSettings()
     admin: AdminSettings = AdminSettings()
     identity: IdentitySettings = IdentitySettings()

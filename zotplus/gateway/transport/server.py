@@ -19,7 +19,7 @@ from zotplus.domain.errors import Problem
 from zotplus.gateway.bodies import NO_BODY
 from zotplus.gateway.context import Context
 from zotplus.gateway.head import Listener, RequestHead
-from zotplus.gateway.pipeline import Pipeline
+from zotplus.gateway.pipeline import Pipeline, Watch
 from zotplus.gateway.reply import Reply
 from zotplus.gateway.transport.certificates import NOBODYS, HolderOf
 from zotplus.gateway.transport.connection import ConnectionBody, GatewayProtocol, GatewayServer
@@ -127,6 +127,10 @@ class Server:
         """See ``Pipeline.callers``; that of all servers of one process."""
         return self._pipeline.callers
 
+    def watch(self, watch: Watch) -> None:
+        """Have ``watch`` told of every answered request, of all servers of one process."""
+        self._pipeline.watch = watch
+
     def distrust_certificates(self) -> None:
         """End every connection that a client certificate was shown for, after the request under way."""
         for connection in self._protocols.connections:
@@ -147,7 +151,7 @@ class Server:
         )
         context = self._pipeline.open(head, NO_BODY)
         reply = self._pipeline.refuse(context, problem)
-        self._pipeline.audit.note(context, reply.status, (0, 0))
+        self._pipeline.told(context, reply, (0, 0))
         return msgspec.structs.replace(reply, headers=(*reply.headers, _stamp(context)))
 
     def _answer_at_once(self, message: RawRequestMessage, connection: GatewayProtocol) -> bool:
@@ -171,7 +175,7 @@ class Server:
         answer, sent = answer_bytes(message, reply, _stamp(context))
         # Told before it is sent: the client, who shares these cores or not, is woken by the sending.
         trace = self._telemetry.answered(message.headers, _finished(context, reply, 0, sent))
-        self._pipeline.audit.note(context, reply.status, (0, sent), trace)
+        self._pipeline.told(context, reply, (0, sent), trace)
         transport.write(answer)
         return True
 
@@ -216,7 +220,7 @@ class Server:
         except Exception:
             # The answer has been sent: aiohttp would append another one for this fault.
             log.exception("request_not_noted", request_id=context.request_id)
-        self._pipeline.audit.note(context, reply.status, (received, sent), trace)
+        self._pipeline.told(context, reply, (received, sent), trace)
 
     async def _send(
         self, request: web.BaseRequest, context: Context, reply: Reply, *, keep_alive: bool

@@ -23,6 +23,7 @@ from zotplus.protocols.s3.forms.opening import authenticate as authenticate_form
 from zotplus.protocols.s3.forms.posting import POST_OBJECT
 from zotplus.protocols.s3.origins import PREFLIGHT, crossing_headers
 from zotplus.protocols.s3.request import (
+    Request,
     Site,
     argument_invalid,
     bucket_of_host,
@@ -47,10 +48,21 @@ class S3Face:
     name = "s3"
     request_id_header = "x-amz-request-id"
 
-    def __init__(self, prefix: str, domain: str | None, region: str, allow_signature_v2: bool) -> None:  # noqa: FBT001 - one setting
+    def __init__(
+        self,
+        prefix: str,
+        domain: str | None,
+        region: str,
+        allow_signature_v2: bool,  # noqa: FBT001 - a setting, as the next
+        takes_keys_over_http: bool = False,  # noqa: FBT001, FBT002 - as above
+    ) -> None:
         self.routes: Sequence[Route] = tuple(row.route for row in (*ROWS, PREFLIGHT))
-        self._site = Site(prefix=prefix, domain=domain, region=region)
+        self._site = Site(prefix=prefix, domain=domain, region=region, takes_keys_over_http=takes_keys_over_http)
         self._allow_signature_v2 = allow_signature_v2
+
+    def read(self, head: RequestHead) -> Request:
+        """The address of a request. Raises as ``read_request``."""
+        return read_request(head, self._site)
 
     def parse(self, head: RequestHead) -> tuple[Route, Operation]:
         """As ``Face.parse``."""

@@ -79,6 +79,7 @@ _wire(errors.TAGS_TOO_MANY, "BadRequest")
 _wire(errors.COPY_SOURCE_INVALID, "InvalidArgument")
 _wire(errors.COPY_ONTO_ITSELF, "InvalidRequest")
 _wire(errors.HEADER_CRYPTO_UNSUPPORTED, "NotImplemented")
+_wire(errors.ENCRYPTION_ALGORITHM_INVALID, "InvalidEncryptionAlgorithmError")
 _wire(errors.ENCRYPTION_KEY_MISSING, "InvalidRequest")
 _wire(errors.ENCRYPTION_KEY_WRONG, "AccessDenied")
 _wire(errors.ENCRYPTION_KEY_UNWANTED, "InvalidRequest")
@@ -161,6 +162,14 @@ _wire(errors.INTERNAL_ERROR, "InternalError")
 # Amazon's sentences where a problem says no more than the catalogue does: people look for them word by word, and a few
 # clients compare them (S3 API Reference, "Error responses").
 _MESSAGES = {
+    errors.ENCRYPTION_ALGORITHM_INVALID: "The encryption request you specified is not valid. The valid value is AES256.",
+    errors.ENCRYPTION_KEY_MISSING: (
+        "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to "
+        "retrieve the object."
+    ),
+    errors.ENCRYPTION_KEY_WRONG: "Access Denied.",
+    errors.ENCRYPTION_KEY_UNWANTED: "The encryption parameters are not applicable to this object.",
+    errors.BUCKET_ENCRYPTION_MISSING: "The server side encryption configuration was not found",
     errors.CREDENTIALS_MISSING: "Access Denied.",
     errors.ACCESS_DENIED: "Access Denied.",
     errors.ACCESS_KEY_UNKNOWN: "The AWS Access Key Id you provided does not exist in our records.",
