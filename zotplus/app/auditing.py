@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -80,6 +80,11 @@ class ProcessAudit:
         for output in outputs:
             shipper = Shipper(folder, output.label, output_of(output, service))
             self._tasks.append(asyncio.create_task(shipper.run()))
+
+    def append(self, records: Sequence[Record]) -> None:
+        """Write ``records`` soon; nothing where the log is switched off."""
+        if self._opened is not None and records:
+            self._opened[0].append(list(records))
 
     async def retain(self) -> int:
         """Remove files older than ``audit.retention_days``; how many. Raises ``STORAGE_FAILED``."""

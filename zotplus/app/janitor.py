@@ -3,7 +3,8 @@
 import asyncio
 import signal
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -11,13 +12,18 @@ import structlog
 import uvloop
 
 from zotplus.adapters.telemetry.metrics import Metrics
-from zotplus.adapters.telemetry.metrics_table import JOB_FAILURES, JOB_SECONDS
+from zotplus.adapters.telemetry.metrics_table import AGED, JOB_FAILURES, JOB_SECONDS
 from zotplus.app.auditing import ProcessAudit
 from zotplus.app.composition import Engines, engines, services
 from zotplus.app.delivering import Delivering
 from zotplus.app.reporting import Reporting
+from zotplus.domain.audit.records import EventKind, Record, Who
+from zotplus.domain.audit.times import timestamp
 from zotplus.domain.errors import Problem
+from zotplus.domain.storage.lifecycle.decisions import Terms
 from zotplus.ports.keyvalue import SupportsMaintenance
+from zotplus.services.lifecycle.acting import JANITOR, Done
+from zotplus.services.lifecycle.engine import Engine
 from zotplus.settings import Settings
 
 log = structlog.get_logger("zotplus.janitor")
@@ -35,6 +41,7 @@ async def _keep(settings: Settings) -> int:
     parts = engines(settings, reporting)
     audit = ProcessAudit(settings, parts.store, parts.sealing)
     delivering = Delivering(settings.events, parts.store, reporting.metrics)
+    ageing: asyncio.Task[None] | None = None
     ending = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -44,6 +51,7 @@ async def _keep(settings: Settings) -> int:
         await audit.open("janitor")
         audit.ship()
         delivering.start()
+        ageing = asyncio.create_task(_age(settings, parts, reporting.metrics, audit))
         while not ending.is_set():
             await _round(settings, parts, reporting.metrics, audit)
             await _job(reporting.metrics, "dead_letters", delivering.forget())
@@ -53,11 +61,48 @@ async def _keep(settings: Settings) -> int:
             except TimeoutError:
                 continue
     finally:
+        if ageing is not None:
+            ageing.cancel()
+            await asyncio.gather(ageing, return_exceptions=True)
         await delivering.close()
         await audit.close()
         await parts.close()
         reporting.close()
     return 0
+
+
+async def _age(settings: Settings, parts: Engines, metrics: Metrics, audit: ProcessAudit) -> None:
+    """Let objects age by the rules of their buckets, at an interval of its own: a round may be a long one."""
+    engine = Engine(parts.store, Terms(day=settings.lifecycle.day), told=partial(_tell_aged, metrics, audit))
+    while True:
+        begun = time.monotonic()
+        try:
+            aged = await _job(metrics, "lifecycle", engine.run())
+        except Exception:
+            log.exception("lifecycle_failed")
+        else:
+            told = msgspec.to_builtins(aged) if aged is not None else {}
+            log.info("lifecycle_round", seconds=round(time.monotonic() - begun, 3), **told)
+        await asyncio.sleep(settings.lifecycle.interval)
+
+
+def _tell_aged(metrics: Metrics, audit: ProcessAudit, done: Sequence[Done]) -> None:
+    """Count what rules did, and write it into the audit log."""
+    for one in done:
+        metrics.counter(AGED, "locked" if one.is_locked else one.step).add()
+    who, now = Who(JANITOR.principal, "janitor"), timestamp(time.time())
+    audit.append(
+        [
+            Record(0, now, EventKind.LIFECYCLE, face="s3", operation=one.step, who=who, details=_details(one))
+            for one in done
+            if not one.is_locked  # nothing happened, and the next round finds it again
+        ]
+    )
+
+
+def _details(done: Done) -> dict[str, str | int | float]:
+    named: dict[str, str] = msgspec.to_builtins(done)
+    return {name: value for name, value in named.items() if value and name != "step"}
 
 
 async def _round(settings: Settings, parts: Engines, metrics: Metrics, audit: ProcessAudit) -> None:

@@ -66,6 +66,8 @@ UPSTREAM_ERRORS = _metric(_C, "zotplus_upstream_errors_total", "Requests that th
 JOB_SECONDS = _metric(_H, "zotplus_janitor_job_seconds", "Time of one run of a janitor's job.",
     ("job",), JOB_BUCKETS)
 JOB_FAILURES = _metric(_C, "zotplus_janitor_job_failures_total", "Runs of a janitor's job that failed.", ("job",))
+AGED = _metric(_C, "zotplus_lifecycle_actions_total",
+    "What lifecycle rules did: remove, mark, move, abort, and locked for what object lock kept.", ("step",))
 EVENTS = _metric(_C, "zotplus_events_total",
     "Attempts to deliver events: delivered, failed (tried again later) or dead (given up).", ("webhook", "outcome"))
 EVENTS_QUEUED = _metric(_G, "zotplus_events_queued", "Events that wait for a webhook, 10,000 being as many or more.",

@@ -27,7 +27,8 @@ class EventKind(StrEnum):
     """What a record is about.
 
     ``denied`` wins over the others: whoever looks for refusals finds all of them by one word. ``lost`` says that
-    records are missing because the disk took none, ``retention`` that old files were removed.
+    records are missing because the disk took none, ``retention`` that old files were removed. ``lifecycle`` is what the
+    janitor did to an object because a bucket's rule says so.
     """
 
     REQUEST = "request"
@@ -37,6 +38,7 @@ class EventKind(StrEnum):
     DENIED = "denied"
     LOST = "lost"
     RETENTION = "retention"
+    LIFECYCLE = "lifecycle"
 
 
 class Who(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
