@@ -11,6 +11,7 @@ from zotplus.ports.sealing import Sealing
 from zotplus.services.federation.exchange import Exchange
 from zotplus.services.federation.federation import Federation
 from zotplus.services.federation.replay import Replays
+from zotplus.services.federation.roles import Roles
 from zotplus.services.federation.sessions import Sessions
 from zotplus.services.federation.standing import Standing
 from zotplus.services.federation.trusts import Trusts
@@ -84,7 +85,14 @@ def identities(
         tokens=tokens,
         keys=keys,
         lifecycle=KeyLifecycle(store, sealing, _lifetime(settings), clock=clock),
-        federation=Federation(trusts=trusts, standing=standing, replays=replays, exchange=exchange, sessions=sessions),
+        federation=Federation(
+            trusts=trusts,
+            standing=standing,
+            replays=replays,
+            exchange=exchange,
+            sessions=sessions,
+            roles=Roles(trusts, sessions, clock=clock),
+        ),
     )
 
 

@@ -155,6 +155,8 @@ SUPPLYCHAIN_READ_ATTESTATION = _action("supplychain:ReadAttestation", "Read what
 STS_ASSUME_ROLE_WITH_WEB_IDENTITY = _action(
     "sts:AssumeRoleWithWebIdentity", "Exchange a token of a trusted issuer for a session's credentials.", writes=True
 )
+STS_ASSUME_ROLE = _action("sts:AssumeRole", "Take a role (a trust's name) by an access key.", writes=True)
+STS_GET_SESSION_TOKEN = _action("sts:GetSessionToken", "Get a session for one's own access key.", writes=True)
 STS_GET_CALLER_IDENTITY = _action("sts:GetCallerIdentity", "Ask who the credentials belong to.")
 
 ADMIN_LIST_KEYS = _action("admin:ListKeys", "List access keys and robot tokens, without their secrets.")

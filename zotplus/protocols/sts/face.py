@@ -3,36 +3,46 @@
 Clients that know one address for all services post to that of S3, where a form is told from S3's own requests.
 """
 
-import hashlib
-import hmac
-import time
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 import msgspec
 
 from zotplus.domain import actions, errors
+from zotplus.domain.actions import Action
 from zotplus.domain.errors import Problem
+from zotplus.domain.iam import Need
+from zotplus.domain.iam.arns import ACCOUNT, arn_of_principal
 from zotplus.domain.principals import Principal, PrincipalKind
-from zotplus.domain.signatures.payloads import UNSIGNED_PAYLOAD
-from zotplus.domain.signatures.sigv4 import Claim, ClaimKind, parse_authorization, verify
 from zotplus.gateway.context import NOBODY, Context
 from zotplus.gateway.head import RequestHead
-from zotplus.gateway.pipeline import undenied
+from zotplus.gateway.pipeline import authorise, undenied
+from zotplus.gateway.queries.reading import Parameters, read_parameters, require_version
+from zotplus.gateway.queries.signing import signer
+from zotplus.gateway.queries.writing import answer, element, group, moment, refuse
 from zotplus.gateway.reply import Reply
 from zotplus.gateway.route import Operation, Route
-from zotplus.protocols.sts.form import (
-    FORM_MAX_BYTES,
-    Parameters,
-    parse_assume_role,
-    parse_parameters,
-    require_version,
-)
-from zotplus.protocols.sts.wire import ACCOUNT, CONTENT_TYPE, element, group, moment, refusal, result
+from zotplus.protocols.sts.form import FORM_MAX_BYTES, VERSION, parse_assume_role, parse_own_session, parse_role
+from zotplus.protocols.sts.wire import NAMESPACE, wire_of
+from zotplus.services.federation.exchange import SELF
 from zotplus.services.federation.federation import SESSION_NAME_KEY
+from zotplus.services.federation.roles import Asked
+from zotplus.services.federation.sessions import Session
 
-FORM = "application/x-www-form-urlencoded"
-SERVICE = "sts"
+SERVICE: Final = "sts"
+_READABLE = frozenset({"GetCallerIdentity"})
 Answer = Callable[[Context, Parameters, bytes], Awaitable[Reply]]
+
+_ACTIONS: tuple[tuple[str, Action, str], ...] = (
+    (
+        "AssumeRoleWithWebIdentity",
+        actions.STS_ASSUME_ROLE_WITH_WEB_IDENTITY,
+        "Exchange a token of a trusted issuer for a session.",
+    ),
+    ("AssumeRole", actions.STS_ASSUME_ROLE, "Take a role by an access key."),
+    ("GetSessionToken", actions.STS_GET_SESSION_TOKEN, "Get a session for one's own access key."),
+    ("GetCallerIdentity", actions.STS_GET_CALLER_IDENTITY, "Ask who the credentials belong to."),
+)
 
 
 class Nothing(msgspec.Struct, frozen=True):
@@ -41,19 +51,6 @@ class Nothing(msgspec.Struct, frozen=True):
     def needs(self) -> tuple[()]:
         """Nothing: whoever has a token or a signature is who they are."""
         return ()
-
-
-def is_sts(head: RequestHead, root: str) -> bool:
-    """Whether a request to S3's address, which is below ``root``, is one of this service.
-
-    Clients that know one address for everything post there. S3 takes no form at its root, and has no actions.
-    """
-    path = head.raw_path
-    if len(path) > len(root) + 1 or path not in (root, root + "/"):
-        return False
-    if head.method == "POST":
-        return not head.raw_query and _media_type(head) == FORM
-    return head.method == "GET" and any(part.startswith("Action=") for part in head.raw_query.split("&"))
 
 
 class StsFace:
@@ -66,7 +63,8 @@ class StsFace:
         self._answers: dict[str, Answer] = {
             "AssumeRoleWithWebIdentity": self._assume,
             "GetCallerIdentity": self._identity,
-            "AssumeRole": self._chain,
+            "AssumeRole": self._take,
+            "GetSessionToken": self._own,
         }
         self._by_method = {
             method: Route(
@@ -91,14 +89,7 @@ class StsFace:
                 public=True,
                 takes_body=True,
             )
-            for name, action, summary in (
-                (
-                    "AssumeRoleWithWebIdentity",
-                    actions.STS_ASSUME_ROLE_WITH_WEB_IDENTITY,
-                    "Exchange a token of a trusted issuer for a session.",
-                ),
-                ("GetCallerIdentity", actions.STS_GET_CALLER_IDENTITY, "Ask who the credentials belong to."),
-            )
+            for name, action, summary in _ACTIONS
         }
         self.routes: Sequence[Route] = (*self._by_method.values(), *self._by_action.values())
 
@@ -115,40 +106,18 @@ class StsFace:
 
     def render(self, problem: Problem, context: Context) -> Reply:
         """As ``Face.render``: the ``ErrorResponse`` document."""
-        status, body = refusal(problem, context.request_id)
-        headers = [CONTENT_TYPE, ("Cache-Control", "no-store"), ("X-Zotplus-Fault", problem.fault.code)]
-        if "allow" in problem.fields:
-            headers.append(("Allow", str(problem.fields["allow"])))
-        if problem.retry_after is not None:
-            headers.append(("Retry-After", str(problem.retry_after)))
-        return Reply(status=status, headers=tuple(headers), body=b"" if context.head.method == "HEAD" else body)
+        return refuse(problem, context, wire_of(problem))
 
     async def _handle(self, context: Context, _operation: Operation) -> Reply:
-        parameters, body = await self._parameters(context)
+        parameters, body = await read_parameters(context, _READABLE, FORM_MAX_BYTES)
         action = parameters.get("Action", "")
-        answer = self._answers.get(action)
-        if answer is None:
+        found = self._answers.get(action)
+        if found is None:
             known = ", ".join(self._answers)
             raise Problem(errors.OPERATION_UNKNOWN, f"The action {action[:64]!r} is not one of {known}.")
         context.route = self._by_action.get(action, context.route)
-        require_version(parameters)
-        return await answer(context, parameters, body)
-
-    async def _parameters(self, context: Context) -> tuple[Parameters, bytes]:
-        """The parameters, and the body that a signature covers; a token in an address would end up in logs."""
-        head = context.head
-        if head.method == "GET":
-            found = parse_parameters(head.raw_query)
-            if found.get("Action") != "GetCallerIdentity":
-                raise Problem(errors.METHOD_NOT_ALLOWED, "This action is asked for by POST.", allow="POST")
-            return found, b""
-        if _media_type(head) != FORM:
-            raise Problem(errors.REQUEST_INVALID, f"The service takes {FORM}.")
-        body = await context.body.read(FORM_MAX_BYTES)
-        try:
-            return parse_parameters(body.decode("ascii")), body
-        except UnicodeDecodeError as problem:
-            raise Problem(errors.REQUEST_INVALID, "The form is not percent-encoded.") from problem
+        require_version(parameters, VERSION)
+        return await found(context, parameters, body)
 
     async def _assume(self, context: Context, parameters: Parameters, _body: bytes) -> Reply:
         wanted = parse_assume_role(parameters)
@@ -157,84 +126,86 @@ class StsFace:
         session, exchanged = made.session, made.exchanged
         context.principal = made.principal
         context.log["session_key"] = session.access_key
-        credentials = [
-            element("AccessKeyId", session.access_key),
-            element("SecretAccessKey", session.secret),
-            element("SessionToken", session.token),
-            element("Expiration", moment(session.expires)),
-        ]
         members = [
-            group("Credentials", credentials),
+            _credentials(session),
             element("SubjectFromWebIdentityToken", exchanged.subject),
-            group(
-                "AssumedRoleUser",
-                [
-                    element("AssumedRoleId", f"{made.principal.id}:{wanted.name}"),
-                    element("Arn", f"arn:aws:sts::{ACCOUNT}:assumed-role/{exchanged.role}/{wanted.name}"),
-                ],
-            ),
-            element("PackedPolicySize", max(1, round(session.fill * 100))),
+            _assumed(made.principal, exchanged.role, wanted.name),
+            _fill(session),
             element("Provider", exchanged.issuer),
             element("Audience", exchanged.audience),
         ]
-        return _answer("AssumeRoleWithWebIdentity", members, context)
+        return answer("AssumeRoleWithWebIdentity", members, context, NAMESPACE)
 
     async def _identity(self, context: Context, _parameters: Parameters, body: bytes) -> Reply:
-        principal = await self._signer(context, body)
+        principal = await signer(context, body, SERVICE)
         members = [
             element("Arn", arn_of(principal)),
             element("UserId", _user_id(principal)),
             element("Account", ACCOUNT),
         ]
-        return _answer("GetCallerIdentity", members, context)
+        return answer("GetCallerIdentity", members, context, NAMESPACE)
 
-    async def _chain(self, context: Context, _parameters: Parameters, body: bytes) -> Reply:
-        principal = await self._signer(context, body)
-        if principal.credential.startswith("session "):
-            raise Problem(errors.ACCESS_DENIED, "A session cannot take another role (role chaining).")
-        raise Problem(errors.OPERATION_UNKNOWN, "AssumeRole is not offered to keys; take AssumeRoleWithWebIdentity.")
+    async def _take(self, context: Context, parameters: Parameters, body: bytes) -> Reply:
+        """AssumeRole: a role that one was allowed to take, or one's own self within a policy."""
+        principal = await signer(context, body, SERVICE)
+        _refuse_chain(principal)
+        asked = parse_role(parameters)
+        action = actions.STS_GET_SESSION_TOKEN if asked.role == SELF else actions.STS_ASSUME_ROLE
+        session, holder = await self._taken(context, asked, action)
+        members = [_credentials(session), _assumed(holder, asked.role, asked.name), _fill(session)]
+        return answer("AssumeRole", members, context, NAMESPACE)
 
-    async def _signer(self, context: Context, body: bytes) -> Principal:
-        """Who signed the request. Raises the credentials' problems, ``CREDENTIALS_MISSING`` for nobody."""
-        head = context.head
-        claim = parse_authorization(head, service=SERVICE)
-        if claim is None:
-            raise Problem(errors.CREDENTIALS_MISSING)
-        principal, secret = await context.services.callers.signer(claim.access_key, claim.session_token)
-        verify(_with_payload(claim, body), head, secret, time.time())
-        context.principal = principal
-        return principal
+    async def _own(self, context: Context, parameters: Parameters, body: bytes) -> Reply:
+        """GetSessionToken."""
+        _refuse_chain(await signer(context, body, SERVICE))
+        session, _ = await self._taken(context, parse_own_session(parameters), actions.STS_GET_SESSION_TOKEN)
+        return answer("GetSessionToken", [_credentials(session)], context, NAMESPACE)
+
+    async def _taken(self, context: Context, asked: Asked, action: Action) -> tuple[Session, Principal]:
+        """The session asked for, where a policy allows ``action`` on the role."""
+        context.log |= {"exchanged_for": asked.role, "session": asked.name}
+        gate = msgspec.structs.replace(self._by_action["GetSessionToken"], action=action, public=False)
+        authorise(context, gate, (Need(action.name, f"sts:{asked.role}"),))
+        made = await context.services.federation.roles.take(context.principal, asked)
+        context.log["session_key"] = made.session.access_key
+        return made.session, made.principal
 
 
-def _with_payload(claim: Claim, body: bytes) -> Claim:
-    """``claim`` over the body that came: this service has no unsigned payloads. Raises ``CONTENT_SHA256_MISMATCH``."""
-    actual = hashlib.sha256(body).hexdigest()
-    is_unsaid = not claim.payload_hash or (claim.kind is ClaimKind.PRESIGNED and claim.payload_hash == UNSIGNED_PAYLOAD)
-    if is_unsaid:
-        return msgspec.structs.replace(claim, payload_hash=actual)
-    if not hmac.compare_digest(claim.payload_hash.lower(), actual):
-        raise Problem(errors.CONTENT_SHA256_MISMATCH)
-    return claim
+def _refuse_chain(principal: Principal) -> None:
+    if principal.credential.startswith("session "):
+        raise Problem(errors.ACCESS_DENIED, "A session cannot take another role (role chaining).")
+
+
+def _credentials(session: Session) -> str:
+    return group(
+        "Credentials",
+        [
+            element("AccessKeyId", session.access_key),
+            element("SecretAccessKey", session.secret),
+            element("SessionToken", session.token),
+            element("Expiration", moment(session.expires)),
+        ],
+    )
+
+
+def _assumed(holder: Principal, role: str, name: str) -> str:
+    arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/{name}"
+    return group("AssumedRoleUser", [element("AssumedRoleId", f"{holder.id}:{name}"), element("Arn", arn)])
+
+
+def _fill(session: Session) -> str:
+    return element("PackedPolicySize", max(1, round(session.fill * 100)))
 
 
 def arn_of(principal: Principal) -> str:
     """The name that AWS clients show for ``principal``."""
     session_name = principal.attributes.get(SESSION_NAME_KEY)
     if session_name:
-        role = principal.name if principal.kind is PrincipalKind.TRUST else "self"
+        role = principal.name if principal.kind is PrincipalKind.TRUST else SELF
         return f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/{session_name[0]}"
-    return f"arn:aws:iam::{ACCOUNT}:user/{principal.id}"
+    return arn_of_principal(principal.id)
 
 
 def _user_id(principal: Principal) -> str:
     session_name = principal.attributes.get(SESSION_NAME_KEY)
     return f"{principal.id}:{session_name[0]}" if session_name else principal.id
-
-
-def _answer(action: str, members: Sequence[str], context: Context) -> Reply:
-    headers = (CONTENT_TYPE, ("Cache-Control", "no-store"))
-    return Reply(headers=headers, body=result(action, members, context.request_id))
-
-
-def _media_type(head: RequestHead) -> str:
-    return head.headers.get("Content-Type", "").partition(";")[0].strip().lower()

@@ -1,26 +1,16 @@
-"""Answers and refusals as the documents that AWS's STS sends.
+"""Refusals in the words of AWS's STS.
 
 Spec: AWS STS API Reference, "AssumeRoleWithWebIdentity", "GetCallerIdentity", "Common Error Types".
 """
 
-import re
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from xml.sax.saxutils import escape
-
 from zotplus.domain import errors
 from zotplus.domain.errors import Fault, FaultType, Problem
+from zotplus.gateway.queries.writing import Wire
 from zotplus.ports.identity import TokenFault, TokenRefused
 
 NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
-CONTENT_TYPE = ("Content-Type", "text/xml")
-ACCOUNT = "000000000000"
-"""There is one account, and clients want twelve digits."""
 
 _SERVER_FAULT = 500
-# What XML 1.0 cannot carry (2.2).
-_outside = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-
 # Fault -> (AWS's code, status). What is not here goes by its type.
 _CODES: dict[Fault, tuple[str, int]] = {
     errors.CREDENTIALS_MISSING: ("MissingAuthenticationToken", 403),
@@ -55,37 +45,9 @@ _OF_TOKENS: dict[TokenFault, tuple[str, int]] = {
 }
 
 
-def element(name: str, value: object) -> str:
-    """A leaf; ``value`` is escaped."""
-    text = _outside.sub("\ufffd", str(value))
-    return f"<{name}>{escape(text)}</{name}>"
-
-
-def group(name: str, members: Sequence[str]) -> str:
-    """An element around ``members``, which are markup already."""
-    return f"<{name}>{''.join(members)}</{name}>"
-
-
-def moment(epoch: float) -> str:
-    """A time in whole seconds."""
-    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def result(action: str, members: Sequence[str], request_id: str) -> bytes:
-    """The document of a successful ``action``."""
-    metadata = group("ResponseMetadata", [element("RequestId", request_id)])
-    content = group(f"{action}Result", members) + metadata
-    return f'<{action}Response xmlns="{NAMESPACE}">{content}</{action}Response>'.encode()
-
-
-def refusal(problem: Problem, request_id: str) -> tuple[int, bytes]:
-    """Status and document of ``problem``."""
-    code, status = wire(problem)
-    sender = "Receiver" if status >= _SERVER_FAULT else "Sender"
-    message = problem.detail
-    error = group("Error", [element("Type", sender), element("Code", code), element("Message", message)])
-    content = error + element("RequestId", request_id)
-    return status, f'<ErrorResponse xmlns="{NAMESPACE}">{content}</ErrorResponse>'.encode()
+def wire_of(problem: Problem) -> Wire:
+    """AWS's code and status for ``problem``."""
+    return Wire(*wire(problem), NAMESPACE)
 
 
 def wire(problem: Problem) -> tuple[str, int]:

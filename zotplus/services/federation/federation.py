@@ -7,11 +7,12 @@ import msgspec
 from zotplus.domain.principals import Principal
 from zotplus.services.federation.exchange import Admit, Exchange, Exchanged, admit_all
 from zotplus.services.federation.replay import Replays
+from zotplus.services.federation.roles import SESSION_NAME, Roles
 from zotplus.services.federation.sessions import Session, SessionPolicies, Sessions
 from zotplus.services.federation.standing import Standing
 from zotplus.services.federation.trusts import Trusts
 
-SESSION_NAME_KEY = "sts:rolesessionname"
+SESSION_NAME_KEY = SESSION_NAME
 """The condition key of a session's name. Spec: AWS IAM User Guide, "AWS STS condition keys"."""
 
 
@@ -45,6 +46,7 @@ class Federation:
     replays: Replays
     exchange: Exchange
     sessions: Sessions
+    roles: Roles
 
     async def assume(self, wanted: Wanted, admit: Admit = admit_all) -> Assumed:
         """Exchange a token for a session. Raises as ``Exchange.of_token``, ``admit`` and ``Sessions.issue``.

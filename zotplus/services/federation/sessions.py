@@ -24,8 +24,10 @@ from zotplus.domain.trusts import LIFETIME, LIFETIME_MAX, LIFETIME_MIN
 from zotplus.ports.keyvalue import KeyValue, Snapshot
 from zotplus.ports.sealing import Sealing
 from zotplus.records import layout
+from zotplus.records.access import find_credential
 from zotplus.services.federation.session_policies import narrowing
 from zotplus.services.federation.standing import ORIGIN_KEY, is_standing
+from zotplus.services.identity.credentials import scope_policies
 from zotplus.services.identity.generation_cache import GenerationCache
 from zotplus.services.identity.people import Somebody
 from zotplus.services.identity.rights import Rights
@@ -36,6 +38,9 @@ KEY_PREFIX: Final = "ZPS"
 
 ISSUE_TIME_KEY: Final = "aws:tokenissuetime"
 """The condition key of when a session began. Spec: AWS IAM User Guide, "AWS global condition context keys"."""
+
+KEY_OF_SESSION: Final = "zotplus:sessionkey"
+"""The attribute with the id of the access key that a session was got by, and ends with."""
 
 TOKEN_MAX_CHARACTERS: Final = 8_192
 """A token goes into a header, or a query beside a key of 1,024 bytes, and a request line has 16 KiB."""
@@ -104,13 +109,21 @@ class Sessions:
         self._opened: dict[str, _Content] = {}
         self._known = GenerationCache(store, self._load, capacity=OPENED_MAX)
 
-    async def check(self, policies: SessionPolicies) -> None:
-        """Refuse policies that no session can have.
+    async def check(self, policies: SessionPolicies, key_id: str = "") -> None:
+        """Refuse policies that no session can have, or none of the access key ``key_id`` as itself.
 
         Raises ``POLICY_INVALID`` for a document that cannot be read, ``RECORD_NOT_FOUND`` for a stored policy that is
-        not there.
+        not there, ``ARGUMENT_INVALID`` for a key that has a scope.
         """
-        await self._store.read(lambda snapshot: narrowing(snapshot, policies.text, policies.names, strict=True))
+
+        def look(snapshot: Snapshot) -> None:
+            narrowing(snapshot, policies.text, policies.names, strict=True)
+            record = find_credential(snapshot, key_id) if policies.is_narrowing and key_id else None
+            if record is not None and record.scope:
+                detail = "The access key has a scope, which its sessions have; they cannot be narrowed further."
+                raise Problem(errors.ARGUMENT_INVALID, detail, argument="Policy")
+
+        await self._store.read(look)
 
     async def issue(self, who: Somebody, seconds: int, policies: SessionPolicies) -> Session:
         """Credentials by which their holder is ``who`` for so long, within ``policies``, which were checked before.
@@ -150,6 +163,8 @@ class Sessions:
             self._opened.pop(token, None)
             raise Problem(errors.CREDENTIALS_EXPIRED)
         principal = self._known.peek(token) or await self._known.get(token)
+        if principal.expires <= self._clock():
+            raise Problem(errors.CREDENTIALS_EXPIRED)
         return principal, content.secret
 
     def _open(self, token: str) -> _Content:
@@ -186,6 +201,7 @@ class Sessions:
         session: tuple[Policy, ...] | None = None
         if within.is_narrowing:
             session = narrowing(snapshot, within.text, within.names, strict=False)
+        session, expires = _of_key(snapshot, content, session)
         return Principal(
             id=who.id,
             kind=who.kind,
@@ -198,8 +214,32 @@ class Sessions:
                 ISSUE_TIME_KEY: (_moment(content.issued),),
             },
             credential=f"session {content.access_key}",
-            expires=who.expires,
+            expires=expires,
         )
+
+
+def _of_key(
+    snapshot: Snapshot, content: _Content, session: tuple[Policy, ...] | None
+) -> tuple[tuple[Policy, ...] | None, float]:
+    """The policies that narrow a session, and when it ends, where it was got by an access key: with the key.
+
+    CVE-2025-62506: a key's scope holds for its own sessions too. One that narrows both ways would need two layers, so
+    none is issued, and whatever claims to be one may do nothing. Raises ``TOKEN_INVALID`` for a key that is no more.
+    """
+    who = content.who
+    key_id = who.attributes.get(KEY_OF_SESSION)
+    if key_id is None:
+        return session, who.expires
+    record = find_credential(snapshot, key_id[0])
+    if record is None or record.created_ms > content.issued * 1000:
+        raise Problem(errors.TOKEN_INVALID, "The access key of the session is no more.")
+    expires = who.expires if record.expires_ms is None else min(who.expires, record.expires_ms / 1000)
+    if who.id != key_id[0]:
+        return session, expires
+    scope = scope_policies(record)
+    if scope is not None and session is not None:
+        return (), expires
+    return (session if scope is None else scope), expires
 
 
 def _moment(epoch: float) -> str:

@@ -81,8 +81,13 @@ _WHOLE = frozenset({"", "*", "**"})
 
 
 def everyone_policy() -> Policy:
-    """What all who are logged in may do: ask who they are, and for the lists, which show only what they may see."""
-    allowed = (actions.LIST_ALL_MY_BUCKETS, actions.OCI_CATALOG, actions.STS_GET_CALLER_IDENTITY)
+    """What all who are logged in may do: ask who they are, for sessions as themselves, and for lists of what they see."""
+    allowed = (
+        actions.LIST_ALL_MY_BUCKETS,
+        actions.OCI_CATALOG,
+        actions.STS_GET_CALLER_IDENTITY,
+        actions.STS_GET_SESSION_TOKEN,
+    )
     return Policy(id="everyone", statement=(_allow(allowed, "*"),))
 
 
@@ -123,9 +128,7 @@ def _s3_statements(role: Role, pattern: str) -> tuple[Statement, ...]:
     on_bucket = f"s3:{bucket}"
     condition: ConditionBlock = {} if is_whole else {"StringLike": {PREFIX_CONDITION_KEY: keys}}
     statements = [
-        Statement(
-            effect=Effect.ALLOW, action=_S3_OBJECT[role], resource=(f"{on_bucket}/{'*' if is_whole else keys}",)
-        ),
+        Statement(effect=Effect.ALLOW, action=_S3_OBJECT[role], resource=(f"{on_bucket}/{'*' if is_whole else keys}",)),
         _allow(_S3_LIST[role], on_bucket, condition),
         _allow(_S3_LOOK, on_bucket),
     ]

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zotplus.domain.errors import Problem
-from zotplus.protocols.sts.form import parse_assume_role, parse_parameters
+from zotplus.gateway.queries.reading import parse_parameters
+from zotplus.protocols.sts.form import parse_assume_role
 
 NAMES = st.sampled_from(
     ["Action", "Version", "RoleArn", "RoleSessionName", "WebIdentityToken", "DurationSeconds", "Policy",

@@ -6,8 +6,15 @@ import pytest
 
 from zotplus.domain import errors
 from zotplus.domain.errors import CATALOGUE, Problem
+from zotplus.gateway.queries import writing
+from zotplus.gateway.queries.writing import element
 from zotplus.ports.identity import TokenFault, TokenRefused
-from zotplus.protocols.sts.wire import NAMESPACE, element, refusal
+from zotplus.protocols.sts.wire import NAMESPACE, wire_of
+
+
+def refusal(problem: Problem, request_id: str) -> tuple[int, bytes]:
+    wire = wire_of(problem)
+    return wire.status, writing.refusal(problem, request_id, wire)
 
 
 def read(document: bytes) -> dict[str, str]:
