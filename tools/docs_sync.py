@@ -26,6 +26,7 @@ class Page:
 
 PAGES = (
     Page(target="docs/clients.md", generator="tools.reference_clients:page"),
+    Page(target="docs/security/advisories.md", generator="tools.advisories:page"),
     Page(target="docs/reference/errors.md", generator="tools.reference_errors:page"),
     Page(target="docs/reference/s3/operations.md", generator="tools.reference_operations:page"),
     Page(target="docs/reference/policies.md", generator="tools.reference_policies:page"),
