@@ -46,6 +46,7 @@ from zotplus.protocols.s3.face import S3Face
 from zotplus.protocols.sts.face import StsFace
 from zotplus.services.buckets import Buckets
 from zotplus.services.configuration.access_logging import AccessLogging
+from zotplus.services.configuration.counting import Usage
 from zotplus.services.configuration.documents import Documents
 from zotplus.services.configuration.versioning import Versioning
 from zotplus.services.directory import Services
@@ -144,6 +145,7 @@ def services(settings: Settings, parts: Engines) -> Services:
         explaining=Explaining(store, known.access, known.people, public_access=settings.identity.public_access),
         buckets=Buckets(store, settings.s3.region),
         documents=Documents(store),
+        usage=Usage(store),
         encryption=encryption,
         sharing=sharing,
         object_sharing=ObjectSharing(store, sharing),

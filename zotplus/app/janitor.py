@@ -111,6 +111,7 @@ async def _round(settings: Settings, parts: Engines, metrics: Metrics, audit: Pr
     directory = services(settings, parts)
     collected = await _job(metrics, "collector", directory.collector.run(time.time()))
     told = msgspec.to_builtins(collected) if collected is not None else {}
+    told["counted_buckets"] = await _job(metrics, "usage", directory.usage.count_uncounted())
     own = directory.tokens
     rotated = await _job(metrics, "signing_keys", own.keys.rotate_if_older(own.settings.key_lifetime))
     if rotated:

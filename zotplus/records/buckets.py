@@ -57,10 +57,14 @@ class BucketRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class UsageRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """How much a bucket holds: bytes of all versions, and how many versions (delete markers do not count)."""
+    """How much a bucket holds: bytes of all versions, and how many versions (delete markers do not count).
+
+    While it is ``counting`` what was there before is missing from both, so they say nothing yet.
+    """
 
     size: int
     objects: int
+    counting: bool = False
 
 
 class PurgingRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

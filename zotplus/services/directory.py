@@ -8,6 +8,7 @@ from zotplus.ports.audit import AuditArchive
 from zotplus.ports.identity import LoginOffer
 from zotplus.services.buckets import Buckets
 from zotplus.services.configuration.access_logging import AccessLogging
+from zotplus.services.configuration.counting import Usage
 from zotplus.services.configuration.documents import Documents
 from zotplus.services.configuration.versioning import Versioning
 from zotplus.services.encryption.encryption import Encryption
@@ -50,6 +51,7 @@ class Services:
     explaining: Explaining
     buckets: Buckets
     documents: Documents
+    usage: Usage
     encryption: Encryption
     sharing: Sharing
     object_sharing: ObjectSharing

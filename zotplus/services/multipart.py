@@ -30,6 +30,7 @@ from zotplus.services.completion import (
     upload_algorithm,
 )
 from zotplus.services.configuration.locks import initial_lock
+from zotplus.services.configuration.usage import check_quota
 from zotplus.services.content.ingest import Plan, assure_stored, ingest
 from zotplus.services.content.part_content import PartContent, copied_part, find_copy_source, ingested_part
 from zotplus.services.emptying import remove_upload
@@ -37,7 +38,15 @@ from zotplus.services.encryption.encryption import UNENCRYPTED, Encryption, chec
 from zotplus.services.encryption.planning import plan
 from zotplus.services.listing import list_uploads
 from zotplus.services.lookups import Clock, find_bucket, key_bytes, now_ms
-from zotplus.services.projections import encryption_of, extras_of, object_info, part_info, upload_info, with_extras
+from zotplus.services.projections import (
+    attributes_of,
+    encryption_of,
+    extras_of,
+    object_info,
+    part_info,
+    upload_info,
+    with_extras,
+)
 from zotplus.services.values import (
     Assembly,
     Attributes,
@@ -107,7 +116,13 @@ class Multipart:
         another checksum than the upload's.
         """
         name = key_bytes(key)
-        upload = await self._store.read(lambda snapshot: require_upload(snapshot, (bucket, name), upload_id)[1])
+
+        def admit(snapshot: Snapshot) -> UploadRecord:
+            upload = require_upload(snapshot, (bucket, name), upload_id)[1]
+            check_quota(snapshot, find_bucket(snapshot, bucket), source.expected.size, 0)
+            return upload
+
+        upload = await self._store.read(admit)
         _check_part(number, upload, source.expected)
         if upload.checksum_type == ChecksumType.COMPOSITE and source.expected.algorithm is None:
             raise _other_checksum(upload, "null")
@@ -115,7 +130,8 @@ class Multipart:
         content = await ingest(self._blobs, source, how)
         await assure_stored(self._blobs, content)
         record = await self._record_part((bucket, name), (upload_id, number), ingested_part(content))
-        return part_info(number, record, upload.checksum_algorithm or source.expected.algorithm)
+        info = part_info(number, record, upload.checksum_algorithm or source.expected.algorithm)
+        return msgspec.structs.replace(info, protection=attributes_of(upload).protection)
 
     async def copy_part(
         self,
@@ -141,7 +157,8 @@ class Multipart:
             opened = await self._encryption.open(content.encryption, source.customer_key)
         part = await copied_part(self._blobs, content, opened, how)
         record = await self._record_part((bucket, name), (upload_id, number), part)
-        return part_info(number, record, upload.checksum_algorithm)
+        info = part_info(number, record, upload.checksum_algorithm)
+        return msgspec.structs.replace(info, protection=attributes_of(upload).protection)
 
     async def _plan(self, upload: UploadRecord, number: int, customer_key: bytes) -> Plan:
         """How a part is taken in: under the upload's key, where it has one."""

@@ -40,7 +40,7 @@ from zotplus.services.values import (
     VersionListing,
     VersionQuery,
 )
-from zotplus.services.versioning.finding import find_place, require_version
+from zotplus.services.versioning.finding import Place, find_object, find_place, require_version
 from zotplus.services.versioning.listing import list_versions
 from zotplus.services.versioning.removing import delete
 from zotplus.services.versioning.storing import NewVersion, announce_version, check_place, store
@@ -267,10 +267,17 @@ class _Encrypted(msgspec.Struct, frozen=True, kw_only=True):
 def _admit(snapshot: Snapshot, address: tuple[str, str], size: int | None, conditions: WriteConditions) -> BucketRecord:
     """Refuse a write before its body is read; the bucket."""
     place = find_place(snapshot, *address)
-    check_quota(snapshot, place.bucket, size)
+    if place.bucket.quota_bytes or place.bucket.quota_objects:
+        check_quota(snapshot, place.bucket, size, _replaced(snapshot, place))
     if conditions is not UNCONDITIONAL_WRITE:
         check_place(snapshot, place, conditions)
     return place.bucket
+
+
+def _replaced(snapshot: Snapshot, place: Place) -> int | None:
+    """The size of the object that a write takes away; None where it takes none, or versions are kept."""
+    found = None if place.bucket.versioning else find_object(snapshot, place.at)
+    return None if found is None else found[0].size
 
 
 def _record(

@@ -33,26 +33,28 @@ def charge(transaction: Transaction, bucket: BucketRecord, size: int, objects: i
     if usage is None or (size == 0 and objects == 0):
         return
     grown = msgspec.structs.replace(usage, size=usage.size + size, objects=usage.objects + objects)
-    if (size > 0 and _passes(grown.size, bucket.quota_bytes)) or (
-        objects > 0 and _passes(grown.objects, bucket.quota_objects)
+    if not usage.counting and (
+        (size > 0 and _passes(grown.size, bucket.quota_bytes))
+        or (objects > 0 and _passes(grown.objects, bucket.quota_objects))
     ):
         raise _exceeded(bucket, usage)
     transaction.put(layout.usage(bucket.id), USAGE.encode(grown))
 
 
-def check_quota(snapshot: Snapshot, bucket: BucketRecord, size: int | None, objects: int = 1) -> None:
+def check_quota(snapshot: Snapshot, bucket: BucketRecord, size: int | None, replaced: int | None = None) -> None:
     """Refuse a write before its body is read. ``size`` None is a body of unknown length, which ``charge`` judges.
 
-    Raises ``QUOTA_EXCEEDED`` where ``size`` bytes and ``objects`` versions more would pass a quota. What an overwrite
-    frees does not count: the content that is there stays until the new one is stored.
+    ``replaced`` is the size of the version that the write takes away, None where it takes none. Raises
+    ``QUOTA_EXCEEDED`` where the bucket would grow past a quota.
     """
     if not bucket.quota_bytes and not bucket.quota_objects:
         return
     usage = find_usage(snapshot, bucket)
-    if usage is None:
+    if usage is None or usage.counting:
         return
-    if (size and _passes(usage.size + size, bucket.quota_bytes)) or (
-        objects > 0 and _passes(usage.objects + objects, bucket.quota_objects)
+    growth = (size or 0) - (replaced or 0)
+    if (growth > 0 and _passes(usage.size + growth, bucket.quota_bytes)) or (
+        replaced is None and _passes(usage.objects + 1, bucket.quota_objects)
     ):
         raise _exceeded(bucket, usage)
 
