@@ -328,13 +328,14 @@ class VersionListing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PartInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """An uploaded part; ``number`` 1 to 10,000, ``etag`` without quotes."""
+    """An uploaded part; ``number`` 1 to 10,000, ``etag`` without quotes, encrypted as its upload."""
 
     number: int
     size: int
     etag: str
     modified: float
     checksum: Checksum | None = None
+    protection: Protection | None = None
 
 
 class UploadInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,6 +4,10 @@ from tests.faces.s3.sharing_samples import sharing_samples
 from tests.faces.s3.stage import Call, Stage
 
 DELETE = b"<Delete><Object><Key>key</Key></Object></Delete>"
+ENCRYPTION = (
+    b"<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm>"
+    b"</ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>"
+)
 CORS = (
     b"<CORSConfiguration><CORSRule><AllowedOrigin>https://a.example</AllowedOrigin><AllowedMethod>GET</AllowedMethod>"
     b"</CORSRule></CORSConfiguration>"
@@ -81,6 +85,9 @@ async def samples(stage: Stage) -> dict[str, Call]:
         "PutBucketCors": Call(method="PUT", path="/bucket", query="cors=", body=CORS.replace(b"GET", b"PUT")),
         "GetBucketCors": Call(method="GET", path="/bucket", query="cors="),
         "DeleteBucketCors": Call(method="DELETE", path="/bucket", query="cors="),
+        "PutBucketEncryption": Call(method="PUT", path="/bucket", query="encryption=", body=ENCRYPTION),
+        "GetBucketEncryption": Call(method="GET", path="/bucket", query="encryption="),
+        "DeleteBucketEncryption": Call(method="DELETE", path="/bucket", query="encryption="),
         "PutBucketTagging": Call(
             method="PUT", path="/bucket", query="tagging=", body=TAGGING.replace(b"value", b"other")
         ),

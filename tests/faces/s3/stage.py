@@ -25,6 +25,7 @@ from zotplus.gateway.pipeline import Pipeline
 from zotplus.gateway.reply import Reply, Stored
 from zotplus.protocols.s3.face import S3Face
 from zotplus.services.identity.roles import Role
+from zotplus.services.values import Slice
 
 REGION = "us-east-1"
 NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
@@ -97,10 +98,16 @@ class Answer:
     def body(self) -> bytes:
         body = self.reply.body
         if isinstance(body, Stored):
-            pieces = [self.blobs.blobs[s.digest].content[s.offset : s.offset + s.length] for s in body.slices]
-            return b"".join(pieces)
+            return b"".join([self._piece(piece) for piece in body.slices])
         assert isinstance(body, bytes)
         return body
+
+    def _piece(self, piece: Slice) -> bytes:
+        content, start, stop = self.blobs.blobs[piece.digest].content, piece.offset, piece.offset + piece.length
+        if piece.opener is None:
+            return content[start:stop]
+        offset, length = piece.opener.stored_run(start, stop)
+        return b"".join(piece.opener.open_run(content[offset : offset + length], start, stop))
 
     @property
     def xml(self) -> ET.Element:

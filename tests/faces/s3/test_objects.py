@@ -275,8 +275,8 @@ async def test_a_header_that_could_break_out_of_its_line_is_not_stored(stage, va
 @pytest.mark.parametrize(
     ("headers", "code"),
     [
-        ({"x-amz-server-side-encryption": "AES256"}, "NotImplemented"),
-        ({"x-amz-server-side-encryption-customer-algorithm": "AES256"}, "NotImplemented"),
+        ({"x-amz-server-side-encryption": "aws:kms:dsse"}, "NotImplemented"),
+        ({"x-amz-server-side-encryption-customer-algorithm": "AES256"}, "InvalidArgument"),
         ({"x-amz-acl": "public-read"}, "NotImplemented"),
         ({"x-amz-grant-read": "id=1"}, "NotImplemented"),
         ({"x-amz-tagging": "a=%"}, "InvalidArgument"),

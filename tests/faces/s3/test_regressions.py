@@ -110,12 +110,18 @@ async def test_cve_2026_34204_internal_headers_of_servers_are_not_taken_from_cli
 
 async def test_ghsa_xrrf_encryption_is_never_claimed_and_then_left_out(stage):
     for headers in (
-        {"x-amz-server-side-encryption": "aws:kms"},
+        {"x-amz-server-side-encryption": "aws:kms:dsse"},
+        {"x-amz-server-side-encryption": "AES128"},
+        {"x-amz-server-side-encryption-context": "e30="},
         {"x-amz-server-side-encryption-customer-key": "a"},
+        {"x-amz-server-side-encryption-unknown": "a", "x-amz-server-side-encryption": "aws:kms:x"},
         {"x-amz-copy-source-server-side-encryption-customer-key": "a", "x-amz-copy-source": "/bucket/key"},
     ):
-        assert (await stage.put("new", headers=headers)).status == 501
-        assert (await stage.ask("POST", "/bucket/new", query="uploads", headers=headers)).status == 501
+        assert (await stage.put("new", headers=headers)).status in (400, 501)
+        assert (await stage.ask("POST", "/bucket/new", query="uploads", headers=headers)).status in (400, 501)
+    for headers in ({"x-amz-server-side-encryption": "AES256"}, {"x-amz-server-side-encryption": "aws:kms"}):
+        assert (await stage.put("new", b"a secret" * 5000, headers=headers)).status == 200
+        assert not [blob for blob in stage.blobs.blobs.values() if b"a secret" in blob.content]
 
 
 async def test_ghsa_mx42_a_copy_needs_the_right_to_read_its_source(stage):

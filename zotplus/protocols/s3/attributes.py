@@ -11,6 +11,7 @@ from zotplus.domain import actions, errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.protocols.s3.request import Request, argument_invalid, require_header_text
+from zotplus.protocols.s3.settings.encryption_headers import SSE, read_protection
 from zotplus.protocols.s3.settings.lock_headers import read_lock
 from zotplus.protocols.s3.settings.tag_headers import read_tags
 from zotplus.services.values import Attributes, Checksum, ObjectInfo
@@ -19,7 +20,7 @@ METADATA_LIMIT = 2048
 """Bytes of user metadata, names and values together (S3 User Guide, "Working with object metadata")."""
 METADATA_PREFIX = "x-amz-meta-"
 VERSION_HEADER = "x-amz-version-id"
-WRITE_HEADERS = "x-amz-object-lock- x-amz-tagging"
+WRITE_HEADERS = f"x-amz-object-lock- x-amz-tagging {SSE}"
 """What the headers begin with that set something for a new object, and mean nothing elsewhere (``When.headers``)."""
 _DEFAULT_TYPE = "binary/octet-stream"  # Amazon's own
 _CONTENT_HEADERS = {
@@ -58,6 +59,7 @@ def read_attributes(request: Request, *, is_chunked: bool = False) -> Attributes
         storage_class=read_storage_class(request),
         tags=read_tags(request.header),
         lock=read_lock(request.header),
+        protection=read_protection(request),
     )
 
 
@@ -100,7 +102,7 @@ def read_need(bucket: str, key: str, version: str) -> Need:
     """What must be allowed to read an object, or the ``version`` of it that is named."""
     resource = f"s3:{bucket}/{key}"
     if version:
-        return Need(actions.GET_OBJECT_VERSION.name, resource, {"s3:VersionId": version})
+        return Need(actions.GET_OBJECT_VERSION.name, resource, {"s3:versionid": version})
     return Need(actions.GET_OBJECT.name, resource)
 
 

@@ -4,6 +4,8 @@ Spec: Amazon S3 API Reference, CreateMultipartUpload, UploadPart, UploadPartCopy
 AbortMultipartUpload, ListParts. The list of a bucket's uploads is in ``listing``.
 """
 
+import msgspec
+
 from zotplus.domain import actions, errors, ranges
 from zotplus.domain.conditions import (
     WriteConditions,
@@ -18,7 +20,7 @@ from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import payload, xml_in, xml_out
 from zotplus.protocols.s3.attributes import WRITE_HEADERS, checksum_headers, read_attributes, read_need, version_headers
 from zotplus.protocols.s3.objects.reading import read_part_number
-from zotplus.protocols.s3.objects.writing import ObjectWrite, write_needs
+from zotplus.protocols.s3.objects.writing import ObjectWrite, settled_attributes, write_needs
 from zotplus.protocols.s3.request import (
     Level,
     Request,
@@ -28,6 +30,14 @@ from zotplus.protocols.s3.request import (
     read_copy_source,
 )
 from zotplus.protocols.s3.rows import COPY_SOURCE, What, When, row
+from zotplus.protocols.s3.settings.encryption_headers import (
+    COPY_SOURCE_CUSTOMER,
+    CUSTOMER,
+    encryption_headers,
+    protection_headers,
+    read_customer_key,
+    require_source,
+)
 from zotplus.protocols.s3.settings.lifecycle.expiry import expiry_headers
 from zotplus.protocols.s3.xml_out import XML
 from zotplus.services.values import Assembly, Attributes, Expected, PartInfo, PartSource
@@ -61,10 +71,11 @@ def parse_create(request: Request) -> CreateMultipartUpload:
 
 async def create(context: Context, operation: CreateMultipartUpload) -> Reply:
     """Raises ``BUCKET_NOT_FOUND``."""
+    attributes = await settled_attributes(context, operation.bucket, operation.attributes)
     upload = await context.services.multipart.create(
-        operation.bucket, operation.key, context.principal.id, operation.attributes, operation.checksum
+        operation.bucket, operation.key, context.principal.id, attributes, operation.checksum
     )
-    headers = [XML]
+    headers = [XML, *encryption_headers(upload.attributes.protection, attributes.protection)]
     if operation.checksum is not None:
         algorithm, kind = operation.checksum
         headers += [("x-amz-checksum-algorithm", algorithm), ("x-amz-checksum-type", kind)]
@@ -92,6 +103,7 @@ class UploadPart(_OneUpload, frozen=True, kw_only=True):
     """One part's content."""
 
     number: int
+    customer_key: bytes
     body: payload.Incoming
 
 
@@ -102,21 +114,20 @@ def parse_upload_part(request: Request) -> UploadPart:
         key=request.key,
         upload_id=_upload_id(request),
         number=read_part_number(request),
+        customer_key=read_customer_key(request),
         body=payload.parse_incoming(request),
     )
 
 
 async def upload_part(context: Context, operation: UploadPart) -> Reply:
     """Raises what ``Multipart.put_part`` does."""
+    source = msgspec.structs.replace(payload.open_source(context, operation.body), customer_key=operation.customer_key)
     part = await context.services.multipart.put_part(
-        operation.bucket,
-        operation.key,
-        operation.upload_id,
-        operation.number,
-        payload.open_source(context, operation.body),
+        operation.bucket, operation.key, operation.upload_id, operation.number, source
     )
     checksum = checksum_headers(part.checksum)[:1]  # a part has no checksum type
-    return Reply(headers=(("ETag", f'"{part.etag}"'), *checksum))
+    told = protection_headers(part.protection, operation.customer_key)
+    return Reply(headers=(("ETag", f'"{part.etag}"'), *checksum, *told))
 
 
 class UploadPartCopy(_OneUpload, frozen=True, kw_only=True):
@@ -149,12 +160,15 @@ def parse_upload_part_copy(request: Request) -> UploadPartCopy:
             version=source.version_id or "",
             wanted=span,
             conditions=parse_copy_source_conditions(request.head.headers),
+            customer_key=read_customer_key(request, COPY_SOURCE_CUSTOMER),
+            part_key=read_customer_key(request),
         ),
     )
 
 
 async def upload_part_copy(context: Context, operation: UploadPartCopy) -> Reply:
     """Raises what ``Multipart.copy_part`` does."""
+    await require_source(context, operation.source)
     part = await context.services.multipart.copy_part(
         operation.bucket,
         operation.key,
@@ -168,7 +182,8 @@ async def upload_part_copy(context: Context, operation: UploadPartCopy) -> Reply
     )
     version = operation.source.version
     headers = (XML, ("x-amz-copy-source-version-id", version)) if version else (XML,)
-    return Reply(headers=headers, body=xml_out.document("CopyPartResult", content))
+    told = protection_headers(part.protection, operation.source.part_key)
+    return Reply(headers=(*headers, *told), body=xml_out.document("CopyPartResult", content))
 
 
 class CompleteMultipartUpload(_OneUpload, frozen=True, kw_only=True):
@@ -229,7 +244,8 @@ async def complete(context: Context, operation: CompleteMultipartUpload) -> Repl
         f"{xml_out.element('Location', operation.location)}{_names(operation.bucket, operation.key)}"
         f"{xml_out.etag(info.etag)}{xml_out.checksum_elements(info.checksum)}"
     )
-    headers = (XML, *version_headers(info), *await expiry_headers(context, operation.bucket, info))
+    told = protection_headers(info.attributes.protection)
+    headers = (XML, *version_headers(info), *told, *await expiry_headers(context, operation.bucket, info))
     return Reply(headers=headers, body=xml_out.document("CompleteMultipartUploadResult", content))
 
 
@@ -313,13 +329,19 @@ ROWS = (
         list_parts,
     ),
     row(
-        When(level=Level.OBJECT, method="PUT", query="partNumber uploadId", header=COPY_SOURCE),
+        When(
+            level=Level.OBJECT,
+            method="PUT",
+            query="partNumber uploadId",
+            header=COPY_SOURCE,
+            headers=f"{CUSTOMER} {COPY_SOURCE_CUSTOMER}",
+        ),
         What(name="UploadPartCopy", summary="Upload a part from another object.", action=actions.PUT_OBJECT),
         parse_upload_part_copy,
         upload_part_copy,
     ),
     row(
-        When(level=Level.OBJECT, method="PUT", query="partNumber uploadId"),
+        When(level=Level.OBJECT, method="PUT", query="partNumber uploadId", headers=CUSTOMER),
         What(name="UploadPart", summary="Upload a part.", action=actions.PUT_OBJECT, takes_body=True),
         parse_upload_part,
         upload_part,
@@ -331,7 +353,7 @@ ROWS = (
         create,
     ),
     row(
-        When(level=Level.OBJECT, method="POST", query="uploadId"),
+        When(level=Level.OBJECT, method="POST", query="uploadId", headers=CUSTOMER),
         What(
             name="CompleteMultipartUpload",
             summary="Make an uploaded object visible.",

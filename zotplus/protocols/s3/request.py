@@ -29,11 +29,15 @@ class Level(StrEnum):
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a face is: path ``prefix`` (``/s3`` or empty), ``domain`` of virtual hosts, ``region`` it reports."""
+    """Where a face is: path ``prefix`` (``/s3`` or empty), ``domain`` of virtual hosts, ``region`` it reports.
+
+    ``takes_keys_over_http`` says whether customers' encryption keys may come without TLS.
+    """
 
     prefix: str
     domain: str | None
     region: str
+    takes_keys_over_http: bool = False
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,8 +178,8 @@ def refuse_unsupported_headers(head: RequestHead, understood: tuple[str, ...] = 
     """Refuse what a client would believe to be done although it is not.
 
     ``understood`` are the headers that the operation reads itself, as its row names them (``When.headers``), or what
-    they begin with. Raises ``HEADER_CRYPTO_UNSUPPORTED``, ``OPERATION_UNKNOWN``, ``ARGUMENT_INVALID`` for a copy source
-    of no copy.
+    they begin with. Raises ``OPERATION_UNKNOWN``, ``ARGUMENT_INVALID`` for a copy source of no copy
+    and for encryption where none can be.
     """
     is_read = head.method in _READS
     for name, value in head.headers.items():
@@ -184,7 +188,7 @@ def refuse_unsupported_headers(head: RequestHead, understood: tuple[str, ...] = 
             continue
         if lower.startswith(_ANY_PREFIX):
             if lower.startswith(_CRYPTO):
-                raise Problem(errors.HEADER_CRYPTO_UNSUPPORTED, header=lower)
+                raise argument_invalid(lower, "", f"{lower} header is not supported for this operation.")
             if not is_read:
                 raise _unsupported(lower)
         elif lower in _ACCEPTED and value not in _ACCEPTED[lower]:

@@ -15,7 +15,7 @@ from zotplus.protocols.s3.objects import deleting, describing, reading, writing
 from zotplus.protocols.s3.refused import refusal
 from zotplus.protocols.s3.request import Level, Request, copy_source_misplaced
 from zotplus.protocols.s3.rows import COPY_SOURCE, Row
-from zotplus.protocols.s3.settings import cors, locks, tagging, unset
+from zotplus.protocols.s3.settings import cors, encryption, locks, tagging, unset
 from zotplus.protocols.s3.settings.lifecycle import operations as lifecycle
 from zotplus.protocols.s3.sharing import lists, ownership, policies, public_access
 from zotplus.protocols.s3.telling import logging, notifications
@@ -56,6 +56,7 @@ _MODULES = (
     lifecycle,
     posting,
     cors,
+    encryption,
     notifications,
     logging,
     tagging,

@@ -162,7 +162,9 @@ _wire(errors.INTERNAL_ERROR, "InternalError")
 # Amazon's sentences where a problem says no more than the catalogue does: people look for them word by word, and a few
 # clients compare them (S3 API Reference, "Error responses").
 _MESSAGES = {
-    errors.ENCRYPTION_ALGORITHM_INVALID: "The encryption request you specified is not valid. The valid value is AES256.",
+    errors.ENCRYPTION_ALGORITHM_INVALID: (
+        "The encryption request you specified is not valid. The valid value is AES256."
+    ),
     errors.ENCRYPTION_KEY_MISSING: (
         "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to "
         "retrieve the object."

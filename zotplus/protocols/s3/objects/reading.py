@@ -29,6 +29,12 @@ from zotplus.protocols.s3.attributes import (
 )
 from zotplus.protocols.s3.request import Level, Request, argument_invalid, read_version
 from zotplus.protocols.s3.rows import What, When, row
+from zotplus.protocols.s3.settings.encryption_headers import (
+    CUSTOMER,
+    protection_headers,
+    read_customer_key,
+    require_readable,
+)
 from zotplus.protocols.s3.settings.lifecycle.expiry import expiry_headers
 from zotplus.protocols.s3.settings.lock_headers import lock_headers
 from zotplus.protocols.s3.settings.tag_headers import count_headers
@@ -57,6 +63,7 @@ class ReadObject(msgspec.Struct, frozen=True, kw_only=True):
 
 _NARROWING = frozenset({
     "range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since", CHECKSUM_MODE,
+    f"{CUSTOMER}algorithm", f"{CUSTOMER}key", f"{CUSTOMER}key-md5",
 })  # fmt: skip
 """The headers that make a read more than a plain one."""
 
@@ -81,6 +88,7 @@ def parse_read_object(request: Request) -> ReadObject:
             wanted=wanted,
             unchanged=None if if_range is None else parse_if_range(if_range),
             conditions=parse_read_conditions(headers),
+            customer_key=read_customer_key(request),
         ),
         overrides=read_overrides(request),
         with_checksum=(headers.get(CHECKSUM_MODE) or "").upper() == "ENABLED",
@@ -102,6 +110,8 @@ async def get_object(context: Context, operation: ReadObject) -> Reply:
         content, place = await context.services.objects.get(operation.bucket, operation.key, operation.selection)
     except Problem as problem:
         return await _refused(context, operation, problem)
+    if content.info.attributes.protection is not None:
+        require_readable(context, content.info.attributes.protection)
     body = Stored(content.slices) if content.inline is None else content.inline
     reply = _read_reply(context, operation, content.info, place, body)
     return await _with_expiry(context, operation, content.info, reply)
@@ -170,6 +180,7 @@ def _read_reply(
     start, length = place
     wanted = _counting(operation, info)
     headers = object_headers(info, operation.overrides)
+    headers += protection_headers(info.attributes.protection, operation.selection.customer_key)
     if info.attributes.lock is not None:
         headers += lock_headers(context, info.attributes.lock, f"s3:{operation.bucket}/{operation.key}")
     if info.attributes.tags:
@@ -189,7 +200,7 @@ def _read_reply(
 
 ROWS = (
     row(
-        When(level=Level.OBJECT, method="GET", also="versionId partNumber"),
+        When(level=Level.OBJECT, method="GET", also="versionId partNumber", headers=CUSTOMER),
         What(
             name="GetObject",
             summary="Read an object.",
@@ -201,7 +212,7 @@ ROWS = (
         get_object,
     ),
     row(
-        When(level=Level.OBJECT, method="HEAD", also="versionId partNumber"),
+        When(level=Level.OBJECT, method="HEAD", also="versionId partNumber", headers=CUSTOMER),
         What(
             name="HeadObject",
             summary="Read an object's metadata.",

@@ -33,6 +33,14 @@ from zotplus.protocols.s3.request import (
     read_copy_source,
 )
 from zotplus.protocols.s3.rows import COPY_SOURCE, What, When, row
+from zotplus.protocols.s3.settings.encryption_headers import (
+    COPY_SOURCE_CUSTOMER,
+    encryption_headers,
+    read_customer_key,
+    read_protection,
+    require_source,
+    settled,
+)
 from zotplus.protocols.s3.settings.lifecycle.expiry import expiry_headers
 from zotplus.protocols.s3.settings.lock_headers import lock_keys, lock_needs, read_lock
 from zotplus.protocols.s3.settings.tag_headers import read_copied_tags, tag_keys, tag_needs, tagging_need
@@ -92,14 +100,24 @@ def parse_put_object(request: Request) -> PutObject:
 
 async def put_object(context: Context, operation: PutObject) -> Reply:
     """Raises what ``Objects.put`` does."""
+    attributes = await settled_attributes(context, operation.bucket, operation.attributes)
     info = await context.services.objects.put(
         operation.bucket,
         operation.key,
         payload.open_source(context, operation.body),
-        operation.attributes,
+        attributes,
         operation.conditions,
     )
-    return Reply(headers=(*written_headers(info), *await expiry_headers(context, operation.bucket, info)))
+    told = encryption_headers(info.attributes.protection, attributes.protection)
+    return Reply(headers=(*written_headers(info), *told, *await expiry_headers(context, operation.bucket, info)))
+
+
+async def settled_attributes(context: Context, bucket: str, attributes: Attributes) -> Attributes:
+    """With the encryption that the object is to have, by the bucket's default too. Raises as ``settled``."""
+    protection = await settled(context, bucket, attributes.protection)
+    if protection is attributes.protection:
+        return attributes
+    return msgspec.structs.replace(attributes, protection=protection)
 
 
 def written_headers(info: ObjectInfo) -> tuple[tuple[str, str], ...]:
@@ -138,8 +156,11 @@ def parse_copy_object(request: Request) -> CopyObject:
             target=(request.bucket, request.key),
             attributes=read_attributes(request) if replaces else None,
             target_attributes=Attributes(
-                lock=read_lock(request.header), tags=read_copied_tags(request.header, replaces=replaces_tags)
+                lock=read_lock(request.header),
+                tags=read_copied_tags(request.header, replaces=replaces_tags),
+                protection=read_protection(request),
             ),
+            source_key=read_customer_key(request, COPY_SOURCE_CUSTOMER),
             keeps_tags=not replaces_tags,
             algorithm=None if algorithm is None else algorithm.value,
             conditions=parse_copy_source_conditions(request.head.headers),
@@ -151,6 +172,11 @@ def parse_copy_object(request: Request) -> CopyObject:
 async def copy_object(context: Context, operation: CopyObject) -> Reply:
     """Raises what ``Objects.copy`` does."""
     wanted = msgspec.structs.replace(operation.wanted, by=context.actor)
+    asked = wanted.target_attributes
+    if not wanted.changes_nothing:
+        await require_source(context, wanted)
+        target = await settled_attributes(context, wanted.target[0], wanted.target_attributes)
+        wanted = msgspec.structs.replace(wanted, target_attributes=target)
     if wanted.keeps_tags:
         wanted = msgspec.structs.replace(wanted, keeps_tags=await _keeps_tags(context, wanted))
     info = await context.services.objects.copy(wanted)
@@ -159,7 +185,8 @@ async def copy_object(context: Context, operation: CopyObject) -> Reply:
         f"{xml_out.checksum_elements(info.checksum)}"
     )
     expiry = await expiry_headers(context, wanted.target[0], info)
-    headers = (XML, *version_headers(info), *_source_version(wanted), *expiry)
+    told = encryption_headers(info.attributes.protection, asked.protection)
+    headers = (XML, *version_headers(info), *_source_version(wanted), *told, *expiry)
     return Reply(headers=headers, body=xml_out.document("CopyObjectResult", content))
 
 
@@ -185,7 +212,12 @@ def _source_version(wanted: Copy) -> tuple[tuple[str, str], ...]:
 
 ROWS = (
     row(
-        When(level=Level.OBJECT, method="PUT", header=COPY_SOURCE, headers=WRITE_HEADERS),
+        When(
+            level=Level.OBJECT,
+            method="PUT",
+            header=COPY_SOURCE,
+            headers=f"{WRITE_HEADERS} {COPY_SOURCE_CUSTOMER}",
+        ),
         What(name="CopyObject", summary="Copy an object.", action=actions.PUT_OBJECT),
         parse_copy_object,
         copy_object,
