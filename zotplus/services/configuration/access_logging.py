@@ -17,7 +17,7 @@ from zotplus.services.lookups import find_bucket
 
 KIND = "logging"
 """The kind of the bucket's document."""
-_SHAPE = Shape(b"w\x01", LoggingTarget)
+LOGGING = Shape(b"w\x01", LoggingTarget)
 
 
 class Logged(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +50,7 @@ class AccessLogging:
         def write(transaction: Transaction) -> None:
             if target is not None:
                 _check_target(transaction, target)
-            write_document(transaction, bucket, KIND, None if target is None else _SHAPE.encode(target))
+            write_document(transaction, bucket, KIND, None if target is None else LOGGING.encode(target))
             if target is None:
                 transaction.delete(layout.logged(bucket))
             else:
@@ -77,7 +77,7 @@ class AccessLogging:
 
 def _target(snapshot: Snapshot, record: BucketRecord) -> LoggingTarget | None:
     data = read_document(snapshot, record, KIND)
-    return None if data is None else _SHAPE.decode(data)
+    return None if data is None else LOGGING.decode(data)
 
 
 def _check_target(transaction: Transaction, target: LoggingTarget) -> None:
