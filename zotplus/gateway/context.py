@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING
 
 from zotplus.domain.audit.records import DECISIONS_MAX
 from zotplus.domain.errors import Fault
-from zotplus.domain.iam import Allowed, Decision, Need
+from zotplus.domain.iam import Allowed, Decision, Denied, Need
 from zotplus.domain.principals import Principal, PrincipalKind
-from zotplus.gateway.attributes import request_values
+from zotplus.gateway.attributes import IDENTIFYING, identifying, request_values
 from zotplus.gateway.bodies import RequestBody
+from zotplus.gateway.facts import NO_FACTS, wants_facts
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.route import Face, Route
 from zotplus.services.directory import Services
@@ -24,7 +25,7 @@ class Context:
 
     ``claim`` and ``secret`` are set by the S3 schemes for chunk signatures and never logged. ``fault`` is
     the catalogue's row when the answer is a refusal. ``decisions`` are the evaluator's answers so far, the first
-    ``DECISIONS_MAX`` of them, and ``more_decisions`` counts the rest.
+    ``DECISIONS_MAX`` of them, and ``more_decisions`` counts the rest. ``facts`` are what was looked up for them.
     """
 
     __slots__ = (
@@ -32,6 +33,7 @@ class Context:
         "claim",
         "decisions",
         "face",
+        "facts",
         "fault",
         "head",
         "log",
@@ -61,6 +63,7 @@ class Context:
         self.log: dict[str, str | int | float] = {}
         self.decisions: list[tuple[Need, Decision]] = []
         self.more_decisions = 0
+        self.facts = NO_FACTS
 
     @property
     def actor(self) -> Actor:
@@ -77,7 +80,12 @@ class Context:
 
     def decide(self, need: Need) -> Decision:
         """The evaluator's answer for the caller, kept for the audit log."""
-        decision = self.principal.decide(need, self)
+        principal = self.principal
+        if principal.policies.facts and wants_facts(principal, need):
+            known = self.facts.given(need)
+            decision = known if isinstance(known, Denied) else principal.decide(known, self)
+        else:
+            decision = principal.decide(need, self)
         if len(self.decisions) < DECISIONS_MAX:
             self.decisions.append((need, decision))
         else:
@@ -97,4 +105,6 @@ class Context:
             return (self.face.name,)
         if key == "aws:principaltype":
             return (self.principal.kind.value,)
+        if key in IDENTIFYING:
+            return identifying(self.principal, key)
         return request_values(self.head, key)

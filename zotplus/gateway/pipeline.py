@@ -1,4 +1,4 @@
-"""The way of a request, as one function: parse, authenticate, authorise, handle, render.
+"""The way of a request, as one function: parse, authenticate, look up what policies ask for, authorise, handle, render.
 
 Every listener and every protocol comes through ``Pipeline.respond``; there is no second set of rules. What wraps it
 (request id, access log, metrics, span, the bytes on the wire) is in ``gateway/transport/server.py``.
@@ -18,6 +18,7 @@ from zotplus.domain.principals import Principal, PrincipalKind
 from zotplus.gateway.auditing import UNAUDITED, AuditTrail
 from zotplus.gateway.bodies import RequestBody
 from zotplus.gateway.context import Context
+from zotplus.gateway.facts import gather
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.limits import RequestLimits
 from zotplus.gateway.reply import Reply
@@ -134,7 +135,10 @@ class Pipeline:
             self.callers.add(context.principal.id)
             if self._limits is not None:
                 self._limits.admit(context)
-            authorise(context, route, operation.needs())
+            needs = operation.needs()
+            if context.principal.policies.facts:
+                await gather(context, needs)
+            authorise(context, route, needs)
             return await route.handle(context, operation)
         except Problem as problem:
             return self.refuse(context, problem)

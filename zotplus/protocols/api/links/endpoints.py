@@ -19,6 +19,7 @@ from zotplus.domain.principals import Principal, PrincipalKind
 from zotplus.domain.signatures.links import Link, Place, UploadForm, sign_form, sign_link
 from zotplus.domain.signatures.sigv4_sign import SigningCredentials
 from zotplus.gateway.context import Context
+from zotplus.gateway.facts import gather
 from zotplus.protocols.api.endpoint import Call, Endpoint
 from zotplus.services.federation.federation import SESSION_NAME_KEY
 from zotplus.services.federation.sessions import SessionPolicies
@@ -92,7 +93,7 @@ async def create_link(context: Context, _call: Call, body: NewLink) -> SignedLin
     check_bucket_name(body.bucket)
     check_key(body.key)
     action = (_VERSION_ACTIONS if body.version_id else _ACTIONS).get(body.method, actions.PUT_OBJECT)
-    _require(context, Need(action.name, f"s3:{body.bucket}/{body.key}"))
+    await _require(context, Need(action.name, f"s3:{body.bucket}/{body.key}"))
     credentials, seconds = await _credentials(context, body.expires_in)
     now = time.time()
     link = Link(
@@ -113,7 +114,7 @@ async def create_form(context: Context, _call: Call, body: NewForm) -> SignedFor
     check_bucket_name(body.bucket)
     if body.key:
         check_key(body.key)
-    _require(context, Need(actions.PUT_OBJECT.name, f"s3:{body.bucket}/{body.key}"))
+    await _require(context, Need(actions.PUT_OBJECT.name, f"s3:{body.bucket}/{body.key}"))
     credentials, seconds = await _credentials(context, body.expires_in)
     now = time.time()
     form = UploadForm(bucket=body.bucket, key=body.key, max_size=body.max_size, content_type=body.content_type)
@@ -121,10 +122,11 @@ async def create_form(context: Context, _call: Call, body: NewForm) -> SignedFor
     return SignedForm(url=made.url, fields=made.fields, expires=_moment(now + seconds))
 
 
-def _require(context: Context, need: Need) -> None:
+async def _require(context: Context, need: Need) -> None:
     """A link is judged again whenever it is used; one that cannot work is refused here, where somebody reads why."""
     if context.principal.is_anonymous:
         raise Problem(errors.CREDENTIALS_MISSING)
+    await gather(context, (need,))
     if not isinstance(context.decide(need), Allowed):
         raise Problem(errors.ACCESS_DENIED, f"You may not {need.action} on {need.resource}.", resource=need.resource)
 

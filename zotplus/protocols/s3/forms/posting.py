@@ -14,6 +14,7 @@ from zotplus.domain.names import check_key
 from zotplus.domain.signatures.form_signatures import missing, parse_form_claim
 from zotplus.domain.storage.tags import OBJECT_TAGS
 from zotplus.gateway.context import Context
+from zotplus.gateway.facts import gather
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.pipeline import authorise
 from zotplus.gateway.reply import Reply
@@ -71,6 +72,7 @@ async def post_object(context: Context, operation: PostObject) -> Reply:
     form = await _form(context, operation.request)
     wanted, request = _put_object(form, operation.request)
     if context.route is not None:
+        await gather(context, wanted.needs())
         authorise(context, context.route, wanted.needs())
     redirect = _redirect(form, request.bucket)
     context.head = request.head  # the fields are its headers, also to whoever looks at them from here on

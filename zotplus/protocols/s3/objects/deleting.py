@@ -12,6 +12,7 @@ from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.domain.names import check_key
 from zotplus.gateway.context import Context
+from zotplus.gateway.facts import gather
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import payload, xml_in, xml_out
 from zotplus.protocols.s3.attributes import VERSION_HEADER
@@ -47,7 +48,7 @@ def delete_needs(bucket: str, key: str, deletion: Deletion) -> tuple[Need, ...]:
     resource = f"s3:{bucket}/{key}"
     if not deletion.version:
         return (Need(actions.DELETE_OBJECT.name, resource),)
-    need = Need(actions.DELETE_OBJECT_VERSION.name, resource, {"s3:VersionId": deletion.version})
+    need = Need(actions.DELETE_OBJECT_VERSION.name, resource, {"s3:versionid": deletion.version})
     return (need, *bypass_needs(resource, bypass=deletion.bypass))
 
 
@@ -112,6 +113,7 @@ async def delete_objects(context: Context, operation: DeleteObjects) -> Reply:
     document = xml_in.read_delete(await payload.read_document(context, operation.body, xml_in.DOCUMENT_LIMIT))
     outcome: dict[xml_in.Doomed, Deleted | Problem] = {}
     allowed: dict[xml_in.Doomed, Deletion] = {}
+    await _look_up(context, operation, document)
     for doomed in document.objects:
         deletion = _deletion(context, operation, doomed)
         refusal = _refusal(context, operation.bucket, doomed, deletion)
@@ -126,6 +128,14 @@ async def delete_objects(context: Context, operation: DeleteObjects) -> Reply:
         outcome |= zip(allowed, await context.services.objects.delete_many(operation.bucket, wanted), strict=True)
     content = [_told(doomed, outcome[doomed], quiet=document.quiet) for doomed in document.objects]
     return Reply(headers=(XML,), body=xml_out.document("DeleteResult", "".join(content)))
+
+
+async def _look_up(context: Context, operation: DeleteObjects, document: xml_in.DeleteDocument) -> None:
+    """Find out what policies ask for of each object, where they ask for anything."""
+    if not context.principal.policies.facts:
+        return
+    for doomed in document.objects:
+        await gather(context, delete_needs(operation.bucket, doomed.key, _deletion(context, operation, doomed)))
 
 
 def _deletion(context: Context, operation: DeleteObjects, doomed: xml_in.Doomed) -> Deletion:

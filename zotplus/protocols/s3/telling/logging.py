@@ -13,6 +13,7 @@ from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.domain.storage.access_lines import DELIVERY_TIME, EVENT_TIME, SIMPLE, LoggingTarget
 from zotplus.gateway.context import Context
+from zotplus.gateway.facts import gather
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import payload, xml_out
 from zotplus.protocols.s3.request import Level, Request
@@ -43,7 +44,7 @@ def parse_put(request: Request) -> PutBucketLogging:
 async def put(context: Context, operation: PutBucketLogging) -> Reply:
     """Raises ``XML_MALFORMED``, ``OPERATION_UNKNOWN``, ``LOGGING_TARGET_INVALID``, ``BUCKET_NOT_FOUND``."""
     target = read_target(await payload.read_document(context, operation.body, _DOCUMENT_LIMIT))
-    if target is not None and not context.may(Need(actions.PUT_OBJECT.name, f"s3:{target.bucket}/{target.prefix}*")):
+    if target is not None and not await _may_write(context, f"s3:{target.bucket}/{target.prefix}*"):
         raise Problem(
             errors.LOGGING_TARGET_INVALID,
             "You may not put objects with the prefix into the target bucket for logging.",
@@ -51,6 +52,12 @@ async def put(context: Context, operation: PutBucketLogging) -> Reply:
         )
     await context.services.access_logging.put(operation.bucket, target)
     return Reply()
+
+
+async def _may_write(context: Context, resource: str) -> bool:
+    need = Need(actions.PUT_OBJECT.name, resource)
+    await gather(context, (need,))
+    return context.may(need)
 
 
 class GetBucketLogging(msgspec.Struct, frozen=True, kw_only=True):
