@@ -31,7 +31,7 @@ _SELECTORS_TEXT = """
 _PLAIN_TEXT = """
     AWSAccessKeyId Expires Signature bucket-region continuation-token delimiter encoding-type fetch-owner key-marker
     marker max-buckets max-keys max-parts max-uploads metadata part-number-marker prefix start-after upload-id-marker
-    x-id
+    version-id-marker x-id
 """
 SELECTORS = frozenset(_SELECTORS_TEXT.split())
 """Query keys that change which operation is meant (S3 API Reference, and the extensions of self-hosted servers)."""
