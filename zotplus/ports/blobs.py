@@ -1,6 +1,9 @@
 """Content storage: immutable byte strings named by their SHA-256.
 
-Every adapter passes ``tests/contracts/blobs.py``. Names are lower-case hexadecimal digests (64 characters).
+Every adapter passes ``tests/contracts/blobs.py``. Names are lower-case hexadecimal digests (64 characters). Where some
+storage classes have stores of their own (``SupportsClasses``), a blob there is named by its *address*: the digest with
+the name of the class in hexadecimal behind it. So the same content in two stores is two blobs with counts of their own,
+and what has no class is named as ever.
 """
 
 import re
@@ -15,7 +18,13 @@ from zotplus.domain.errors import Problem
 CHUNK_BYTES: Final = 1024 * 1024
 """Content is read in chunks of at most this many bytes."""
 
+DIGEST_BYTES: Final = 32
+"""Bytes of a SHA-256."""
+CLASS_NAME: Final = "[A-Z][A-Z0-9_]{0,31}"
+"""What a storage class can be called: bounded, since the name is part of keys in the metadata store."""
+
 _DIGEST: Final = re.compile("[0-9a-f]{64}")
+_CLASS: Final = re.compile(CLASS_NAME)
 
 
 def require_digest(digest: str) -> str:
@@ -23,6 +32,25 @@ def require_digest(digest: str) -> str:
     if not _DIGEST.fullmatch(digest):
         raise Problem(errors.DIGEST_MALFORMED, "A blob is named by 64 lower-case hexadecimal digits.")
     return digest
+
+
+def split_address(address: str) -> tuple[str, str]:
+    """Digest and storage class (empty where it has none). Raises ``DIGEST_MALFORMED``."""
+    digest = require_digest(address[: 2 * DIGEST_BYTES])
+    if digest == address:
+        return digest, ""
+    try:
+        storage_class = bytes.fromhex(address[2 * DIGEST_BYTES :]).decode("ascii")
+    except ValueError:
+        storage_class = ""
+    if not _CLASS.fullmatch(storage_class) or join_address(digest, storage_class) != address:
+        raise Problem(errors.DIGEST_MALFORMED, "A blob's digest is followed by no storage class.")
+    return digest, storage_class
+
+
+def join_address(digest: str, storage_class: str) -> str:
+    """The address of ``digest`` in the store of a class, empty for that of no class."""
+    return digest + storage_class.encode().hex()
 
 
 class BlobInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,3 +135,30 @@ class SupportsLocalPath(Protocol):
     def local_path(self, digest: str) -> str:
         """Where ``digest`` would be; it need not exist."""
         ...
+
+
+@runtime_checkable
+class SupportsClasses(Protocol):
+    """An ability: some storage classes have a store of their own."""
+
+    classes: tuple[str, ...]
+    """Their names, warmest first."""
+
+    async def create_in(self, storage_class: str) -> BlobWriter:
+        """Begin a blob of that class, to be committed under its address. Raises ``STORAGE_FAILED`` without a store."""
+        ...
+
+
+def class_suffix(blobs: Blobs, storage_class: str) -> bytes:
+    """What follows the digest of new content of that class; nothing for a class without a store of its own."""
+    has_store = isinstance(blobs, SupportsClasses) and storage_class in blobs.classes
+    return storage_class.encode() if has_store else b""
+
+
+async def create_with(blobs: Blobs, suffix: bytes) -> BlobWriter:
+    """Begin a blob that will be committed with ``suffix`` behind its digest. Raises ``STORAGE_FAILED``."""
+    if not suffix:
+        return await blobs.create()
+    if not isinstance(blobs, SupportsClasses):
+        raise Problem(errors.STORAGE_FAILED, f"There is no store for the storage class {suffix.decode()}.")
+    return await blobs.create_in(suffix.decode())
