@@ -23,6 +23,7 @@ from zotplus.services.encryption.planning import encrypted, plan
 from zotplus.services.listing import list_objects
 from zotplus.services.lookups import Clock, find_bucket, key_bytes, now_ms
 from zotplus.services.projections import encoded_object, encryption_of, extras_of, object_info
+from zotplus.services.sharing.ownership import check_list
 from zotplus.services.values import (
     NEWEST,
     NOW,
@@ -89,7 +90,7 @@ class Objects:
         """
         key_bytes(key)
         admitted = await self._store.read(
-            lambda snapshot: _admit(snapshot, (bucket, key), source.expected.size, conditions)
+            lambda snapshot: _admit(snapshot, (bucket, key), source.expected.size, conditions, attributes)
         )
         begun = await self._encryption.begin(self._encryption.choose(admitted, attributes.protection))
         # 1. The content is durable under its digest; nothing refers to it yet.
@@ -103,7 +104,7 @@ class Objects:
             place = find_place(transaction, bucket, key)
             if content.blob is not None:
                 introduce(transaction, content.blob)
-            new = NewVersion(record=record, inline=content.inline, by=source.by)
+            new = NewVersion(record=record, inline=content.inline, by=source.by, event=source.event)
             return object_info(key, store(transaction, place, new, conditions), place.bucket)
 
         # 2. Object, reference to its blob, and the old version's references change together.
@@ -264,9 +265,16 @@ class _Encrypted(msgspec.Struct, frozen=True, kw_only=True):
     encryption: EncryptionRecord
 
 
-def _admit(snapshot: Snapshot, address: tuple[str, str], size: int | None, conditions: WriteConditions) -> BucketRecord:
+def _admit(
+    snapshot: Snapshot,
+    address: tuple[str, str],
+    size: int | None,
+    conditions: WriteConditions,
+    attributes: Attributes,
+) -> BucketRecord:
     """Refuse a write before its body is read; the bucket."""
     place = find_place(snapshot, *address)
+    check_list(snapshot, place.bucket, attributes.acl)
     if place.bucket.quota_bytes or place.bucket.quota_objects:
         check_quota(snapshot, place.bucket, size, _replaced(snapshot, place))
     if conditions is not UNCONDITIONAL_WRITE:

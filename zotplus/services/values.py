@@ -34,13 +34,18 @@ class BucketInfo(msgspec.Struct, frozen=True, kw_only=True):
 class BucketOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How a bucket begins: ``versioning`` as ``BucketInfo`` has it; ``lock_enabled`` keeps versions in any case.
 
-    ``acl`` is its access control list, whose grantees may be stand-ins (``domain/storage/acls``).
+    ``acl`` is its access control list, whose grantees may be stand-ins (``domain/storage/acls``). ``encryption`` is the
+    default of its objects, quotas are 0 for none.
     """
 
     versioning: str = ""
     lock_enabled: bool = False
     ownership: str = "BucketOwnerEnforced"
     acl: "tuple[AclGrant, ...]" = ()
+    encryption: "Protection | None" = None
+    tags: dict[str, str] = {}
+    quota_bytes: int = 0
+    quota_objects: int = 0
 
 
 PLAIN_BUCKET = BucketOptions()
@@ -219,13 +224,14 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     """Content on its way in: ``chunks`` decoded, ``expected`` known beforehand.
 
     ``trailer`` is asked once after the last chunk for checksums that came behind the body: header name -> value. ``by``
-    is who sends it; ``customer_key`` comes with a part of an SSE-C upload.
+    is who sends it; ``customer_key`` comes with a part of an SSE-C upload. ``event`` is what to announce.
     """
 
     chunks: AsyncIterator[bytes]
     expected: Expected = Expected()
     trailer: "Trailer | None" = None
     by: Actor = NOBODY
+    event: str = "ObjectCreated:Put"
     customer_key: bytes = b""
 
 

@@ -1,6 +1,7 @@
 """Notification configurations as a real SDK sets them, and the events that operations announce."""
 
 import json
+import urllib.request
 
 import boto3
 import pytest
@@ -32,7 +33,7 @@ def s3(gateway):
         region_name="us-east-1",
         aws_access_key_id=gateway.access_key,
         aws_secret_access_key=gateway.secret,
-        config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
+        config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}, signature_version="s3v4"),
     )
     yield made
     made.close()
@@ -187,3 +188,33 @@ def test_only_keys_that_the_filter_names_are_announced(gateway, s3, bucket):
     for key in ("in/a.jpg", "in/a.png", "out/a.jpg"):
         s3.put_object(Bucket=bucket, Key=key, Body=b"")
     assert [event.key for event in events(gateway)] == ["in/a.jpg"]
+
+
+def test_tags_lists_and_forms_are_announced(gateway, s3, bucket):
+    s3.put_bucket_ownership_controls(
+        Bucket=bucket, OwnershipControls={"Rules": [{"ObjectOwnership": "BucketOwnerPreferred"}]}
+    )
+    every = ["s3:ObjectCreated:*", "s3:ObjectTagging:*", "s3:ObjectAcl:Put"]
+    put(s3, bucket, configuration(queue(events=every)))
+    events(gateway)
+    form = s3.generate_presigned_post(bucket, "form")
+    fields = "".join(
+        f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in {**form["fields"], "file": "content"}.items()
+    )
+    request = urllib.request.Request(
+        form["url"], f"{fields}--b--\r\n".encode(), {"Content-Type": "multipart/form-data; boundary=b"}
+    )
+    urllib.request.urlopen(request, timeout=10).close()
+    s3.put_object_tagging(Bucket=bucket, Key="form", Tagging={"TagSet": [{"Key": "a", "Value": "b"}]})
+    s3.delete_object_tagging(Bucket=bucket, Key="form")
+    s3.put_object_acl(Bucket=bucket, Key="form", ACL="private")
+    found = events(gateway)
+    assert [event.name for event in found] == [
+        "ObjectCreated:Post",
+        "ObjectTagging:Put",
+        "ObjectTagging:Delete",
+        "ObjectAcl:Put",
+    ]
+    assert {event.key for event in found} == {"form"}
+    assert len({event.principal for event in found} - {""}) == 1

@@ -110,7 +110,7 @@ def open_source(context: Context, incoming: Incoming) -> Source:
         checksum=incoming.checksum,
     )
     if not incoming.is_chunked:
-        return Source(chunks=context.body.chunks(), expected=expected, by=context.actor)
+        return Source(chunks=context.body.chunks(), expected=expected, by=context.actor, event=_event(context))
     trailer = Trailer()
     return Source(chunks=_decoded(context, incoming, trailer), expected=expected, trailer=trailer, by=context.actor)
 
@@ -127,6 +127,10 @@ def _decoder(context: Context, incoming: Incoming) -> ChunkedDecoder:
     return ChunkedDecoder(length=incoming.size, seed=seed, announced=incoming.announced if mode.has_trailer else None)
 
 
+def _event(context: Context) -> str:
+    return "ObjectCreated:Post" if context.operation_name == "PostObject" else "ObjectCreated:Put"
+
+
 async def _decoded(context: Context, incoming: Incoming, trailer: Trailer) -> AsyncIterator[bytes]:
     decoder = _decoder(context, incoming)
     async for data in context.body.chunks():
@@ -141,9 +145,11 @@ async def _decoded(context: Context, incoming: Incoming, trailer: Trailer) -> As
 async def read_document(context: Context, incoming: Incoming, limit: int) -> bytes:
     """The whole body, checked against all that the head says about it; empty where there is none.
 
-    Raises ``BODY_TOO_LARGE``, ``BODY_INCOMPLETE``, ``CONTENT_SHA256_MISMATCH``, ``DIGEST_MISMATCH``,
-    ``CHECKSUM_MISMATCH``.
+    Raises ``REQUEST_INVALID`` for one in chunks, ``BODY_TOO_LARGE``, ``BODY_INCOMPLETE``, ``CONTENT_SHA256_MISMATCH``,
+    ``DIGEST_MISMATCH``, ``CHECKSUM_MISMATCH``.
     """
+    if incoming.is_chunked:  # only content comes in chunks, which is what Amazon says of it
+        raise Problem(errors.REQUEST_INVALID, "The value of x-amz-content-sha256 header is invalid.")
     if incoming.size is not None and incoming.size > limit:
         raise Problem(errors.BODY_TOO_LARGE, MaxMessageLengthBytes=limit)
     source = open_source(context, incoming)
@@ -160,8 +166,10 @@ def _verify(document: bytearray, incoming: Incoming, source: Source) -> None:
     expected = source.expected
     if expected.size is not None and len(document) != expected.size:
         raise Problem(errors.BODY_INCOMPLETE)
-    if expected.sha256 is not None and hashlib.sha256(document).hexdigest() != expected.sha256:
-        raise Problem(errors.CONTENT_SHA256_MISMATCH)
+    computed = hashlib.sha256(document).hexdigest() if expected.sha256 is not None else None
+    if computed != expected.sha256:
+        told = {"ClientComputedContentSHA256": expected.sha256, "S3ComputedContentSHA256": computed}
+        raise Problem(errors.CONTENT_SHA256_MISMATCH, **told)
     if expected.md5 is not None and hashlib.md5(document, usedforsecurity=False).hexdigest() != expected.md5:
         raise Problem(errors.DIGEST_MISMATCH)
     if incoming.algorithm is not None:

@@ -27,7 +27,7 @@ _DECODER = msgspec.msgpack.Decoder(tuple[Rule, ...])
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """What happened to an object: ``name`` as S3 calls it, without ``s3:`` (``ObjectCreated:Put``).
 
-    ``version`` is None where the bucket keeps no versions; ``sequence`` is that version's, 0 where there is none.
+    ``version`` is None where the bucket keeps no versions; ``time_ms`` is when.
     """
 
     name: str
@@ -35,7 +35,6 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     size: int = 0
     etag: str = ""
     version: str | None = None
-    sequence: int = 0
     by: Actor = NOBODY
     time_ms: int
 

@@ -136,7 +136,6 @@ def tell(transaction: Transaction, place: Place, found: Version, what: tuple[str
         size=found.record.size,
         etag=found.record.etag,
         version=shown_version(place.bucket, found.record),
-        sequence=found.record.sequence,
         by=JANITOR,
         time_ms=what[1],
     )

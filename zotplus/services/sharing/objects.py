@@ -16,12 +16,12 @@ from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
 from zotplus.records.buckets import BucketRecord
 from zotplus.records.objects import ObjectRecord
 from zotplus.services.configuration.documents import read_document
-from zotplus.services.lookups import find_bucket
+from zotplus.services.lookups import find_bucket, now_ms
 from zotplus.services.projections import encoded_object, with_extras
 from zotplus.services.sharing.sharing import Sharing
 from zotplus.services.sharing.stored import find_block, grants_of, lines_of, lists_count
 from zotplus.services.sharing.values import AccessList, Address, AskedList
-from zotplus.services.values import AclGrant
+from zotplus.services.values import NOBODY, AclGrant, Actor
 from zotplus.services.versioning.finding import (
     Place,
     find_newest,
@@ -30,6 +30,7 @@ from zotplus.services.versioning.finding import (
     require_version,
     shown_version,
 )
+from zotplus.services.versioning.storing import announce_version
 
 Facts = dict[str, tuple[str, ...]]
 _BUCKET_TAGS = "tagging"
@@ -55,8 +56,8 @@ class ObjectSharing:
 
         return await self._store.read(find)
 
-    async def put_list(self, address: Address, asked: AskedList) -> str | None:
-        """Set the list of an object or version; the version's id as clients see it.
+    async def put_list(self, address: Address, asked: AskedList, by: Actor = NOBODY) -> str | None:
+        """Set the list of an object or version, which is announced; the version's id as clients see it.
 
         Raises as ``require_version`` and ``Sharing.put_bucket_list``.
         """
@@ -69,6 +70,7 @@ class ObjectSharing:
             if lists_count(place.bucket):
                 record = msgspec.structs.replace(with_extras(found.record, acl=grants_of(lines)), owner=owner)
                 transaction.put(found.at, encoded_object(record, found.inline))
+                announce_version(transaction, place, record, ("ObjectAcl:Put", by, now_ms()))
             return shown_version(place.bucket, found.record)
 
         return await self._store.write(change)

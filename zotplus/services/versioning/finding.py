@@ -8,7 +8,7 @@ import msgspec
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
-from zotplus.domain.versions import NULL, sequence_of
+from zotplus.domain.versions import NULL, sequence_to_look_at
 from zotplus.ports.keyvalue import Snapshot
 from zotplus.records import layout
 from zotplus.records.buckets import BucketRecord
@@ -73,7 +73,7 @@ def find_newest(snapshot: Snapshot, place: Place) -> Version | None:
 
 def find_version(snapshot: Snapshot, place: Place, version: str) -> Version | None:
     """The version with that id (``null``: without one), marker or not. Raises ``ARGUMENT_INVALID`` for no id."""
-    sequence = None if version == NULL else sequence_of(version)
+    sequence = None if version == NULL else sequence_to_look_at(version)
     newest = find_newest(snapshot, place)
     if newest is None or (newest.record.version_id or NULL) == version:
         return newest

@@ -83,7 +83,6 @@ def announce_removal(transaction: Transaction, place: Place, found: Version, by:
         name="ObjectRemoved:Delete",
         key=place.key,
         version=shown_version(place.bucket, found.record),
-        sequence=found.record.sequence,
         by=by,
         time_ms=now_ms,
     )

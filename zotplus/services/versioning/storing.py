@@ -146,7 +146,6 @@ def announce_version(
         size=record.size,
         etag=record.etag,
         version=shown_version(place.bucket, record),
-        sequence=record.sequence,
         by=by,
         time_ms=time_ms,
     )

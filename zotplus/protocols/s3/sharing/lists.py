@@ -96,7 +96,7 @@ async def put_bucket_acl(context: Context, operation: PutAcl) -> Reply:
 async def put_object_acl(context: Context, operation: PutAcl) -> Reply:
     """Raises what ``ObjectSharing.put_list`` and reading of the list do."""
     asked = await _asked(context, operation, CANNED)
-    version = await context.services.object_sharing.put_list(operation.address, asked)
+    version = await context.services.object_sharing.put_list(operation.address, asked, context.actor)
     return Reply(headers=_version_header(version))
 
 
