@@ -8,21 +8,58 @@ import random
 import signal
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
 from tests.crash.journal import verify
 from tests.crash.load import Writer
 from tests.crash.stores import assert_sound
+from tests.crash.versions import LOCKING, Entry, VersionsWriter, matched, verify_versions
 
 ROUNDS = int(os.environ.get("ZOTPLUS_KILL_ROUNDS", "200"))
 WRITERS = 6
+LOCKED = "crash-locked"
+"""The bucket with object lock; half as many writers make versions there."""
 LONGEST_LOAD = 120
 """Acknowledged operations before a kill at most."""
 LONGEST_WAIT = 3.0
 """Seconds that they are waited for at most."""
 KILLS_PER_START = 6
 """Single kills before the server is started anew: the supervisor waits longer and longer for those that die often."""
+
+
+A, B, MARKER = Entry("a", "1"), Entry("b", "2"), Entry("", "3")
+MAYBE = replace(MARKER, id="", certain=False)
+
+
+@pytest.mark.parametrize(
+    ("expected", "found"),
+    [
+        ([A, MARKER, B], [A, MARKER, B]),
+        ([A, MAYBE, MARKER], [A, MARKER]),
+        ([A, MAYBE, MARKER], [A, replace(MARKER, id="9"), MARKER]),
+        ([replace(A, certain=False), B], [B]),
+    ],
+)
+def test_versions_that_may_be_there_are_accepted(expected, found):
+    assert [entry.id for entry in matched("key", expected, found)] == [entry.id for entry in found]
+
+
+@pytest.mark.parametrize(
+    ("expected", "found"),
+    [
+        ([A, B], [A]),
+        ([A], [A, B]),
+        ([A, B], [B, A]),
+        ([A], [replace(A, id="9")]),
+        ([A], [replace(A, etag="x")]),
+        ([MAYBE], [replace(MARKER, id="8"), replace(MARKER, id="9")]),
+    ],
+)
+def test_versions_that_are_lost_torn_or_too_many_are_noticed(expected, found):
+    with pytest.raises(AssertionError, match="there"):
+        matched("key", expected, found)
 
 
 class Rounds:
@@ -32,7 +69,11 @@ class Rounds:
         self.server = server
         self.bucket = bucket
         self.random = random.Random(os.urandom(8))
-        self.writers = [Writer(server, bucket, f"writer-{number}", number) for number in range(WRITERS)]
+        self.plain = [Writer(server, bucket, f"writer-{number}", number) for number in range(WRITERS)]
+        self.versioned = [
+            VersionsWriter(server, LOCKED, f"versions-{number}", number) for number in range(WRITERS // 2)
+        ]
+        self.writers = [*self.plain, *self.versioned]
 
     @property
     def journals(self):
@@ -81,7 +122,8 @@ class Rounds:
     def verify(self):
         client = self.server.client()
         try:
-            return verify(client, self.bucket, self.journals)
+            verify(client, self.bucket, [writer.journal for writer in self.plain])
+            return verify_versions(client, LOCKED, [writer.journal for writer in self.versioned])
         finally:
             client.close()
 
@@ -101,7 +143,11 @@ class Rounds:
 
 @pytest.fixture
 def rounds(launch, bucket):
-    made = Rounds(launch(), bucket)
+    server = launch()
+    client = server.client()
+    assert client.send("PUT", f"/{LOCKED}", headers=LOCKING).status == 200
+    client.close()
+    made = Rounds(server, bucket)
     yield made
     made.close()
 
