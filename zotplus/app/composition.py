@@ -5,6 +5,7 @@ so what is composed before a fork is opened after it.
 """
 
 import ipaddress
+import time
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ from zotplus.gateway.head import Listener, RequestHead
 from zotplus.gateway.limits import RequestLimits
 from zotplus.gateway.pipeline import FaceOf, Pipeline
 from zotplus.gateway.queries.reading import is_query
+from zotplus.gateway.queries.signing import is_signed_for
 from zotplus.gateway.route import Face
 from zotplus.gateway.transport.server import Server, ServerLimits
 from zotplus.gateway.transport.wire import Wire
@@ -38,6 +40,7 @@ from zotplus.ports.sealing import Sealing
 from zotplus.ports.telemetry import Telemetry
 from zotplus.ports.upstream import Upstream
 from zotplus.protocols.api.face import ApiFace
+from zotplus.protocols.iam.face import SERVICE as IAM, IamFace
 from zotplus.protocols.mint.face import MintFace
 from zotplus.protocols.oci.face import OciFace
 from zotplus.protocols.operations.face import Exposition, OperationsFace
@@ -50,6 +53,8 @@ from zotplus.services.configuration.counting import Usage
 from zotplus.services.configuration.documents import Documents
 from zotplus.services.configuration.versioning import Versioning
 from zotplus.services.directory import Services
+from zotplus.services.encryption.kms_keys import KmsKeys
+from zotplus.services.encryption.rewrapping import Rewrapping
 from zotplus.services.events.dead_letters import DeadLetters
 from zotplus.services.events.events import Events
 from zotplus.services.events.notifications import Notifications
@@ -61,6 +66,7 @@ from zotplus.services.policies.applying import Applying
 from zotplus.services.policies.explaining import Explaining
 from zotplus.services.policies.policies import Policies
 from zotplus.services.protection.limits import CallerLimits
+from zotplus.services.removals import Removals
 from zotplus.services.sharing.objects import ObjectSharing
 from zotplus.services.sharing.sharing import Sharing
 from zotplus.services.upkeep.backups import BackupReport, Backups
@@ -71,6 +77,7 @@ from zotplus.settings import Settings
 OCI_PREFIXES = ("/v2", "/auth")
 S3_PREFIX = "/s3"
 STS_PREFIX = "/sts"
+IAM_PREFIX = "/iam"
 MINT_PREFIX = "/_/oidc"
 OPERATIONS_PREFIXES = ("/health", "/metrics")
 
@@ -132,10 +139,12 @@ def services(settings: Settings, parts: Engines) -> Services:
     issuers = [issuer.name for issuer in settings.identity.issuers]
     known = identities(settings, store, parts.sealing, parts.verifier)
     sharing = Sharing(store, issuers=issuers)
+    buckets = Buckets(store, settings.s3.region)
     encryption = encryption_of(settings, store, parts.sealing, parts.keyring)
     return Services(
         access=known.access,
         lifecycle=known.lifecycle,
+        users=known.users,
         callers=known.callers,
         grants=known.grants,
         federation=known.federation,
@@ -143,10 +152,13 @@ def services(settings: Settings, parts: Engines) -> Services:
         policies=Policies(store, issuers=issuers),
         applying=Applying(store, issuers=issuers),
         explaining=Explaining(store, known.access, known.people, public_access=settings.identity.public_access),
-        buckets=Buckets(store, settings.s3.region),
+        buckets=buckets,
         documents=Documents(store),
         usage=Usage(store),
+        removals=Removals(store, buckets, clock=time.time),
         encryption=encryption,
+        kms_keys=KmsKeys(store, parts.sealing, is_elsewhere=parts.keyring is not None),
+        rewrapping=Rewrapping(store, encryption),
         sharing=sharing,
         object_sharing=ObjectSharing(store, sharing),
         lifecycles=Lifecycles(store, day=settings.lifecycle.day),
@@ -205,23 +217,27 @@ def faces(settings: Settings, parts: Engines, directory: Services) -> FaceOf:
     oci = OciFace(parts.upstream, directory.tokens, settings.http.external_url)
     readiness = Readiness(parts.store, parts.blobs, parts.upstream, parts.verifier.status, parts.audit)
     operations = OperationsFace(readiness, parts.exposition, settings.metrics)
-    api, sts = ApiFace(), StsFace()
+    api, sts, iam = ApiFace(), StsFace(), IamFace()
     by_prefix: tuple[tuple[str, Face], ...] = (
         *((prefix, oci) for prefix in OCI_PREFIXES),
         (S3_PREFIX, main_s3),
         (STS_PREFIX, sts),
+        (IAM_PREFIX, iam),
         (MINT_PREFIX, MintFace()),
         *((prefix, operations) for prefix in OPERATIONS_PREFIXES),
     )
     domain = s3.domain
 
+    def query_face(head: RequestHead) -> Face:
+        return iam if is_signed_for(head, IAM) else sts
+
     def face_of(head: RequestHead) -> Face:
         if head.listener is Listener.S3:
-            return sts if is_query(head, "") else root_s3
+            return query_face(head) if is_query(head, "") else root_s3
         if is_query(head, S3_PREFIX):
-            return sts
+            return query_face(head)
         if domain is not None and _is_within_domain(head.headers.get("Host", ""), domain):
-            return sts if is_query(head, "") else root_s3
+            return query_face(head) if is_query(head, "") else root_s3
         path = head.raw_path
         for prefix, face in by_prefix:
             if path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/"):

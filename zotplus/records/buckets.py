@@ -68,10 +68,15 @@ class UsageRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class PurgingRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """A removed bucket whose objects and uploads are still there; ``name`` is for people."""
+    """A removed bucket whose objects and uploads are still there; ``name`` is for people.
+
+    ``removed`` of ``total`` objects are gone already; a total of 0 is not known.
+    """
 
     name: str
     removed_ms: int
+    total: int = 0
+    removed: int = 0
 
 
 def _from_first(old: BucketRecordV1) -> BucketRecord:

@@ -6,10 +6,12 @@ import time
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.names import check_bucket_name
+from zotplus.domain.storage.tags import encode_tags
 from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
 from zotplus.records import layout
-from zotplus.records.buckets import BUCKET, PURGING, BucketRecord, PurgingRecord
-from zotplus.services.configuration.usage import begin_usage
+from zotplus.records.buckets import BUCKET, PURGING, BucketRecord, DefaultEncryptionRecord, PurgingRecord
+from zotplus.services.configuration.documents import write_document
+from zotplus.services.configuration.usage import begin_usage, find_usage
 from zotplus.services.emptying import empty_bucket, holds_objects
 from zotplus.services.lookups import Clock, find_bucket, now_ms
 from zotplus.services.sharing.beginning import begin_shared
@@ -40,7 +42,10 @@ class Buckets:
             region=self._region,
             versioning="Enabled" if options.lock_enabled else options.versioning,
             lock_enabled=options.lock_enabled,
+            encryption=_default_encryption(options),
             ownership=options.ownership,
+            quota_bytes=options.quota_bytes,
+            quota_objects=options.quota_objects,
         )
 
         def insert(transaction: Transaction) -> None:
@@ -51,6 +56,8 @@ class Buckets:
             transaction.put(layout.bucket(name), BUCKET.encode(record))
             begin_usage(transaction, record)
             begin_shared(transaction, name, record, options.acl)
+            if options.tags:
+                write_document(transaction, name, "tagging", encode_tags(options.tags))
 
         await self._store.write(insert)
         return _info(name, record)
@@ -88,19 +95,46 @@ class Buckets:
         removed = await empty_unlocked(self._store, name, now_ms(self._clock))
         return removed + await self._remove(name, only_empty=True)
 
+    async def record(self, name: str) -> BucketRecord:
+        """The bucket as it is stored. Raises ``BUCKET_NOT_FOUND``."""
+        return await self._store.read(lambda snapshot: find_bucket(snapshot, name))
+
     async def _remove(self, name: str, *, only_empty: bool) -> int:
+        bucket_id = await self.unname(name, only_empty=only_empty)
+        return await empty_bucket(self._store, bucket_id, now_ms(self._clock))
+
+    async def unname(self, name: str, *, only_empty: bool = False) -> bytes:
+        """Take the name away, so that what is in the bucket can only be purged; the bucket's id.
+
+        Raises ``BUCKET_NOT_FOUND``, ``BUCKET_NOT_EMPTY`` for one that has to be empty, and with object lock for any.
+        """
         removed_ms = now_ms(self._clock)
 
         def unname(transaction: Transaction) -> bytes:
             record = find_bucket(transaction, name)
             if (only_empty or record.lock_enabled) and holds_objects(transaction, record.id):
-                raise Problem(errors.BUCKET_NOT_EMPTY, bucket=name)
+                raise _not_empty(name, record)
             transaction.delete(layout.bucket(name))
             forget(transaction, name, record)
-            transaction.put(layout.purging(record.id), PURGING.encode(PurgingRecord(name=name, removed_ms=removed_ms)))
+            usage = find_usage(transaction, record)
+            total = usage.objects if usage is not None and not usage.counting else 0
+            purging = PurgingRecord(name=name, removed_ms=removed_ms, total=max(0, total))
+            transaction.put(layout.purging(record.id), PURGING.encode(purging))
             return record.id
 
-        return await empty_bucket(self._store, await self._store.write(unname), removed_ms)
+        return await self._store.write(unname)
+
+
+def _default_encryption(options: BucketOptions) -> DefaultEncryptionRecord | None:
+    chosen = options.encryption
+    return None if chosen is None else DefaultEncryptionRecord(scheme=chosen.scheme, key_id=chosen.key_id)
+
+
+def _not_empty(name: str, record: BucketRecord) -> Problem:
+    if not record.versioning:
+        return Problem(errors.BUCKET_NOT_EMPTY, bucket=name)
+    told = "The bucket you tried to delete is not empty. You must delete all versions in the bucket."
+    return Problem(errors.BUCKET_NOT_EMPTY, told, bucket=name)
 
 
 def _info(name: str, record: BucketRecord) -> BucketInfo:

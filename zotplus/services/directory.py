@@ -12,6 +12,8 @@ from zotplus.services.configuration.counting import Usage
 from zotplus.services.configuration.documents import Documents
 from zotplus.services.configuration.versioning import Versioning
 from zotplus.services.encryption.encryption import Encryption
+from zotplus.services.encryption.kms_keys import KmsKeys
+from zotplus.services.encryption.rewrapping import Rewrapping
 from zotplus.services.events.events import Events
 from zotplus.services.federation.federation import Federation
 from zotplus.services.identity.access import Access
@@ -19,11 +21,13 @@ from zotplus.services.identity.callers import Callers
 from zotplus.services.identity.grants import Grants
 from zotplus.services.identity.key_lifecycle import KeyLifecycle
 from zotplus.services.lifecycle.lifecycles import Lifecycles
+from zotplus.services.identity.users import Users
 from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
 from zotplus.services.policies.applying import Applying
 from zotplus.services.policies.explaining import Explaining
 from zotplus.services.policies.policies import Policies
+from zotplus.services.removals import Removals
 from zotplus.services.sharing.objects import ObjectSharing
 from zotplus.services.sharing.sharing import Sharing
 from zotplus.services.tokens.registry_tokens import RegistryTokens
@@ -42,6 +46,7 @@ class Services:
 
     access: Access
     lifecycle: KeyLifecycle
+    users: Users
     callers: Callers
     grants: Grants
     federation: Federation
@@ -52,7 +57,10 @@ class Services:
     buckets: Buckets
     documents: Documents
     usage: Usage
+    removals: Removals
     encryption: Encryption
+    kms_keys: KmsKeys
+    rewrapping: Rewrapping
     sharing: Sharing
     object_sharing: ObjectSharing
     lifecycles: Lifecycles

@@ -8,6 +8,7 @@ import msgspec
 from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
 from zotplus.records import layout
 from zotplus.records.blobs import release
+from zotplus.records.buckets import PURGING
 from zotplus.records.objects import decode_object
 from zotplus.records.uploads import PART
 
@@ -50,9 +51,19 @@ def empty_batch(transaction: Transaction, bucket_id: bytes, now_ms: int) -> Empt
         if room <= 0:
             break
     if room <= 0:
+        _note(transaction, bucket_id, len(objects))
         return Emptied(len(objects), done=False)
     transaction.delete(layout.purging(bucket_id))
     return Emptied(len(objects), done=True)
+
+
+def _note(transaction: Transaction, bucket_id: bytes, removed: int) -> None:
+    """Say how far it has come."""
+    place = layout.purging(bucket_id)
+    data = transaction.get(place)
+    if data is not None and removed:
+        record = PURGING.decode(data)
+        transaction.put(place, PURGING.encode(msgspec.structs.replace(record, removed=record.removed + removed)))
 
 
 def remove_upload(transaction: Transaction, upload_key: bytes, now_ms: int, limit: int) -> int:

@@ -4,7 +4,7 @@ Spec: Amazon S3 User Guide, "Categorizing your objects using tags" and "Using co
 """
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -19,6 +19,9 @@ BUCKET_TAGS: Final = 50
 KEY_UNITS: Final = 128
 VALUE_UNITS: Final = 256
 """UTF-16 units of a key and of a value: a character outside of the basic plane counts twice."""
+
+ConditionKeys = dict[str, str | tuple[str, ...]]
+"""Condition keys, in lower case, with their values."""
 
 _MARKER = b"\x01"
 _ENCODER = msgspec.msgpack.Encoder()
@@ -107,6 +110,17 @@ def parse_tag_header(text: str) -> dict[str, str]:
     if "" in keys or len(set(keys)) < len(keys):
         raise _unreadable(text)
     return check_tags(pairs, limit=OBJECT_TAGS)
+
+
+def tag_keys(tags: Mapping[str, str]) -> ConditionKeys:
+    """The condition keys of tags that a request sets: each by its name, and all names; none for no tags.
+
+    Spec: Service Authorization Reference, "Condition keys for Amazon S3" (``s3:RequestObjectTag``).
+    """
+    found: ConditionKeys = {f"s3:requestobjecttag/{name.lower()}": value for name, value in tags.items()}
+    if tags:
+        found["s3:requestobjecttagkeys"] = tuple(tags)
+    return found
 
 
 def _unreadable(text: str) -> Problem:

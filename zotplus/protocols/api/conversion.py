@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from zotplus.protocols.api import documents
+from zotplus.services.configuration.counting import BucketUsage
 from zotplus.services.identity.credentials import Credential
 from zotplus.services.identity.grants import Grant
 from zotplus.services.values import BucketInfo
@@ -46,6 +47,18 @@ def grant(row: Grant) -> documents.GrantDocument:
     )
 
 
-def bucket(info: BucketInfo) -> documents.Bucket:
-    """The document of ``info``."""
-    return documents.Bucket(name=info.name, created=moment(info.created), owner=info.owner, region=info.region)
+def bucket(info: BucketInfo, usage: BucketUsage | None) -> documents.Bucket:
+    """The document of ``info``, with what the bucket holds where ``usage`` tells it."""
+    is_told = usage is not None and usage.counted
+    return documents.Bucket(
+        name=info.name,
+        created=moment(info.created),
+        owner=info.owner,
+        region=info.region,
+        versioning=info.versioning or None,
+        lock=info.lock_enabled,
+        bytes=usage.size if usage is not None and is_told else None,
+        objects=usage.objects if usage is not None and is_told else None,
+        quota_bytes=None if usage is None else usage.quota_bytes or None,
+        quota_objects=None if usage is None else usage.quota_objects or None,
+    )

@@ -104,12 +104,22 @@ class Grants(_Document, frozen=True):
 
 
 class Bucket(_Document, frozen=True):
-    """A bucket."""
+    """A bucket. ``versioning`` is Enabled, Suspended or null.
+
+    What it holds and may hold is null for who may not see it; so is what it holds while that is not counted yet, and a
+    quota that there is not.
+    """
 
     name: str
     created: datetime
     owner: str
     region: str
+    versioning: str | None = None
+    lock: bool = False
+    bytes: int | None = None
+    objects: int | None = None
+    quota_bytes: int | None = None
+    quota_objects: int | None = None
 
 
 class Buckets(_Document, frozen=True):

@@ -14,8 +14,11 @@ from zotplus.gateway.openapi import openapi
 from zotplus.gateway.problems import render_problem
 from zotplus.gateway.reply import Reply
 from zotplus.gateway.route import Operation, Route
-from zotplus.protocols.api import buckets, grants, keys, login, maintenance, server, tokens
+from zotplus.protocols.api import grants, keys, login, maintenance, server, tokens
 from zotplus.protocols.api.audit import endpoints as audit
+from zotplus.protocols.api.buckets import copies
+from zotplus.protocols.api.buckets import managing as buckets
+from zotplus.protocols.api.encryption import endpoints as encryption
 from zotplus.protocols.api.endpoint import Call, Endpoint, describe, route_of
 from zotplus.protocols.api.events import endpoints as events
 from zotplus.protocols.api.federation import sessions, trusts
@@ -32,9 +35,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *tokens.ENDPOINTS,
     *links.ENDPOINTS,
     *buckets.ENDPOINTS,
+    *copies.ENDPOINTS,
     *maintenance.ENDPOINTS,
     *audit.ENDPOINTS,
     *events.ENDPOINTS,
+    *encryption.ENDPOINTS,
     *trusts.ENDPOINTS,
     *sessions.ENDPOINTS,
     *managing.ENDPOINTS,

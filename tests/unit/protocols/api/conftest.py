@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import os
+import time
 from pathlib import Path
 
 import msgspec
@@ -10,6 +11,7 @@ import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from tests.faces.gateway import settings_for
+from zotplus.adapters.blobs_memory import BlobsMemory
 from zotplus.adapters.keyvalue_memory import KeyValueMemory
 from zotplus.adapters.oidc.verifier import OidcVerifier
 from zotplus.adapters.sealing_aead.sealing import AeadSealing
@@ -21,11 +23,16 @@ from zotplus.gateway.head import RequestHead
 from zotplus.gateway.pipeline import Pipeline
 from zotplus.protocols.api.face import ApiFace
 from zotplus.services.buckets import Buckets
+from zotplus.services.configuration.counting import Usage
+from zotplus.services.configuration.documents import Documents
 from zotplus.services.directory import Services
+from zotplus.services.encryption.encryption import UNENCRYPTED
 from zotplus.services.identity.roles import Role
+from zotplus.services.objects import Objects
 from zotplus.services.policies.applying import Applying
 from zotplus.services.policies.explaining import Explaining
 from zotplus.services.policies.policies import Policies
+from zotplus.services.removals import Removals
 
 ADMIN = ("ADMINACCESSKEY00", "admin-secret-admin-secret")
 
@@ -63,7 +70,9 @@ class Server:
         self.buckets = Buckets(store, "us-east-1")
         given = dict.fromkeys(field for field in Services.__dataclass_fields__)
         mine = {"access": self.access, "callers": known.callers, "grants": self.grants, "buckets": self.buckets}
-        mine |= {"tokens": self.tokens, "lifecycle": known.lifecycle}
+        mine |= {"tokens": self.tokens, "lifecycle": known.lifecycle, "usage": Usage(store)}
+        mine |= {"removals": Removals(store, self.buckets, clock=time.time)}
+        mine |= {"objects": Objects(store, BlobsMemory()), "encryption": UNENCRYPTED, "documents": Documents(store)}
         of_policies = {
             "policies": Policies(store, issuers=["k"]),
             "applying": Applying(store, issuers=["k"]),

@@ -65,7 +65,7 @@ def test_a_bucket_is_purged_only_when_that_is_said(server):
     refused = server.ask("DELETE /api/v1/buckets/alpha")
     assert (refused.status, refused.json()["fields"]) == (400, {"argument": "purge"})
     purged = server.ask("DELETE /api/v1/buckets/alpha?purge=true")
-    assert purged.json() == {"bucket": "alpha", "objects": 0}
+    assert purged.json() == {"bucket": "alpha", "objects": 0, "removal": None}
     assert server.ask("DELETE /api/v1/buckets/alpha?purge=true").json()["code"] == "bucket_not_found"
 
 

@@ -14,6 +14,8 @@ from zotplus.domain.conditions import (
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.domain.integrity.checksum_headers import parse_algorithm
+from zotplus.domain.storage.tags import tag_keys
+from zotplus.domain.versions import NULL
 from zotplus.gateway.context import Context
 from zotplus.gateway.pipeline import require
 from zotplus.gateway.reply import Reply
@@ -43,7 +45,8 @@ from zotplus.protocols.s3.settings.encryption_headers import (
 )
 from zotplus.protocols.s3.settings.lifecycle.expiry import expiry_headers
 from zotplus.protocols.s3.settings.lock_headers import lock_keys, lock_needs, read_lock
-from zotplus.protocols.s3.settings.tag_headers import read_copied_tags, tag_keys, tag_needs, tagging_need
+from zotplus.protocols.s3.settings.tag_headers import read_copied_tags, tag_needs, tagging_need
+from zotplus.protocols.s3.sharing.list_documents import list_needs, read_grants
 from zotplus.protocols.s3.xml_out import XML
 from zotplus.services.values import Attributes, Copy, ObjectInfo, Selection
 
@@ -68,7 +71,8 @@ def write_needs(bucket: str, key: str, attributes: Attributes) -> tuple[Need, ..
     resource = f"s3:{bucket}/{key}"
     keys = lock_keys(attributes.lock) | tag_keys(attributes.tags)
     need = Need(actions.PUT_OBJECT.name, resource, keys)
-    return (need, *lock_needs(attributes.lock, resource), *tag_needs(attributes.tags, resource))
+    beside = (*lock_needs(attributes.lock, resource), *tag_needs(attributes.tags, resource))
+    return (need, *beside, *list_needs(attributes.acl, resource))
 
 
 class PutObject(ObjectWrite, frozen=True, kw_only=True):
@@ -121,8 +125,10 @@ async def settled_attributes(context: Context, bucket: str, attributes: Attribut
 
 
 def written_headers(info: ObjectInfo) -> tuple[tuple[str, str], ...]:
-    """What is told of an object that was just written."""
-    return (("ETag", f'"{info.etag}"'), *version_headers(info), *checksum_headers(info.checksum))
+    """What is told of an object that was just written: nothing of a version where versioning is suspended."""
+    version = () if info.version == NULL else version_headers(info)
+    size = ("x-amz-object-size", str(info.size))
+    return (("ETag", f'"{info.etag}"'), *version, size, *checksum_headers(info.checksum))
 
 
 class CopyObject(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,6 +165,7 @@ def parse_copy_object(request: Request) -> CopyObject:
                 lock=read_lock(request.header),
                 tags=read_copied_tags(request.header, replaces=replaces_tags),
                 protection=read_protection(request),
+                acl=read_grants(request.header),
             ),
             source_key=read_customer_key(request, COPY_SOURCE_CUSTOMER),
             keeps_tags=not replaces_tags,

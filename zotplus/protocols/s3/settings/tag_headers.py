@@ -9,13 +9,11 @@ from collections.abc import Callable, Mapping
 from zotplus.domain import actions, errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
-from zotplus.domain.storage.tags import parse_tag_header
+from zotplus.domain.storage.tags import ConditionKeys, parse_tag_header, tag_keys
 from zotplus.gateway.context import Context
 
 TAGGING = "x-amz-tagging"
 COUNT = "x-amz-tagging-count"
-
-Keys = dict[str, str | tuple[str, ...]]
 
 _ACTIONS = {
     ("Get", False): actions.GET_OBJECT_TAGGING,
@@ -42,14 +40,6 @@ def read_copied_tags(header: Callable[[str], str | None], *, replaces: bool) -> 
     return tags
 
 
-def tag_keys(tags: Mapping[str, str]) -> Keys:
-    """The condition keys of tags that a request sets: each by its name, and all names; none for no tags."""
-    found: Keys = {f"s3:requestobjecttag/{name.lower()}": value for name, value in tags.items()}
-    if tags:
-        found["s3:requestobjecttagkeys"] = tuple(tags)
-    return found
-
-
 def tag_needs(tags: Mapping[str, str], resource: str) -> tuple[Need, ...]:
     """What a writer needs beside the right to write, to tag what is written."""
     return (Need(actions.PUT_OBJECT_TAGGING.name, resource, tag_keys(tags)),) if tags else ()
@@ -57,7 +47,7 @@ def tag_needs(tags: Mapping[str, str], resource: str) -> tuple[Need, ...]:
 
 def tagging_need(verb: str, resource: str, version: str, tags: Mapping[str, str] | None = None) -> Need:
     """What must be allowed to ``Get``, ``Put`` or ``Delete`` the tags of an object, or of the ``version`` named."""
-    keys: Keys = {"s3:versionid": version} if version else {}
+    keys: ConditionKeys = {"s3:versionid": version} if version else {}
     return Need(_ACTIONS[verb, bool(version)].name, resource, keys | tag_keys(tags or {}))
 
 
