@@ -13,6 +13,7 @@ from zotplus.domain.errors import Problem
 NULL = "null"
 _HALF = 16
 _is_id = re.compile(rf"[0-9a-f]{{{2 * _HALF}}}").fullmatch
+_could_be_id = re.compile(r"[A-Za-z0-9._-]{20,1024}").fullmatch  # what others make: Amazon has 32, MinIO 36 characters
 _MAX_SHOWN = 128
 
 
@@ -31,6 +32,16 @@ def sequence_of(version_id: str) -> int:
             ArgumentValue=version_id[:_MAX_SHOWN],
         )
     return int(version_id[:_HALF], 16)
+
+
+def sequence_to_look_at(version_id: str) -> int:
+    """As ``sequence_of``; what could be an id of another server has 0, which no version has.
+
+    Raises ``ARGUMENT_INVALID`` for what no server makes.
+    """
+    if _is_id(version_id) is None and _could_be_id(version_id) is not None:
+        return 0
+    return sequence_of(version_id)
 
 
 def next_sequence(newest: int, now_ms: int) -> int:

@@ -155,13 +155,22 @@ def test_deleting_the_newest_version_brings_the_one_before_back(s3, bucket):
     s3.delete_object(Bucket=bucket, Key="key", VersionId=versions[0])
 
 
-@pytest.mark.parametrize("version", ["what", "0" * 31, "g" * 32, "x" * 2000, "../..", "Null"])
+@pytest.mark.parametrize("version", ["what", "0" * 19, "invalid_versionId", "a+b" * 9, "x" * 2000, "../..", "Null"])
 def test_what_is_no_version_is_refused(s3, bucket, version):
     put(s3, bucket, b"one")
     named = {"Bucket": bucket, "Key": "key", "VersionId": version}
     assert code(s3.get_object, **named) == "InvalidArgument"
     assert code(s3.delete_object, **named) == "InvalidArgument"
     assert len(listed(s3, bucket)) == 1
+
+
+@pytest.mark.parametrize("version", ["3sL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY".replace("+", "."), "0" * 31, "g" * 32])
+def test_a_version_of_another_server_is_not_there(s3, bucket, version):
+    kept = put(s3, bucket, b"one")
+    named = {"Bucket": bucket, "Key": "key", "VersionId": version}
+    assert code(s3.get_object, **named) == "NoSuchVersion"
+    assert s3.delete_object(**named)["VersionId"] == version  # what is not there is deleted already
+    assert listed(s3, bucket) == [("key", kept, True, False)]
 
 
 def test_what_was_there_before_is_the_null_version(s3, plain):
@@ -178,22 +187,22 @@ def test_what_was_there_before_is_the_null_version(s3, plain):
 def test_suspended_writes_take_the_place_of_the_null_version(s3, bucket):
     first = put(s3, bucket, b"one")
     switch(s3, bucket, "Suspended")
-    assert put(s3, bucket, b"null 1") == "null"
-    assert put(s3, bucket, b"null 2") == "null"
+    for content in (b"null 1", b"null 2"):
+        assert "VersionId" not in s3.put_object(Bucket=bucket, Key="key", Body=content)
     assert listed(s3, bucket) == [("key", "null", True, False), ("key", first, False, False)]
     assert (body(s3, bucket), body(s3, bucket, "null")) == (b"null 2", b"null 2")
     switch(s3, bucket, "Enabled")
     third = put(s3, bucket, b"three")
     switch(s3, bucket, "Suspended")
     assert [one[1] for one in listed(s3, bucket)] == [third, "null", first]
-    put(s3, bucket, b"null 3")
+    s3.put_object(Bucket=bucket, Key="key", Body=b"null 3")
     assert [one[1] for one in listed(s3, bucket)] == ["null", third, first]
 
 
 def test_a_suspended_deletion_leaves_a_null_marker_in_place_of_the_null_version(s3, bucket):
     first = put(s3, bucket, b"one")
     switch(s3, bucket, "Suspended")
-    put(s3, bucket, b"null")
+    s3.put_object(Bucket=bucket, Key="key", Body=b"null")
     deleted = s3.delete_object(Bucket=bucket, Key="key")
     assert (deleted["DeleteMarker"], deleted["VersionId"]) == (True, "null")
     assert listed(s3, bucket) == [("key", first, False, False), ("key", "null", True, True)]

@@ -105,13 +105,13 @@ def problem_of(answer: Answer, *, bucket: str = "", key: str = "") -> Problem:
         return Problem(faults.ANSWER_UNEXPECTED, f"It answers {answer.status} without an S3 error.", **fields)
     fields["request_id"] = text(root, "RequestId") or fields["request_id"]
     fault = named or fault_of(code, answer.status)
-    return Problem(fault, _detail(fault, text(root, "Message")), **fields)
+    return Problem(fault, _detail(fault, text(root, "Detail") or text(root, "Message")), **fields)
 
 
 def problem_of_row(row: ET.Element) -> Problem:
     """The problem in an ``<Error>`` of DeleteObjects' answer."""
     fault = fault_of(text(row, "Code"), errors.REQUEST_INVALID.status)
-    return Problem(fault, _detail(fault, text(row, "Message")))
+    return Problem(fault, _detail(fault, text(row, "Detail") or text(row, "Message")))
 
 
 def _detail(fault: Fault, told: str) -> str:

@@ -194,8 +194,11 @@ def multipart_etag(md5s: Sequence[bytes]) -> str:
 
 
 def parse_content_md5(text: str) -> bytes:
-    """The 16 bytes of a ``Content-MD5`` header. Raises ``DIGEST_MALFORMED``."""
-    raw = _decode(text, 16)
+    """The 16 bytes of a ``Content-MD5`` header; bits behind them do not count, as at Amazon.
+
+    Raises ``DIGEST_MALFORMED``.
+    """
+    raw = _decode(text, 16, canonical=False)
     if raw is None:
         raise Problem(
             errors.DIGEST_MALFORMED, "The Content-MD5 you specified is not valid.", **{"Content-MD5": text[:_ECHO]}
@@ -214,12 +217,12 @@ def _encode(raw: bytes) -> str:
     return base64.b64encode(raw).decode()
 
 
-def _decode(text: str, size: int) -> bytes | None:
-    """The bytes of canonical base64 of exactly ``size`` bytes, else None."""
+def _decode(text: str, size: int, *, canonical: bool = True) -> bytes | None:
+    """The bytes of base64 of exactly ``size`` bytes, and of one spelling only where it is ``canonical``; else None."""
     if len(text) != (size + 2) // 3 * 4:
         return None
     try:
         raw = binascii.a2b_base64(text, strict_mode=True)
     except ValueError:
         return None
-    return raw if len(raw) == size and _encode(raw) == text else None
+    return raw if len(raw) == size and (not canonical or _encode(raw) == text) else None

@@ -133,6 +133,8 @@ _wire(errors.RECORD_NOT_FOUND, "NoSuchEntity")
 _wire(errors.RECORD_EXISTS, "EntityAlreadyExists")
 _wire(errors.LAST_ADMINISTRATOR, "OperationAborted")
 _wire(errors.POLICY_ATTACHED, "DeleteConflict")
+_wire(errors.USER_IN_USE, "DeleteConflict")
+_wire(errors.USER_KEYS_EXCEEDED, "LimitExceeded")
 
 # Faults of other faces and of the start cannot reach this one; they have a word all the same.
 _wire(errors.ADDRESS_UNAVAILABLE, "OperationAborted")
@@ -199,7 +201,7 @@ _MESSAGES = {
     errors.BUCKET_NOT_EMPTY: "The bucket you tried to delete is not empty.",
     errors.OBJECT_NOT_FOUND: "The specified key does not exist.",
     errors.VERSION_NOT_FOUND: "The specified version does not exist.",
-    errors.TAGS_MISSING: "The TagSet does not exist",
+    errors.TAGS_MISSING: "The TagSet does not exist.",
     errors.CORS_MISSING: "The CORS configuration does not exist",
     errors.LIFECYCLE_MISSING: "The lifecycle configuration does not exist",
     errors.CORS_DENIED: (
@@ -225,8 +227,8 @@ _MESSAGES = {
         "aborted or completed."
     ),
     errors.BODY_EMPTY: "Request Body is empty",
-    errors.LOCK_CONFIGURATION_NOT_FOUND: "Object Lock configuration does not exist for this bucket",
-    errors.LOCK_NOT_FOUND: "The specified object does not have a ObjectLock configuration",
+    errors.LOCK_CONFIGURATION_NOT_FOUND: "Object Lock configuration does not exist for this bucket.",
+    errors.LOCK_NOT_FOUND: "The specified object does not have a ObjectLock configuration.",
     errors.PRECONDITION_FAILED: "At least one of the pre-conditions you specified did not hold.",
     errors.KEY_TOO_LONG: "Your key is too long.",
     errors.METADATA_TOO_LARGE: "Your metadata headers exceed the maximum allowed metadata size",
@@ -302,10 +304,15 @@ def wire(fault: Fault) -> tuple[str, int]:
     return ("InternalError" if fault.status >= _SERVER_FAULT else "InvalidRequest", fault.status)
 
 
+def _is_fixed(problem: Problem) -> bool:
+    """Also where policies were asked about a resource: Amazon's sentence is told, and what was wanted beside it."""
+    return problem.fault in _FIXED or (problem.fault is errors.ACCESS_DENIED and "resource" in problem.fields)
+
+
 def message(problem: Problem) -> str:
     """What is told of ``problem``: its own sentence, or Amazon's where it has none."""
     fault = problem.fault
-    if fault in _FIXED or problem.detail == fault.message:
+    if _is_fixed(problem) or problem.detail == fault.message:
         return _MESSAGES.get(fault, fault.message)
     return problem.detail
 
@@ -317,7 +324,7 @@ def error_fields(problem: Problem) -> dict[str, str]:
         wire_name = _NAMED_FIELDS.get(name, name)
         if _is_wire_name(wire_name) is not None and wire_name not in _RESERVED:
             found[wire_name] = str(value)
-    if problem.fault in _FIXED and problem.detail != problem.fault.message:
+    if _is_fixed(problem) and problem.detail != problem.fault.message:
         found["Detail"] = problem.detail
     return found
 

@@ -240,7 +240,8 @@ def _verify(source: Source, hashing: Hashing, size: int) -> None:
         calculated = base64.b64encode(bytes.fromhex(hashing.md5)).decode()  # base64 here only, as Amazon
         raise Problem(errors.DIGEST_MISMATCH, CalculatedDigest=calculated, ExpectedDigest=expected.md5.lower())
     if expected.sha256 is not None and hashing.sha256.hex() != expected.sha256.lower():
-        raise Problem(errors.CONTENT_SHA256_MISMATCH, S3ComputedContentSHA256=hashing.sha256.hex())
+        told = {"ClientComputedContentSHA256": expected.sha256, "S3ComputedContentSHA256": hashing.sha256.hex()}
+        raise Problem(errors.CONTENT_SHA256_MISMATCH, **told)
     for algorithm, value in _expected_checksums(expected, source).items():
         check(algorithm, value, hashing.checksums()[algorithm.value])
 

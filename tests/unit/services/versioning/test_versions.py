@@ -4,7 +4,7 @@ import pytest
 
 from zotplus.domain.conditions import UNCONDITIONAL_WRITE, ReadConditions, WriteConditions
 from zotplus.domain.errors import Problem
-from zotplus.domain.versions import new_version_id, next_sequence, sequence_of
+from zotplus.domain.versions import new_version_id, next_sequence, sequence_of, sequence_to_look_at
 from zotplus.services.buckets import Buckets
 from zotplus.services.configuration.versioning import Versioning
 from zotplus.services.values import (
@@ -71,6 +71,13 @@ def test_an_id_tells_its_sequence_and_cannot_be_guessed():
         with pytest.raises(Problem) as raised:
             sequence_of(odd)
         assert raised.value.fault.code == "argument_invalid"
+
+
+def test_what_could_be_an_id_of_another_server_is_looked_for_and_is_nowhere():
+    assert sequence_to_look_at(new_version_id(7)) == 7
+    assert sequence_to_look_at("01BX5ZZKBKACTAV9WEVGEMMVRZ") == 0
+    with pytest.raises(Problem, match="Invalid version id"):
+        sequence_to_look_at("invalid_versionId")
 
 
 def test_a_sequence_never_goes_back():

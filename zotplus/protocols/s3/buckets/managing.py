@@ -9,11 +9,16 @@ import msgspec
 from zotplus.domain import actions, errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
+from zotplus.domain.iam.arns import ARN_OF_S3
+from zotplus.domain.storage.acls import CANNED_FOR_BUCKETS, ENFORCED, is_private
 from zotplus.gateway.context import Context
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import payload, xml_in, xml_out
 from zotplus.protocols.s3.request import Level, Request, argument_invalid, number
 from zotplus.protocols.s3.rows import What, When, row
+from zotplus.protocols.s3.sharing.list_documents import HEADERS as LIST_HEADERS
+from zotplus.protocols.s3.sharing.list_documents import read_grants
+from zotplus.protocols.s3.sharing.ownership import OWNERSHIP, read_ownership
 from zotplus.protocols.s3.xml_out import XML
 from zotplus.services.values import PLAIN_BUCKET, BucketInfo, BucketOptions
 
@@ -87,9 +92,14 @@ class CreateBucket(msgspec.Struct, frozen=True, kw_only=True):
 
     def needs(self) -> tuple[Need, ...]:
         """To create this bucket, and to set what it begins with."""
-        resource = f"s3:{self.bucket}"
-        locking = (actions.PUT_BUCKET_OBJECT_LOCK, actions.PUT_BUCKET_VERSIONING) if self.options.lock_enabled else ()
-        return tuple([Need(action.name, resource) for action in (actions.CREATE_BUCKET, *locking)])
+        resource, options = f"s3:{self.bucket}", self.options
+        beside = [actions.PUT_BUCKET_OBJECT_LOCK, actions.PUT_BUCKET_VERSIONING] if options.lock_enabled else []
+        if options.ownership != ENFORCED:
+            beside.append(actions.PUT_BUCKET_OWNERSHIP_CONTROLS)
+        if not is_private([(line.grantee, line.permission) for line in options.acl]):
+            beside.append(actions.PUT_BUCKET_ACL)
+        create = Need(actions.CREATE_BUCKET.name, resource, {"s3:locationconstraint": self.region})
+        return (create, *[Need(action.name, resource) for action in beside])
 
 
 def parse_create_bucket(request: Request) -> CreateBucket:
@@ -99,7 +109,15 @@ def parse_create_bucket(request: Request) -> CreateBucket:
         region=request.site.region,
         location=f"{request.site.prefix}/{request.bucket}",
         body=payload.parse_incoming(request, needs_length=False),
-        options=BucketOptions(lock_enabled=_lock_enabled(request)),
+        options=_options(request),
+    )
+
+
+def _options(request: Request) -> BucketOptions:
+    return BucketOptions(
+        lock_enabled=_lock_enabled(request),
+        ownership=read_ownership(request),
+        acl=read_grants(request.header, CANNED_FOR_BUCKETS),
     )
 
 
@@ -117,7 +135,8 @@ async def create_bucket(context: Context, operation: CreateBucket) -> Reply:
     if location not in ("", operation.region):
         raise Problem(errors.LOCATION_INVALID, LocationConstraint=location)
     await context.services.buckets.create(operation.bucket, context.principal.id, operation.options)
-    return Reply(headers=(("Location", operation.location),))
+    arn = ("x-amz-bucket-arn", f"{ARN_OF_S3}{operation.bucket}")
+    return Reply(headers=(("Location", operation.location), arn))
 
 
 class _OneBucket(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,7 +209,7 @@ ROWS = (
         list_buckets,
     ),
     row(
-        When(level=Level.BUCKET, method="PUT", headers=LOCK_ENABLED),
+        When(level=Level.BUCKET, method="PUT", headers=f"{LOCK_ENABLED} {OWNERSHIP} {LIST_HEADERS}"),
         What(name="CreateBucket", summary="Create a bucket.", action=actions.CREATE_BUCKET, takes_body=True),
         parse_create_bucket,
         create_bucket,

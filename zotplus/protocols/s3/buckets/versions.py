@@ -108,10 +108,18 @@ def parse_list_object_versions(request: Request) -> ListObjectVersions:
             delimiter=query.get("delimiter", ""),
             after=after,
             after_version=after_version or "",
-            limit=number(query, "max-keys", PAGE, PAGE),
+            limit=_limit(query),
         ),
         encoding=encoding_type(query),
     )
+
+
+def _limit(query: dict[str, str]) -> int:
+    """Amazon has another sentence here than for other lists. Raises ``ARGUMENT_INVALID``."""
+    text = query.get("max-keys", "")
+    if text.startswith("-") and text[1:].isdigit():
+        raise argument_invalid("max-keys", text, "max-keys cannot be negative")
+    return number(query, "max-keys", PAGE, PAGE)
 
 
 async def list_object_versions(context: Context, operation: ListObjectVersions) -> Reply:

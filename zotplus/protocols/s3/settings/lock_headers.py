@@ -32,7 +32,7 @@ def read_lock(header: Callable[[str], str | None]) -> Lock | None:
         return None
     if (mode is None) != (until is None):
         missing = MODE if mode is None else UNTIL
-        raise argument_invalid(missing, "", f"{UNTIL} and {MODE} must both be supplied")
+        raise argument_invalid(missing, "", f"{UNTIL} and {MODE} must both be supplied.")
     if hold not in (None, "ON", "OFF"):
         raise argument_invalid(LEGAL_HOLD, hold or "", "Legal Hold must be either of 'ON' or 'OFF'")
     return Lock(mode=mode or "", until=_until(mode, until), legal_hold=hold == "ON")
