@@ -13,9 +13,10 @@ import pytest
 
 from tests.crash.stores import assert_collectable, scrubbed
 from tests.crash.test_master_key import STEPS
-from tests.crash.victim import INLINE, KEY, NEW, OLD, OTHER, PART, Work, content
+from tests.crash.victim import BUCKET, INLINE, KEY, NEW, OLD, OTHER, PART, Work, content
 from zotplus.domain import errors, failpoints
 from zotplus.domain.errors import Problem
+from zotplus.services.values import Deletion
 
 VICTIM = Path(__file__).with_name("victim.py")
 
@@ -64,9 +65,9 @@ PASSED_BY = {
 CASES = [(name, task) for name, tasks in PASSED_BY.items() for task in tasks]
 
 
-def killed(data, task, failpoint):
+def killed(data, task, failpoint, versioning=""):
     """Run the victim until it dies; its first line (the id of the upload) and what it acknowledged."""
-    command = [sys.executable, VICTIM, data, task, failpoint]
+    command = [sys.executable, VICTIM, data, task, failpoint, versioning]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=VICTIM.parents[2])
     assert done.returncode == -signal.SIGKILL, f"it ended with {done.returncode}: {done.stdout[-200:]} {done.stderr}"
     upload, *acknowledged = done.stdout.split()
@@ -96,6 +97,34 @@ async def test_a_kill_at_any_step_leaves_the_old_or_the_new_and_nothing_for_good
         assert await work.read(KEY) == BECOMES[task]
         await assert_collectable(tmp_path, work.store, work.blobs)
         assert await work.read(KEY) == BECOMES[task]
+    finally:
+        await work.close()
+
+
+ADDING = [*NEW, "complete", "copy", "delete", "delete_many"]
+"""The tasks that leave one more version where versions are kept."""
+
+
+@pytest.mark.crash
+@pytest.mark.parametrize("versioning", ["Enabled", "Suspended"])
+@pytest.mark.parametrize(
+    ("failpoint", "task"), [case for case in CASES if case[1] in ADDING and case[0].endswith(("commit", "metadata"))]
+)
+async def test_a_kill_where_versions_are_kept_leaves_one_more_or_none(tmp_path, failpoint, task, versioning):
+    upload, _ = killed(tmp_path, task, failpoint, versioning)
+    work = Work(tmp_path)
+    work.upload = upload
+    try:
+        is_done = failpoint.endswith((".after_commit", ".after_metadata"))
+        newest = BECOMES[task] if is_done else OLD
+        assert await work.read(KEY) == newest
+        count = 2 if is_done and versioning == "Enabled" else 1
+        assert [is_marker for _, is_marker in await work.versions()] == [newest is None, False][:count]
+        await scrubbed(work.store, work.blobs)
+        for version, _ in await work.versions():
+            await work.objects.delete(BUCKET, KEY, Deletion(version=version))
+        assert await work.versions() == []
+        await assert_collectable(tmp_path, work.store, work.blobs)
     finally:
         await work.close()
 

@@ -1,6 +1,6 @@
-"""A process that works on real stores until a failpoint kills it: ``victim.py <data folder> <task> <failpoint>``.
+"""A process that works on real stores until a failpoint kills it.
 
-It first makes what every task finds (see ``prepare``), then arms the failpoint and does the task. Standard output says
+``victim.py <data folder> <task> <failpoint> [versioning]`` first makes what every task finds (see ``prepare``), then arms the failpoint and does the task. Standard output says
 how far it came: the id of the upload, then one line for each operation that was acknowledged.
 """
 
@@ -24,7 +24,7 @@ from zotplus.services.lifecycle.lifecycles import Lifecycles
 from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
 from zotplus.services.upkeep.collector import Collector
-from zotplus.services.values import NOW, Assembly, Attributes, Copy, PartChoice, Source
+from zotplus.services.values import NOW, Assembly, Attributes, BucketOptions, Copy, PartChoice, Source, VersionQuery
 
 BUCKET = "crash"
 INLINE, BLOB, PIECES = 4_096, 20_480, 2_500_000
@@ -57,9 +57,9 @@ class Work:
     async def put(self, key: str, data: bytes):
         return await self.objects.put(BUCKET, key, source(data), PLAIN, UNCONDITIONAL_WRITE)
 
-    async def prepare(self) -> None:
+    async def prepare(self, versioning: str) -> None:
         """``target`` and ``other`` with content of their own, and an upload with one part; a blob without an object."""
-        await Buckets(self.store, "here").create(BUCKET, "owner")
+        await Buckets(self.store, "here").create(BUCKET, "owner", BucketOptions(versioning=versioning))
         await self.put(KEY, OLD)
         await self.put(OTHER, content("other", BLOB))
         await self.put("gone", content("gone", BLOB))
@@ -81,6 +81,11 @@ class Work:
         md5 = hashlib.md5(data, usedforsecurity=False)
         assert found.info.etag in {md5.hexdigest(), hashlib.md5(md5.digest(), usedforsecurity=False).hexdigest() + "-1"}
         return data
+
+    async def versions(self) -> list[tuple[str, bool]]:
+        """Id of each version of ``target``, the newest first, and whether it is a delete marker."""
+        page = await self.objects.list_versions(BUCKET, VersionQuery(prefix=KEY))
+        return [(one.version, one.is_marker) for one in page.items]
 
     async def close(self) -> None:
         await self.store.close()
@@ -135,10 +140,10 @@ def say(line: str) -> None:
     os.write(1, f"{line}\n".encode())
 
 
-async def main(data: str, task: str, failpoint: str) -> None:
+async def main(data: str, task: str, failpoint: str, versioning: str = "") -> None:
     settings = {"map_size_bytes": 1 << 20, "reserve_bytes": 1 << 16} if task == "fill" else {}
     work = Work(Path(data), **settings)
-    await work.prepare()
+    await work.prepare(versioning)
     say(work.upload)
     failpoints.arm(failpoint)
     await work.do(task)
