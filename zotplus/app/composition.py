@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from zotplus.adapters.blobs_classes import LocalBlobsByClass
 from zotplus.adapters.blobs_fs import BlobsFilesystem, FilesystemBlobsSettings
 from zotplus.adapters.keyvalue_lmdb import KeyValueLmdb
 from zotplus.adapters.oidc.settings import login_offers
@@ -112,9 +113,26 @@ def local_store(settings: Settings, told: Observers = UNOBSERVED) -> KeyValueLmd
     return KeyValueLmdb(settings.metadata, on_commit=told.commit)
 
 
-def local_blobs(settings: Settings, told: Observers = UNOBSERVED) -> BlobsFilesystem:
-    """The content store of this machine."""
-    return BlobsFilesystem(settings.blobs, on_read=told.blob_read, on_write=told.blob_written)
+def local_blobs(settings: Settings, told: Observers = UNOBSERVED) -> BlobsFilesystem | LocalBlobsByClass:
+    """The content stores of this machine."""
+
+    def open_store(store: FilesystemBlobsSettings) -> BlobsFilesystem:
+        return BlobsFilesystem(store, on_read=told.blob_read, on_write=told.blob_written)
+
+    default = open_store(settings.blobs)
+    if not settings.storage_classes:
+        return default
+    return LocalBlobsByClass(default, {one.name: open_store(one.blobs) for one in settings.storage_classes})
+
+
+def saved_blobs(settings: Settings, folder: Path) -> BlobsFilesystem | LocalBlobsByClass:
+    """The content stores of the backup in ``folder``: a folder within it for each storage class of the settings."""
+    saved = {
+        one.name: BlobsFilesystem(FilesystemBlobsSettings(path=str(folder / "classes" / one.name)))
+        for one in settings.storage_classes
+    }
+    default = BlobsFilesystem(FilesystemBlobsSettings(path=str(folder)))
+    return LocalBlobsByClass(default, saved) if saved else default
 
 
 def engines(settings: Settings, reporting: Reporting, managed_url: str | None = None) -> Engines:
@@ -161,7 +179,7 @@ def services(settings: Settings, parts: Engines) -> Services:
         rewrapping=Rewrapping(store, encryption),
         sharing=sharing,
         object_sharing=ObjectSharing(store, sharing),
-        lifecycles=Lifecycles(store, day=settings.lifecycle.day),
+        lifecycles=Lifecycles(store, classes=settings.class_names, day=settings.lifecycle.day),
         versioning=Versioning(store),
         events=_events(settings, store),
         access_logging=AccessLogging(store),
@@ -188,7 +206,7 @@ def _events(settings: Settings, store: KeyValue) -> Events:
 
 
 async def _backup(parts: Engines, settings: Settings, folder: Path) -> BackupReport:
-    target = BlobsFilesystem(FilesystemBlobsSettings(path=str(folder)))
+    target = saved_blobs(settings, folder)
     try:
         report = await Backups(parts.store, parts.blobs, target).create(folder)
         return msgspec.structs.replace(report, left_out=omissions.of_backup(settings))

@@ -52,6 +52,7 @@ COMMANDS: dict[str, Entry] = {
     "backup": Entry("zotplus.cli.maintenance:backup", "Write a backup on the server's disk."),
     "restore": Entry("zotplus.cli.maintenance:restore", "Make a data folder from a backup."),
     "events": Entry("zotplus.cli.events.commands:events", "See events on their way, and those given up."),
+    "kms": Entry("zotplus.cli.encryption.commands:kms", "Manage encryption keys."),
     "audit": Entry("zotplus.cli.audit.commands:audit", "Read and verify the audit log."),
     "completion": Entry("zotplus.cli.signin.account:completion", "Print the completion script of a shell."),
 }

@@ -14,13 +14,25 @@ Begun: TypeAlias = tuple[ContentKey, EncryptionRecord] | None
 """An object's key and how it is wrapped; None where it stays plain."""
 
 
-def plan(inline_limit: int, begun: Begun, *, algorithm: ChecksumAlgorithm | None = None, number: int = 0) -> Plan:
+def plan(
+    inline_limit: int,
+    begun: Begun,
+    storage_class: str = "STANDARD",
+    *,
+    algorithm: ChecksumAlgorithm | None = None,
+    number: int = 0,
+) -> Plan:
     """How to take in a whole content, or part ``number``."""
     if begun is None:
-        return Plan(inline_limit=inline_limit, algorithm=algorithm)
+        return Plan(inline_limit=inline_limit, algorithm=algorithm, storage_class=storage_class)
     key, encryption = begun
     return Plan(
-        inline_limit=inline_limit, algorithm=algorithm, key=key, number=number, hides_digest=hides_digest(encryption)
+        inline_limit=inline_limit,
+        algorithm=algorithm,
+        key=key,
+        number=number,
+        hides_digest=hides_digest(encryption),
+        storage_class=storage_class,
     )
 
 

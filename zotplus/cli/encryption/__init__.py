@@ -1,0 +1,1 @@
+"""``zotplus kms``: the keys of encryption."""

@@ -1,0 +1,1 @@
+"""The keys of encryption: list, create, rotate, disable, and wrap anew."""
