@@ -1,7 +1,8 @@
 """A process that works on real stores until a failpoint kills it.
 
-``victim.py <data folder> <task> <failpoint> [versioning]`` first makes what every task finds (see ``prepare``), then arms the failpoint and does the task. Standard output says
-how far it came: the id of the upload, then one line for each operation that was acknowledged.
+``victim.py <data folder> <task> <failpoint> [versioning]`` first makes what every task finds (see ``prepare``), then
+arms the failpoint and does the task. Standard output says how far it came: the id of the upload, then one line for each
+operation that was acknowledged.
 """
 
 import asyncio
