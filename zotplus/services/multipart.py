@@ -47,6 +47,7 @@ from zotplus.services.projections import (
     upload_info,
     with_extras,
 )
+from zotplus.services.sharing.ownership import check_list
 from zotplus.services.values import (
     Assembly,
     Attributes,
@@ -83,7 +84,7 @@ class Multipart:
     ) -> UploadInfo:
         """Begin; ``checksum`` is (algorithm, type) or None.
 
-        Raises ``REQUEST_INVALID`` for a lock in a bucket without object lock.
+        Raises ``REQUEST_INVALID`` for a lock in a bucket without object lock, and what ``check_list`` does.
         """
         name, initiated_ms = key_bytes(key), now_ms(self._clock)
         random = secrets.token_hex((layout.UPLOAD_ID_BYTES - _TIME_DIGITS) // 2)
@@ -104,6 +105,7 @@ class Multipart:
         def insert(transaction: Transaction) -> None:
             found = find_bucket(transaction, bucket)
             initial_lock(found, attributes.lock, initiated_ms)  # refuses what completion would refuse
+            check_list(transaction, found, attributes.acl)
             transaction.put(layout.upload(found.id, name, upload_id), UPLOAD.encode(record))
 
         await self._store.write(insert)
@@ -165,7 +167,7 @@ class Multipart:
         encryption, algorithm = encryption_of(upload), upload_algorithm(upload)
         check_customer_key(encryption, customer_key)
         begun = None if encryption is None else (await self._encryption.open(encryption, customer_key), encryption)
-        return plan(0, begun, algorithm=algorithm, number=number)
+        return plan(0, begun, upload.storage_class, algorithm=algorithm, number=number)
 
     async def complete(
         self,

@@ -94,7 +94,7 @@ class Objects:
         )
         begun = await self._encryption.begin(self._encryption.choose(admitted, attributes.protection))
         # 1. The content is durable under its digest; nothing refers to it yet.
-        content = await ingest(self._blobs, source, plan(self._inline_limit, begun))
+        content = await ingest(self._blobs, source, plan(self._inline_limit, begun, attributes.storage_class))
         extras = extras_of(attributes, encrypted(begun, content))
         record = _record(content, source, attributes, now_ms(self._clock), extras)
         await assure_stored(self._blobs, content)

@@ -255,15 +255,23 @@ def test_rights_hold_for_keys_and_for_the_public(gateway, endpoint, s3, bucket):
 
 
 @pytest.mark.parametrize(
-    "call", ["get_bucket_acl", "get_bucket_policy", "get_bucket_cors", "get_bucket_lifecycle_configuration"]
+    ("call", "missing"),
+    [
+        ("get_bucket_policy", "NoSuchBucketPolicy"),
+        ("get_bucket_policy_status", "NoSuchBucketPolicy"),
+        ("get_public_access_block", "NoSuchPublicAccessBlockConfiguration"),
+        ("get_bucket_cors", "NoSuchCORSConfiguration"),
+        ("get_bucket_lifecycle_configuration", "NoSuchLifecycleConfiguration"),
+    ],
 )
-def test_what_is_not_there_says_so(s3, bucket, call):
-    assert code(getattr(s3, call), Bucket=bucket) == "NotImplemented"
+def test_what_is_not_there_says_so(s3, bucket, call, missing):
+    assert code(getattr(s3, call), Bucket=bucket) == missing
 
 
 def test_put_acl_does_not_overwrite_the_object(s3, bucket):
     s3.put_object(Bucket=bucket, Key="acl", Body=b"kept")
-    assert code(s3.put_object_acl, Bucket=bucket, Key="acl", ACL="private") == "NotImplemented"
+    s3.put_object_acl(Bucket=bucket, Key="acl", ACL="private")
+    assert code(s3.put_object_acl, Bucket=bucket, Key="acl", ACL="public-read") == "AccessControlListNotSupported"
     assert s3.get_object(Bucket=bucket, Key="acl")["Body"].read() == b"kept"
 
 

@@ -14,13 +14,15 @@ from zotplus.protocols.s3.request import Request, argument_invalid, require_head
 from zotplus.protocols.s3.settings.encryption_headers import SSE, read_protection
 from zotplus.protocols.s3.settings.lock_headers import read_lock
 from zotplus.protocols.s3.settings.tag_headers import read_tags
+from zotplus.protocols.s3.sharing.list_documents import HEADERS as LIST_HEADERS
+from zotplus.protocols.s3.sharing.list_documents import read_grants
 from zotplus.services.values import Attributes, Checksum, ObjectInfo
 
 METADATA_LIMIT = 2048
 """Bytes of user metadata, names and values together (S3 User Guide, "Working with object metadata")."""
 METADATA_PREFIX = "x-amz-meta-"
 VERSION_HEADER = "x-amz-version-id"
-WRITE_HEADERS = f"x-amz-object-lock- x-amz-tagging {SSE}"
+WRITE_HEADERS = f"x-amz-object-lock- x-amz-tagging {SSE} {LIST_HEADERS}"
 """What the headers begin with that set something for a new object, and mean nothing elsewhere (``When.headers``)."""
 _DEFAULT_TYPE = "binary/octet-stream"  # Amazon's own
 _CONTENT_HEADERS = {
@@ -60,6 +62,7 @@ def read_attributes(request: Request, *, is_chunked: bool = False) -> Attributes
         tags=read_tags(request.header),
         lock=read_lock(request.header),
         protection=read_protection(request),
+        acl=read_grants(request.header),
     )
 
 

@@ -31,6 +31,7 @@ from zotplus.protocols.s3.request import (
     refuse_unsupported_headers,
 )
 from zotplus.protocols.s3.routes import ROWS, match
+from zotplus.protocols.s3.sharing.owners import EXPECTED, EXPECTED_SOURCE, check_owners
 from zotplus.protocols.s3.wire_errors import FAULT_HEADER, HOST_ID, error_document, wire
 
 _NOT_MODIFIED = 304
@@ -75,8 +76,16 @@ class S3Face:
         """As ``Face.authenticate``; sets the context's claim and secret.
 
         The signature is verified whatever the body's mode, before a byte of the body is read, and for every region
-        that the client may have signed for.
+        that the client may have signed for. Raises ``ACCESS_DENIED`` where a bucket is not of the owner expected.
         """
+        head = context.head
+        principal = await self._who(context)
+        if EXPECTED in head.headers or EXPECTED_SOURCE in head.headers:
+            context.principal = principal
+            await check_owners(context, read_request(head, self._site))
+        return principal
+
+    async def _who(self, context: Context) -> Principal:
         head = context.head
         if context.route is PREFLIGHT.route:
             return await context.services.callers.anonymous()

@@ -12,16 +12,19 @@ from zotplus.domain.iam import Need
 from zotplus.domain.iam.arns import ARN_OF_S3
 from zotplus.domain.storage.acls import CANNED_FOR_BUCKETS, ENFORCED, is_private
 from zotplus.gateway.context import Context
+from zotplus.gateway.pipeline import require
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import payload, xml_in, xml_out
 from zotplus.protocols.s3.request import Level, Request, argument_invalid, number
 from zotplus.protocols.s3.rows import What, When, row
+from zotplus.protocols.s3.settings.tagging import read_initial_tags
 from zotplus.protocols.s3.sharing.list_documents import HEADERS as LIST_HEADERS
 from zotplus.protocols.s3.sharing.list_documents import read_grants
 from zotplus.protocols.s3.sharing.ownership import OWNERSHIP, read_ownership
 from zotplus.protocols.s3.xml_out import XML
 from zotplus.services.values import PLAIN_BUCKET, BucketInfo, BucketOptions
 
+VERSIONING = "x-zotplus-versioning"
 LOCK_ENABLED = "x-amz-bucket-object-lock-enabled"
 _DEFAULT_REGION = "us-east-1"  # the one that GetBucketLocation writes as nothing
 _MAX_BUCKETS = 10_000  # S3 API Reference, ListBuckets, max-buckets
@@ -93,7 +96,9 @@ class CreateBucket(msgspec.Struct, frozen=True, kw_only=True):
     def needs(self) -> tuple[Need, ...]:
         """To create this bucket, and to set what it begins with."""
         resource, options = f"s3:{self.bucket}", self.options
-        beside = [actions.PUT_BUCKET_OBJECT_LOCK, actions.PUT_BUCKET_VERSIONING] if options.lock_enabled else []
+        beside = [actions.PUT_BUCKET_OBJECT_LOCK] if options.lock_enabled else []
+        if options.lock_enabled or options.versioning:
+            beside.append(actions.PUT_BUCKET_VERSIONING)
         if options.ownership != ENFORCED:
             beside.append(actions.PUT_BUCKET_OWNERSHIP_CONTROLS)
         if not is_private([(line.grantee, line.permission) for line in options.acl]):
@@ -115,10 +120,19 @@ def parse_create_bucket(request: Request) -> CreateBucket:
 
 def _options(request: Request) -> BucketOptions:
     return BucketOptions(
+        versioning=_versioning(request),
         lock_enabled=_lock_enabled(request),
         ownership=read_ownership(request),
         acl=read_grants(request.header, CANNED_FOR_BUCKETS),
     )
+
+
+def _versioning(request: Request) -> str:
+    """Amazon has no such header; a bucket can keep versions there only afterwards, or with object lock."""
+    text = request.header(VERSIONING) or ""
+    if text not in ("", "Enabled"):
+        raise argument_invalid(VERSIONING, text, "The header is Enabled, or not there.")
+    return text
 
 
 def _lock_enabled(request: Request) -> bool:
@@ -134,7 +148,12 @@ async def create_bucket(context: Context, operation: CreateBucket) -> Reply:
     location = xml_in.read_location(document)
     if location not in ("", operation.region):
         raise Problem(errors.LOCATION_INVALID, LocationConstraint=location)
-    await context.services.buckets.create(operation.bucket, context.principal.id, operation.options)
+    options = operation.options
+    tags = read_initial_tags(document)
+    if tags:
+        require(context, Need(actions.PUT_BUCKET_TAGGING.name, f"s3:{operation.bucket}"))
+        options = msgspec.structs.replace(options, tags=tags)
+    await context.services.buckets.create(operation.bucket, context.principal.id, options)
     arn = ("x-amz-bucket-arn", f"{ARN_OF_S3}{operation.bucket}")
     return Reply(headers=(("Location", operation.location), arn))
 
@@ -209,7 +228,7 @@ ROWS = (
         list_buckets,
     ),
     row(
-        When(level=Level.BUCKET, method="PUT", headers=f"{LOCK_ENABLED} {OWNERSHIP} {LIST_HEADERS}"),
+        When(level=Level.BUCKET, method="PUT", headers=f"{VERSIONING} {LOCK_ENABLED} {OWNERSHIP} {LIST_HEADERS}"),
         What(name="CreateBucket", summary="Create a bucket.", action=actions.CREATE_BUCKET, takes_body=True),
         parse_create_bucket,
         create_bucket,

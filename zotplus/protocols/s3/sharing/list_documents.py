@@ -6,10 +6,20 @@ Spec: Amazon S3 API Reference, PutBucketAcl, PutObjectAcl, GetBucketAcl; S3 User
 import re
 from collections.abc import Callable
 
-from zotplus.domain import errors
+from zotplus.domain import actions, errors
 from zotplus.domain.errors import Problem
+from zotplus.domain.iam import Need
 from zotplus.domain.iam.principal_names import AUTHENTICATED, PUBLIC
-from zotplus.domain.storage.acls import CANNED, CANONICAL, FULL_CONTROL, GRANTS_MAX, LOG_DELIVERY, PERMISSIONS, Lines
+from zotplus.domain.storage.acls import (
+    CANNED,
+    CANONICAL,
+    FULL_CONTROL,
+    GRANTS_MAX,
+    LOG_DELIVERY,
+    PERMISSIONS,
+    Lines,
+    is_private,
+)
 from zotplus.protocols.s3 import xml_out
 from zotplus.protocols.s3.request import argument_invalid
 from zotplus.protocols.s3.xml_in import Element, read_tree
@@ -56,6 +66,13 @@ def read_grants(header: Header, canned: dict[str, Lines] = CANNED) -> tuple[AclG
     if name not in canned:
         raise argument_invalid(CANNED_HEADER, name, "")
     return tuple([AclGrant(*line) for line in canned[name]])
+
+
+def list_needs(asked: tuple[AclGrant, ...], resource: str) -> tuple[Need, ...]:
+    """What a writer needs beside the right to write, to give something to others; many clients send ``private``."""
+    if is_private([(line.grantee, line.permission) for line in asked]):
+        return ()
+    return (Need(actions.PUT_OBJECT_ACL.name, resource),)
 
 
 def _grantees(text: str) -> list[str]:
