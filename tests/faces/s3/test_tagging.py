@@ -205,3 +205,25 @@ async def test_a_policy_can_ask_for_certain_tags(stage):
     assert (await put_tags(stage, ("team", "blue"), **mine)).status == 200
     assert (await put_tags(stage, ("team", "red"), **mine)).status == 403
     assert await tags_of(stage) == {"team": "blue"}
+
+
+def configuration(tags, more=""):
+    given = "".join(f"<Tag><Key>{key}</Key><Value>{value}</Value></Tag>" for key, value in tags)
+    return f"<CreateBucketConfiguration>{more}<Tags>{given}</Tags></CreateBucketConfiguration>".encode()
+
+
+async def test_a_bucket_can_begin_with_tags(stage):
+    location = "<LocationConstraint>us-east-1</LocationConstraint>"
+    assert (await stage.ask("PUT", "/tagged", body=configuration([("a", "b")], location))).status == 200
+    assert pairs(await stage.ask("GET", "/tagged", query="tagging")) == [("a", "b")]
+    for body, code in [
+        (configuration([("a!", "b")]), "InvalidTag"),
+        (configuration([("a", "b"), ("a", "c")]), "InvalidTag"),
+        (configuration([(f"k{n}", "v") for n in range(51)]), "BadRequest"),
+        (configuration([("a", "b")], "<Tags/>"), "MalformedXML"),
+    ]:
+        assert (await stage.ask("PUT", "/other", body=body)).code == code
+    assert (await stage.ask("HEAD", "/other")).status == 404
+    await allow(stage, NOBODY, (("s3:CreateBucket",), "s3:*", {}))
+    assert (await stage.ask("PUT", "/other", body=configuration([("a", "b")]), signed=NOBODY)).status == 403
+    assert (await stage.ask("PUT", "/other", body=configuration([]), signed=NOBODY)).status == 200

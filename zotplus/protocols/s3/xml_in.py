@@ -221,11 +221,13 @@ def _part(element: Element) -> PartChoice:
 def read_location(document: bytes) -> str:
     """The LocationConstraint of CreateBucketConfiguration; empty for no body and where it names none.
 
-    Raises ``XML_MALFORMED``, and ``OPERATION_UNKNOWN`` for directory buckets and tags, which would be lost silently.
+    Its Tags are read elsewhere (``settings/tagging``). Raises ``XML_MALFORMED``, ``OPERATION_UNKNOWN`` for directory
+    buckets.
     """
     if not document:
         return ""
     root = read_tree(document, "CreateBucketConfiguration")
-    if any(child.name in ("Location", "Bucket", "Tags") for child in root.children):
-        raise Problem(errors.OPERATION_UNKNOWN, "Directory buckets and tags at creation are not implemented.")
+    if any(child.name in ("Location", "Bucket") for child in root.children):
+        raise Problem(errors.OPERATION_UNKNOWN, "Directory buckets are not implemented.")
+    root.children = [child for child in root.children if child.name != "Tags"]
     return read_fields(root, {"LocationConstraint"}).get("LocationConstraint", "").strip()

@@ -213,6 +213,16 @@ def read_tag_set(element: Element, limit: int) -> dict[str, str]:
     return check_tags(pairs, limit=limit)
 
 
+def read_initial_tags(document: bytes) -> dict[str, str]:
+    """The tags of CreateBucketConfiguration; none for no body. Raises as ``read_tagging``."""
+    if not document:
+        return {}
+    found = [child for child in read_tree(document, "CreateBucketConfiguration").children if child.name == "Tags"]
+    if len(found) > 1:
+        raise Problem(errors.XML_MALFORMED, "CreateBucketConfiguration holds Tags once.")
+    return read_tag_set(found[0], BUCKET_TAGS) if found else {}
+
+
 def tagging_document(tags: Mapping[str, str]) -> bytes:
     """``tags`` as a Tagging document."""
     found = "".join(

@@ -1,0 +1,197 @@
+"""Counts of what buckets hold: made for older buckets while writers go on, proven, and corrected."""
+
+import asyncio
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zotplus.adapters.blobs_memory import BlobsMemory
+from zotplus.adapters.keyvalue_memory import KeyValueMemory
+from zotplus.domain.errors import Problem
+from zotplus.records import layout
+from zotplus.records.buckets import USAGE, UsageRecord
+from zotplus.services.buckets import Buckets
+from zotplus.services.configuration.counting import Usage
+from zotplus.services.configuration.usage import charge, check_quota, find_usage
+from zotplus.services.configuration.versioning import Versioning
+from zotplus.services.lookups import find_bucket
+from zotplus.services.objects import Objects
+from zotplus.services.values import Attributes, Deletion, Expected, Source
+
+
+class House:
+    """A bucket and the services around it."""
+
+    def __init__(self):
+        self.store = KeyValueMemory()
+        self.buckets = Buckets(self.store, "eu-1")
+        self.objects = Objects(self.store, BlobsMemory())
+        self.usage = Usage(self.store)
+
+    async def put(self, key, size):
+        async def chunks():
+            yield b"x" * size
+
+        return await self.objects.put("one", key, Source(chunks=chunks(), expected=Expected()), Attributes())
+
+    async def record(self):
+        return await self.store.read(lambda snapshot: find_usage(snapshot, find_bucket(snapshot, "one")))
+
+    async def overwrite(self, record):
+        def change(transaction):
+            place = layout.usage(find_bucket(transaction, "one").id)
+            if record is None:
+                transaction.delete(place)
+            else:
+                transaction.put(place, USAGE.encode(record))
+
+        await self.store.write(change)
+
+    async def read(self):
+        found = await self.usage.read("one")
+        return found.size, found.objects, found.counted
+
+
+@pytest.fixture
+async def house():
+    made = House()
+    await made.buckets.create("one", "ada")
+    return made
+
+
+async def test_a_bucket_of_an_older_release_is_counted_once(house):
+    await house.put("a", 5)
+    await house.overwrite(None)
+    await house.put("b", 7)
+    assert await house.read() == (0, 0, False)
+    assert await house.usage.count_uncounted() == 1
+    assert await house.read() == (12, 2, True)
+    assert await house.usage.count_uncounted() == 0
+
+
+async def test_what_changes_between_the_steps_of_a_count_is_in_it(house, monkeypatch):
+    await house.put("a", 5)
+    await house.overwrite(None)
+    walk = house.usage._walk
+
+    async def walk_and_write(function):
+        found = await walk(function)
+        await house.put("b", 7)
+        await house.objects.delete("one", "a")
+        return found
+
+    monkeypatch.setattr(house.usage, "_walk", walk_and_write)
+    await house.usage.count_uncounted()
+    assert await house.read() == (7, 1, True)
+
+
+async def test_a_count_that_was_broken_off_is_made_again(house):
+    await house.put("a", 5)
+    await house.overwrite(UsageRecord(size=3, objects=1, counting=True))
+    await house.put("b", 7)
+    assert await house.read() == (0, 0, False)
+    await house.usage.count_uncounted()
+    assert await house.read() == (12, 2, True)
+
+
+async def test_a_quota_bounds_nothing_while_a_bucket_is_not_counted(house):
+    await house.usage.set_quota("one", 1, 1)
+    for record in (None, UsageRecord(size=0, objects=0, counting=True)):
+        await house.overwrite(record)
+        await house.put("a", 50)
+    await house.usage.count_uncounted()
+    with pytest.raises(Problem) as refused:
+        await house.put("b", 1)
+    assert refused.value.fault.code == "quota_exceeded"
+
+
+async def test_drift_is_found_and_corrected_when_that_is_asked_for(house):
+    await house.put("a", 5)
+    assert await house.usage.prove(repair=True) == []
+    await house.overwrite(UsageRecord(size=50, objects=7))
+    (drift,) = await house.usage.prove(repair=False)
+    assert (drift.bucket, drift.recorded, drift.counted) == ("one", (50, 7), (5, 1))
+    assert await house.read() == (50, 7, True)
+    assert len(await house.usage.prove(repair=True)) == 1
+    assert await house.read() == (5, 1, True)
+    await house.overwrite(None)
+    assert await house.usage.prove(repair=True) == []
+
+
+async def test_a_record_that_cannot_be_read_counts_as_nothing(house):
+    await house.put("a", 5)
+
+    def damage(transaction):
+        transaction.put(layout.object_(find_bucket(transaction, "one").id, b"b"), b"damaged")
+
+    await house.store.write(damage)
+    assert await house.usage.prove(repair=False) == []
+
+
+async def test_a_bucket_that_is_removed_meanwhile_is_left_alone(house, monkeypatch):
+    await house.overwrite(None)
+    walk = house.usage._walk
+
+    async def walk_and_remove(function):
+        found = await walk(function)
+        await house.buckets.delete("one")
+        return found
+
+    monkeypatch.setattr(house.usage, "_walk", walk_and_remove)
+    assert await house.usage.count_uncounted() == 1
+    with pytest.raises(Problem):
+        await house.usage.read("one")
+    assert await house.store.read(lambda snapshot: list(snapshot.scan(*layout.table_span(layout.USAGE)))) == []
+
+
+async def test_all_buckets_are_told_at_once(house):
+    await house.buckets.create("two", "ada")
+    await house.put("a", 5)
+    assert {name: found.size for name, found in (await house.usage.read_all()).items()} == {"one": 5, "two": 0}
+
+
+async def test_what_does_not_grow_is_never_refused(house):
+    await house.put("a", 5)
+    await house.usage.set_quota("one", 1, 1)
+
+    def both(transaction):
+        bucket = find_bucket(transaction, "one")
+        charge(transaction, bucket, 0, 0)
+        charge(transaction, bucket, -1, 0)
+        check_quota(transaction, bucket, None, 5)
+        check_quota(transaction, bucket, 5, 5)
+
+    await house.store.write(both)
+    assert await house.read() == (4, 1, True)
+
+
+_STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("put"), st.sampled_from("abc"), st.integers(0, 50_000)),
+        st.tuples(st.just("delete"), st.sampled_from("abc"), st.just(0)),
+        st.tuples(st.just("destroy"), st.sampled_from("abc"), st.just(0)),
+        st.tuples(st.sampled_from(["Enabled", "Suspended"]), st.just(""), st.just(0)),
+    ),
+    max_size=20,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(_STEPS)
+def test_after_any_writes_the_count_is_what_is_there(steps):
+    async def run():
+        house = House()
+        await house.buckets.create("one", "ada")
+        for verb, key, size in steps:
+            if verb == "put":
+                await house.put(key, size)
+            elif verb == "delete":
+                await house.objects.delete("one", key)
+            elif verb == "destroy":
+                await house.objects.delete("one", key, Deletion(version="null"))
+            else:
+                await Versioning(house.store).set("one", verb)
+        assert await house.usage.prove(repair=False) == []
+
+    asyncio.run(run())
