@@ -20,7 +20,7 @@ NOTES = {
     "aws-cli": "In `us-east-1` it signs links in version 2, which is refused: `aws configure set "
     "default.s3.signature_version s3v4`.",
     "s3cmd": "It signs links in version 2 whatever it is told; they are refused unless signatures of version 2 are "
-    "allowed (`s3.signature_v2`).",
+    "allowed (`s3.allow_signature_v2`).",
     "minio-js": "It has no conditions on writing; the condition tested is that of a copy.",
     "GitLab runner's cache (links)": "A job has links and no keys; the version is that of curl.",
     "terraform": "With `use_lockfile`: ten processes at once change the state one by one or say who has the lock.",
