@@ -1,0 +1,49 @@
+"""Clients and buckets for tests of sharing, by a real SDK."""
+
+import hashlib
+
+import pytest
+from botocore import UNSIGNED
+
+from tests.faces.s3.sharing.asking import client
+from zotplus.services.identity.roles import Role
+
+
+@pytest.fixture(scope="module")
+def s3(gateway):
+    made = client(gateway)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def nobody(gateway):
+    made = client(gateway, signature_version=UNSIGNED)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def user(gateway):
+    """Somebody with a key and no right on any of these buckets."""
+    access_key, secret = gateway.key((Role.READER, "s3:elsewhere"), name="somebody")
+    made = client(gateway, access_key, secret)
+    made.key, made.secret = access_key, secret
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def bucket(s3, request):
+    name = "sharing-" + hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:16]
+    s3.create_bucket(Bucket=name)
+    s3.put_object(Bucket=name, Key="a/key", Body=b"content")
+    return name
+
+
+@pytest.fixture
+def listed(s3, bucket):
+    """The bucket where access control lists count."""
+    controls = {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
+    s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=controls)
+    return bucket
