@@ -15,8 +15,8 @@ from zotplus.adapters.telemetry.metrics import Metrics
 from zotplus.adapters.telemetry.metrics_table import AGED, JOB_FAILURES, JOB_SECONDS
 from zotplus.app.auditing import ProcessAudit
 from zotplus.app.composition import Engines, engines, services
-from zotplus.app.delivering import Delivering
 from zotplus.app.reporting import Reporting
+from zotplus.app.tasks.delivering import Delivering
 from zotplus.domain.audit.records import EventKind, Record, Who
 from zotplus.domain.audit.times import timestamp
 from zotplus.domain.errors import Problem
@@ -73,7 +73,12 @@ async def _keep(settings: Settings) -> int:
 
 async def _age(settings: Settings, parts: Engines, metrics: Metrics, audit: ProcessAudit) -> None:
     """Let objects age by the rules of their buckets, at an interval of its own: a round may be a long one."""
-    engine = Engine(parts.store, Terms(day=settings.lifecycle.day), told=partial(_tell_aged, metrics, audit))
+    engine = Engine(
+        parts.store,
+        Terms(day=settings.lifecycle.day, classes=settings.class_names),
+        blobs=parts.blobs,
+        told=partial(_tell_aged, metrics, audit),
+    )
     while True:
         begun = time.monotonic()
         try:

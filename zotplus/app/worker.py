@@ -10,10 +10,10 @@ from functools import partial
 import structlog
 import uvloop
 
-from zotplus.app.access_logs import WorkerAccessLogs
 from zotplus.app.auditing import ProcessAudit
 from zotplus.app.composition import engines, servers
 from zotplus.app.reporting import Reporting
+from zotplus.app.tasks.access_logs import WorkerAccessLogs
 from zotplus.app.tls import ReloadingTls
 from zotplus.domain.errors import Problem
 from zotplus.gateway.head import Listener

@@ -10,9 +10,9 @@ import structlog
 
 from tests.faces.gateway import memory_engines, settings_for
 from tests.unit.domain.storage.test_access_lines import line
-from zotplus.app import access_logs as module
-from zotplus.app.access_logs import WorkerAccessLogs
 from zotplus.app.composition import services
+from zotplus.app.tasks import access_logs as module
+from zotplus.app.tasks.access_logs import WorkerAccessLogs
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.storage.access_lines import LoggingTarget

@@ -9,8 +9,8 @@ from aiohttp import web
 from zotplus.adapters.keyvalue_memory import KeyValueMemory
 from zotplus.adapters.telemetry.metrics import Metrics, sums
 from zotplus.adapters.webhooks.settings import EventSettings, WebhookSettings
-from zotplus.app import delivering as module
-from zotplus.app.delivering import Delivering
+from zotplus.app.tasks import delivering as module
+from zotplus.app.tasks.delivering import Delivering
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.storage.events import Rule

@@ -1,0 +1,1 @@
+"""What runs beside requests and rounds: delivery of events, and access logs."""
