@@ -5,6 +5,8 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+import msgspec
+
 from zotplus.domain import errors
 from zotplus.domain.actions import ACTIONS
 from zotplus.domain.errors import Problem
@@ -14,15 +16,19 @@ from zotplus.domain.iam import (
     Attributes,
     Decision,
     Need,
+    Policy,
     PolicyKind,
     ResourcePolicies,
     parse_policy,
     policy_text,
+    unreadable,
 )
+from zotplus.domain.iam.arns import ACCOUNT, arn_of_principal
 from zotplus.domain.principals import Principal, PrincipalKind
 from zotplus.ports.keyvalue import KeyValue, Snapshot
 from zotplus.records.access import GrantRecord, grants_of
 from zotplus.records.policies import attached_to, find_version, policy_id, resource_policies, split_policy_id
+from zotplus.records.sharing import shared_buckets
 from zotplus.services.identity.access import Access
 from zotplus.services.identity.grantees import AUTHENTICATED, PUBLIC, is_credential, is_grantee
 from zotplus.services.identity.people import People, Somebody
@@ -31,6 +37,7 @@ from zotplus.services.identity.roles import everyone_policy
 from zotplus.services.lookups import Clock
 from zotplus.services.policies.documents import statement_in
 from zotplus.services.policies.values import Explanation, PersonNamed, Right
+from zotplus.services.sharing.loading import policies_of, policy_named
 
 _KINDS = {
     "user": PrincipalKind.USER,
@@ -41,6 +48,12 @@ _KINDS = {
 NO_PUBLIC_ACCESS = "public access is switched off (identity.public_access)"
 
 
+def identifying(own: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Who asks in Amazon's words, from the identity's own condition keys; nothing for whoever did not log in."""
+    ids = own.get("aws:userid")
+    return {} if ids is None else {"aws:principalarn": (arn_of_principal(ids[0]),), "aws:principalaccount": (ACCOUNT,)}
+
+
 class Supposed:
     """Condition keys of a question: those that were given, then the identity's own, then ``others``, then the time."""
 
@@ -49,7 +62,7 @@ class Supposed:
     ) -> None:
         moment = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         times = {"aws:currenttime": (moment,), "aws:epochtime": (str(int(now)),)}
-        self._known = {**times, **own, **{key.lower(): values for key, values in given.items()}}
+        self._known = {**times, **identifying(own), **own, **{key.lower(): values for key, values in given.items()}}
         self._others = others
 
     def values(self, key: str) -> tuple[str, ...] | None:
@@ -159,13 +172,11 @@ class Explaining:
     async def rights(self, principal: Principal) -> tuple[Right, ...]:
         """Every grant and policy that applies to ``principal``, and by which of its names."""
         names = _names(principal)
-        granted, resources = await self._store.read(
-            lambda snapshot: (_granted(snapshot, names), resource_policies(snapshot))
-        )
-        for name, version, text in resources:
-            through = _meant_by(text, principal.names, principal.id)
+        granted, resources = await self._store.read(lambda snapshot: (_granted(snapshot, names), _resources(snapshot)))
+        for policy in resources:
+            through = _meant_by(policy, principal.names, principal.id)
             if through:
-                granted.append(Right(what="resource", name=policy_id(name, version), through=through))
+                granted.append(Right(what="resource", name=policy.id, through=through))
         return tuple(granted)
 
     async def statement(self, principal: Principal, policy: str, label: str) -> bytes:
@@ -177,7 +188,7 @@ class Explaining:
                 record = find_version(snapshot, *stored)
                 return None if record is None else statement_in(record.text, label)
             own = (everyone_policy(), *[granted_policy(row) for row in _grants(snapshot, _names(principal))])
-            named = next((one for one in own if one.id == policy), None)
+            named = next((one for one in own if one.id == policy), None) or policy_named(snapshot, policy)
             return None if named is None else statement_in(policy_text(named).encode(), label)
 
         return await self._store.read(find) or b"null"
@@ -212,14 +223,23 @@ def _granted(snapshot: Snapshot, names: tuple[str, ...]) -> list[Right]:
     return found
 
 
-def _meant_by(text: bytes, names: tuple[str, ...], own: str) -> str:
+def _resources(snapshot: Snapshot) -> list[Policy]:
+    """All policies of resources and buckets under the names that decisions give them; one that is lost denies all."""
+    found: list[Policy] = []
+    for name, version, text in resource_policies(snapshot):
+        try:
+            found.append(msgspec.structs.replace(parse_policy(text, PolicyKind.RESOURCE), id=policy_id(name, version)))
+        except Problem:
+            found.append(unreadable(policy_id(name, version)))
+    return found + [policy for name, _ in shared_buckets(snapshot) for policy in policies_of(snapshot, name)]
+
+
+def _meant_by(policy: Policy, names: tuple[str, ...], own: str) -> str:
     """How a resource policy means somebody: ``principal`` by their own name, else ``group``; empty if it does not.
 
     One that cannot be read denies everybody.
     """
-    try:
-        policy = parse_policy(text, PolicyKind.RESOURCE)
-    except Problem:
+    if policy.statement == unreadable("").statement:
         return "principal"
     meant = ResourcePolicies([policy]).for_names(names, own)
     if meant.direct:

@@ -3,8 +3,6 @@
 A change of one bucket reads and prepares that one anew: a thousand others cost a look at their revisions.
 """
 
-import msgspec
-
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Layer, Policy, PolicyKind, parse_policy, unreadable
 from zotplus.domain.iam.buckets.publicity import restricted
@@ -62,8 +60,3 @@ def policy_named(snapshot: Snapshot, policy_id: str) -> Policy | None:
     """The policy or list of a bucket that decisions call ``policy_id`` (``bucket:name``, ``acl:name``)."""
     _, _, name = policy_id.partition(":")
     return next((policy for policy in policies_of(snapshot, name) if policy.id == policy_id), None)
-
-
-def as_text(policy: Policy) -> Policy:
-    """``policy`` as people are shown it: without the name that decisions give it."""
-    return msgspec.structs.replace(policy, id="")
