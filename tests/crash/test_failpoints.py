@@ -30,11 +30,12 @@ BECOMES = {
     "abort": OLD,
     "collect": OLD,
     "age": None,
+    "move": OLD,
 }
 """Task -> content of its object afterwards."""
 
 COMMITTING = list(BECOMES)
-STORING = ["put_blob", "put_pieces", "part"]
+STORING = ["put_blob", "put_pieces", "part", "move"]
 PASSED_BY = {
     "blobs.after_create": STORING,
     "blobs.after_write": STORING,
@@ -57,6 +58,8 @@ PASSED_BY = {
     "multipart.part.after_metadata": ["part"],
     "multipart.complete.before_metadata": ["complete"],
     "multipart.complete.after_metadata": ["complete"],
+    "versions.move.before_metadata": ["move"],
+    "versions.move.after_metadata": ["move"],
     "lifecycle.before_metadata": ["age"],
     "lifecycle.after_metadata": ["age"],
 }

@@ -49,7 +49,10 @@ class Work:
 
     def __init__(self, data: Path, **settings) -> None:
         self.store = KeyValueLmdb(LmdbSettings(path=str(data / "metadata"), **settings))
-        self.blobs = BlobsFilesystem(FilesystemBlobsSettings(path=str(data / "blobs")))
+        default, cold = [
+            BlobsFilesystem(FilesystemBlobsSettings(path=str(data / name))) for name in ("blobs", "cold")
+        ]
+        self.blobs = LocalBlobsByClass(default, {"COLD": cold})
         self.objects = Objects(self.store, self.blobs)
         self.multipart = Multipart(self.store, self.blobs)
         self.upload = ""
@@ -119,6 +122,15 @@ class Work:
 
     async def _collect(self) -> None:
         await Collector(self.store, self.blobs).run(time.time() + 86_400)
+
+    async def _move(self) -> None:
+        store = self.store
+        moving = Transition(when=When(days=0), storage_class="COLD")
+        rule = Rule(id="move", is_enabled=True, filter=Filter(prefix=KEY, larger_than=1), transitions=(moving,))
+        rules, terms = RuleSet(rules=(rule,)), Terms(classes=("COLD",))
+        # Set behind the failpoint's back: what this is about is the move.
+        await store.write(lambda transaction: write_document(transaction, BUCKET, KIND, encode_rules(rules)))
+        await Engine(store, terms, blobs=self.blobs, clock=lambda: time.time() + 3 * 86_400).run()
 
     async def _age(self) -> None:
         await Engine(self.store, clock=lambda: time.time() + 3 * 86_400).run()

@@ -41,12 +41,14 @@ from zotplus.ports.sealing import Sealing
 from zotplus.ports.telemetry import Telemetry
 from zotplus.ports.upstream import Upstream
 from zotplus.protocols.api.face import ApiFace
-from zotplus.protocols.iam.face import SERVICE as IAM, IamFace
+from zotplus.protocols.iam.face import SERVICE as IAM
+from zotplus.protocols.iam.face import IamFace
 from zotplus.protocols.mint.face import MintFace
 from zotplus.protocols.oci.face import OciFace
 from zotplus.protocols.operations.face import Exposition, OperationsFace
 from zotplus.protocols.operations.readiness import Readiness
 from zotplus.protocols.s3.face import S3Face
+from zotplus.protocols.s3.request import Site
 from zotplus.protocols.sts.face import StsFace
 from zotplus.services.buckets import Buckets
 from zotplus.services.configuration.access_logging import AccessLogging
@@ -230,8 +232,12 @@ def faces(settings: Settings, parts: Engines, directory: Services) -> FaceOf:
     """The rule that gives each address its face: by listener, then path, then host; the rest is administration."""
     s3 = settings.s3
     takes_keys = s3.allow_sse_c_over_http
-    main_s3 = S3Face(S3_PREFIX, None, s3.region, s3.allow_signature_v2, takes_keys)
-    root_s3 = S3Face("", s3.domain, s3.region, s3.allow_signature_v2, takes_keys)
+    site = Site(
+        prefix="", domain=s3.domain, region=s3.region, takes_keys_over_http=takes_keys, classes=settings.class_names
+    )
+    main_site = msgspec.structs.replace(site, prefix=S3_PREFIX, domain=None)
+    main_s3 = S3Face(main_site, allow_signature_v2=s3.allow_signature_v2)
+    root_s3 = S3Face(site, allow_signature_v2=s3.allow_signature_v2)
     oci = OciFace(parts.upstream, directory.tokens, settings.http.external_url)
     readiness = Readiness(parts.store, parts.blobs, parts.upstream, parts.verifier.status, parts.audit)
     operations = OperationsFace(readiness, parts.exposition, settings.metrics)

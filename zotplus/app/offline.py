@@ -8,12 +8,11 @@ from pathlib import Path
 
 import msgspec
 
-from zotplus.adapters.blobs_fs import BlobsFilesystem, FilesystemBlobsSettings
 from zotplus.adapters.keyvalue_lmdb.wholeness import require_whole
 from zotplus.adapters.sealing_aead.sealing import MASTER_KEY_FILE, decode_master_key, open_sealing
 from zotplus.adapters.webhooks.client import HttpWebhooks
 from zotplus.app import omissions
-from zotplus.app.composition import local_blobs, local_store
+from zotplus.app.composition import local_blobs, local_store, saved_blobs
 from zotplus.app.tls import ReloadingTls
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
@@ -166,7 +165,7 @@ def _staged(data: Path, metadata: Path) -> Iterator[Path]:
 async def _restore_blobs(settings: Settings, folder: Path, metadata: Path) -> BackupReport:
     at = msgspec.structs.replace(settings.metadata, path=str(metadata))
     store = local_store(msgspec.structs.replace(settings, metadata=at))
-    source = BlobsFilesystem(FilesystemBlobsSettings(path=str(folder)))
+    source = saved_blobs(settings, folder)
     target = local_blobs(settings)
     try:
         return await restore_blobs(folder / MANIFEST, store, source, target)

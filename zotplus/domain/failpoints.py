@@ -31,6 +31,8 @@ FAILPOINTS: Final[dict[str, str]] = {
     "multipart.part.before_metadata": "the part's content is durable, nothing refers to it",
     "multipart.part.after_metadata": "the part is durable, its client does not know yet",
     "multipart.complete.before_metadata": "the parts are there and no object",
+    "versions.move.before_metadata": "a blob is durable in the store of another class, nothing refers to it there",
+    "versions.move.after_metadata": "the record names the blob in its new store",
     "lifecycle.before_metadata": "nothing has changed",
     "lifecycle.after_metadata": "versions that were due are gone or hidden, nobody was told",
     "master_key.after_keyring": "the new key is in the file before the old one, nothing is sealed under it",

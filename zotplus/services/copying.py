@@ -218,7 +218,7 @@ def _copied(original: ObjectRecord, wanted: Copy, modified_ms: int, carried: Car
         modified_ms=modified_ms,
         headers=original.headers if attributes is None else attributes.headers,
         metadata=original.metadata if attributes is None else attributes.metadata,
-        storage_class=original.storage_class if attributes is None else attributes.storage_class,
+        storage_class=wanted.storage_class or (original if attributes is None else attributes).storage_class,
         checksum=carried.checksum,
         slices=carried.slices,
         part_sizes=carried.part_sizes,

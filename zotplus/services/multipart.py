@@ -60,6 +60,7 @@ from zotplus.services.values import (
     UploadInfo,
 )
 from zotplus.services.versioning.finding import find_place
+from zotplus.services.versioning.moving import settle
 from zotplus.services.versioning.storing import NewVersion, store
 
 NOTHING_EXPECTED = Expected()
@@ -206,6 +207,7 @@ class Multipart:
             info = await self._store.write(_completing(request, prepared, new))
             failpoints.hit("multipart.complete.after_metadata")
             if info is not None:
+                await settle(self._store, self._blobs, bucket, info)
                 return info
         raise Problem(errors.CONDITIONAL_CONFLICT, "Parts are being replaced while the upload is completed.")
 

@@ -43,6 +43,7 @@ from zotplus.services.values import (
 )
 from zotplus.services.versioning.finding import Place, find_object, find_place, require_version
 from zotplus.services.versioning.listing import list_versions
+from zotplus.services.versioning.moving import settle
 from zotplus.services.versioning.removing import delete
 from zotplus.services.versioning.storing import NewVersion, announce_version, check_place, store
 
@@ -209,6 +210,7 @@ class Objects:
             info = await self._store.write(copying(wanted, carried, now_ms(self._clock)))
             failpoints.hit("objects.copy.after_metadata")
             if info is not None:
+                await settle(self._store, self._blobs, wanted.target[0], info)
                 return info
         raise Problem(errors.CONDITIONAL_CONFLICT, "The source is being replaced while it is copied.")
 

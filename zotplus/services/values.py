@@ -248,6 +248,7 @@ class Copy(msgspec.Struct, frozen=True, kw_only=True):
     ``conditions`` are judged by the source, the ``target_conditions`` by what is there now. ``source_version`` is empty
     for the newest, ``source_key`` the customer's key of an SSE-C source. Of ``target_attributes`` only lock, access
     control list, protection and (unless it ``keeps_tags``) tags count: they are never taken from the source.
+    ``storage_class`` None is that of the attributes.
     """
 
     source: tuple[str, str]
@@ -260,6 +261,7 @@ class Copy(msgspec.Struct, frozen=True, kw_only=True):
     source_key: bytes = b""
     target_attributes: Attributes = Attributes()
     keeps_tags: bool = True
+    storage_class: str | None = None
     by: Actor = NOBODY
 
     @property
@@ -271,6 +273,7 @@ class Copy(msgspec.Struct, frozen=True, kw_only=True):
             and self.attributes is None
             and self.algorithm is None
             and self.keeps_tags
+            and self.storage_class is None
             and self.target_attributes.protection is None
         )
 

@@ -20,6 +20,7 @@ from zotplus.adapters.oidc.settings import IdentitySettings
 from zotplus.adapters.telemetry.settings import LogSettings, MetricsSettings, TelemetrySettings
 from zotplus.adapters.webhooks.settings import EventSettings
 from zotplus.adapters.zot.settings import UpstreamSettings
+from zotplus.ports.blobs import CLASS_NAME
 from zotplus.services.federation.sessions import SessionSettings
 from zotplus.services.protection.limits import ProtectionSettings
 from zotplus.services.tokens.registry_tokens import RegistryTokenSettings
@@ -198,6 +199,18 @@ class LifecycleSettings(msgspec.Struct, frozen=True, kw_only=True):
     objects then expire as early as that, for good."""
 
 
+class StorageClassSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """A storage class with a store of its own."""
+
+    name: Annotated[str, msgspec.Meta(pattern=f"^{CLASS_NAME}$")]
+    """The name by which clients ask for it (``x-amz-storage-class``) and lifecycle rules move objects there: up to 32
+    capital letters, digits and underscores. It can be one of Amazon's (``GLACIER_IR``), but ``STANDARD`` is what
+    ``blobs`` holds. Do not change or remove it while objects are in it: they could not be read."""
+
+    blobs: FilesystemBlobsSettings
+    """Where its content is: a folder, usually on slower and cheaper disks."""
+
+
 def require_origin(url: str) -> None:
     """Refuse what is not ``http(s)://host[:port]``. Raises ``ValueError``."""
     parts = urlsplit(url)
@@ -237,6 +250,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     protection: ProtectionSettings = ProtectionSettings()
     metadata: LmdbSettings = LmdbSettings(path="./var/metadata")
     blobs: FilesystemBlobsSettings = FilesystemBlobsSettings(path="./var/blobs")
+    storage_classes: tuple[StorageClassSettings, ...] = ()
+    """Storage classes that have a store of their own, from the warmest to the coldest: a lifecycle rule never moves an
+    object back. None by default: everything is in ``blobs``, and Amazon's class names are only noted."""
+
     collector: CollectorSettings = CollectorSettings()
     lifecycle: LifecycleSettings = LifecycleSettings()
     events: EventSettings = EventSettings()
@@ -254,6 +271,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(f"http.port and s3.port are both {self.http.port}; each needs its own")
         if self.identity.operators and (self.http.tls is None or self.http.tls.client_ca_file is None):
             raise ValueError("identity.operators needs http.tls.client_ca_file, which says whose certificates count")
+
+        self._check_classes()
+
+    def _check_classes(self) -> None:
+        names = [*self.class_names, "STANDARD"]
+        paths = [Path(one.blobs.path).absolute() for one in self.storage_classes]
+        if len(set(names)) < len(names):
+            raise ValueError("each of storage_classes has a name of its own, and none is STANDARD")
+        if len({*paths, Path(self.blobs.path).absolute()}) <= len(paths):
+            raise ValueError("each of storage_classes has a folder of its own, and so has blobs")
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The storage classes that have a store of their own, warmest first."""
+        return tuple(one.name for one in self.storage_classes)
 
     @property
     def data(self) -> Path:

@@ -24,6 +24,7 @@ from zotplus.gateway.head import Listener, RequestHead
 from zotplus.gateway.pipeline import Pipeline
 from zotplus.gateway.reply import Reply, Stored
 from zotplus.protocols.s3.face import S3Face
+from zotplus.protocols.s3.request import Site
 from zotplus.services.identity.roles import Role
 from zotplus.services.values import Slice
 
@@ -137,9 +138,13 @@ class Stage:
         everything = services(settings, parts)
         known = identities(settings, self.store, parts.sealing, parts.verifier, lambda: time.time() + self.ahead)
         self.services = replace(everything, access=known.access, callers=known.callers, grants=known.grants)
+
+        def site(prefix: str) -> Site:
+            return Site(prefix=prefix, domain=domain, region=REGION)
+
         self.faces = {
-            Listener.MAIN: S3Face("/s3", domain, REGION, allow_signature_v2),
-            Listener.S3: S3Face("", domain, REGION, allow_signature_v2),
+            Listener.MAIN: S3Face(site("/s3"), allow_signature_v2=allow_signature_v2),
+            Listener.S3: S3Face(site(""), allow_signature_v2=allow_signature_v2),
         }
         self.pipeline = Pipeline(lambda head: self.faces[head.listener], self.services)
 

@@ -22,6 +22,7 @@ METADATA_LIMIT = 2048
 """Bytes of user metadata, names and values together (S3 User Guide, "Working with object metadata")."""
 METADATA_PREFIX = "x-amz-meta-"
 VERSION_HEADER = "x-amz-version-id"
+STORAGE_CLASS = "x-amz-storage-class"
 WRITE_HEADERS = f"x-amz-object-lock- x-amz-tagging {SSE} {LIST_HEADERS}"
 """What the headers begin with that set something for a new object, and mean nothing elsewhere (``When.headers``)."""
 _DEFAULT_TYPE = "binary/octet-stream"  # Amazon's own
@@ -95,8 +96,8 @@ def _metadata(request: Request) -> dict[str, str]:
 
 def read_storage_class(request: Request) -> str:
     """The class asked for. Raises ``STORAGE_CLASS_INVALID``."""
-    value = request.header("x-amz-storage-class") or "STANDARD"
-    if value not in _STORAGE_CLASSES:
+    value = request.header(STORAGE_CLASS) or "STANDARD"
+    if value not in _STORAGE_CLASSES and value not in request.site.classes:
         raise Problem(errors.STORAGE_CLASS_INVALID, StorageClassRequested=value[:64])
     return value
 

@@ -42,23 +42,16 @@ _PLAIN_SCHEMES = frozenset({"basic", "bearer"})
 class S3Face:
     """One address of the S3 protocol; as ``gateway.route.Face``.
 
-    ``prefix`` (``/s3`` or empty) is part of what clients sign; it is taken off for the address and put before every
-    address that is answered. ``domain`` switches virtual hosts (``bucket.domain``) on.
+    The site's ``prefix`` (``/s3`` or empty) is part of what clients sign; it is taken off for the address and put before
+    every address that is answered. Its ``domain`` switches virtual hosts (``bucket.domain``) on.
     """
 
     name = "s3"
     request_id_header = "x-amz-request-id"
 
-    def __init__(
-        self,
-        prefix: str,
-        domain: str | None,
-        region: str,
-        allow_signature_v2: bool,  # noqa: FBT001 - a setting, as the next
-        takes_keys_over_http: bool = False,  # noqa: FBT001, FBT002 - as above
-    ) -> None:
+    def __init__(self, site: Site, *, allow_signature_v2: bool = False) -> None:
         self.routes: Sequence[Route] = tuple(row.route for row in (*ROWS, PREFLIGHT))
-        self._site = Site(prefix=prefix, domain=domain, region=region, takes_keys_over_http=takes_keys_over_http)
+        self._site = site
         self._allow_signature_v2 = allow_signature_v2
 
     def read(self, head: RequestHead) -> Request:

@@ -31,13 +31,15 @@ class Level(StrEnum):
 class Site(msgspec.Struct, frozen=True, kw_only=True):
     """Where a face is: path ``prefix`` (``/s3`` or empty), ``domain`` of virtual hosts, ``region`` it reports.
 
-    ``takes_keys_over_http`` says whether customers' encryption keys may come without TLS.
+    ``takes_keys_over_http`` says whether customers' encryption keys may come without TLS; ``classes`` are the storage
+    classes that have a store of their own.
     """
 
     prefix: str
     domain: str | None
     region: str
     takes_keys_over_http: bool = False
+    classes: tuple[str, ...] = ()
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):

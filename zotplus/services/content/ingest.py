@@ -18,7 +18,7 @@ from zotplus.domain.encryption.framing import Sealer
 from zotplus.domain.errors import Problem
 from zotplus.domain.integrity.checksum_headers import check_trailer_value
 from zotplus.domain.integrity.checksums import ChecksumAlgorithm, check
-from zotplus.ports.blobs import Blobs, BlobWriter
+from zotplus.ports.blobs import Blobs, BlobWriter, class_suffix, create_with
 from zotplus.records.blobs import NewBlob
 from zotplus.services.content.hashing import Hashing, seal
 from zotplus.services.encryption.content_keys import ContentKey
@@ -40,7 +40,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """How to take content in: up to ``inline_limit`` bytes stay in memory; ``algorithm`` is computed in any case.
 
     With a ``key`` the content becomes an encrypted stream, that of part ``number`` (0: of the whole). ``hides_digest``
-    makes the ETag say nothing about the content, as Amazon's of SSE-KMS and SSE-C.
+    makes the ETag say nothing about the content, as Amazon's of SSE-KMS and SSE-C. What is not inline goes into the
+    store of the ``storage_class``, where it has one.
     """
 
     inline_limit: int
@@ -48,6 +49,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     key: ContentKey | None = None
     number: int = 0
     hides_digest: bool = False
+    storage_class: str = "STANDARD"
 
 
 class Ingested(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,13 +158,14 @@ async def _ingest_large(
 ) -> Ingested:
     (source, arriving), (hashing, head) = coming, begun
     sealer = None if plan.key is None else plan.key.sealer(plan.number)
-    writer = await blobs.create()
+    suffix = class_suffix(blobs, plan.storage_class)
+    writer = await create_with(blobs, suffix)
     landing = _Landing(hashing, writer, sealer)
     try:
         await _pump(arriving, head, landing)
         await landing.finish()
         _verify(source, hashing, arriving.size)
-        blob = landing.blob()
+        blob = landing.blob(suffix)
         await writer.commit(blob.digest.hex())
     except BaseException:  # also when the request is cancelled: nothing may be left behind
         await writer.cancel()
@@ -201,9 +204,9 @@ class _Landing:
             sealed = await seal(self._sealer, b"", is_last=True)
             await _together(self._stored.update(sealed), self._write(sealed))
 
-    def blob(self) -> NewBlob:
-        """What is stored."""
-        return NewBlob(digest=self._stored.sha256, size=self._size, sums=self._stored.sums)
+    def blob(self, suffix: bytes) -> NewBlob:
+        """What is stored, in the store of the class that ``suffix`` names."""
+        return NewBlob(digest=self._stored.sha256 + suffix, size=self._size, sums=self._stored.sums)
 
     async def _write(self, data: bytes) -> None:
         self._size += len(data)

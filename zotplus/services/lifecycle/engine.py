@@ -11,16 +11,18 @@ from functools import partial
 
 import msgspec
 
-from zotplus.domain import failpoints
+from zotplus.domain import errors, failpoints
 from zotplus.domain.errors import Problem
 from zotplus.domain.storage.lifecycle.decisions import Step, Terms, abortion, decide
 from zotplus.domain.storage.lifecycle.rules import RuleSet
+from zotplus.ports.blobs import Blobs
 from zotplus.ports.keyvalue import KeyValue
 from zotplus.records import layout
 from zotplus.records.buckets import BUCKET, BucketRecord
 from zotplus.records.uploads import UPLOAD
 from zotplus.services.lifecycle.acting import ABORT, Done, Target, abort, act_on, rules_now
 from zotplus.services.lifecycle.lifecycles import KIND
+from zotplus.services.lifecycle.moves import move_one
 from zotplus.services.lifecycle.walking import PAGE, Cursor, Seen, read_page
 from zotplus.services.lookups import Clock, milliseconds
 from zotplus.services.upkeep.references import pages
@@ -53,20 +55,22 @@ def _tell_nobody(_: Sequence[Done]) -> None:
 class Engine:
     """One run at a time; in any number of processes it is right, in one it is quickest.
 
-    ``page`` is how many versions one snapshot reads.
+    Without ``blobs`` nothing moves. ``page`` is how many versions one snapshot reads.
     """
+
+    page: int = PAGE
 
     def __init__(
         self,
         store: KeyValue,
         terms: Terms | None = None,
         *,
+        blobs: Blobs | None = None,
         told: Told = _tell_nobody,
         clock: Clock = time.time,
-        page: int = PAGE,
     ) -> None:
         self._store = store
-        self._page = page
+        self._blobs = blobs
         self._terms = Terms() if terms is None else terms
         self._told = told
         self._clock = clock
@@ -97,16 +101,19 @@ class Engine:
         terms = msgspec.structs.replace(self._terms, keeps_versions=bool(bucket.versioning))
         cursor: Cursor | None = Cursor()
         while cursor is not None:
-            page = await self._store.read(partial(read_page, bucket=bucket, cursor=cursor, limit=self._page))
+            page = await self._store.read(partial(read_page, bucket=bucket, cursor=cursor, limit=self.page))
             aged.versions += len(page.versions)
             aged.damaged += page.damaged
             now_ms = milliseconds(self._clock())
             due: list[Seen] = []
+            moves: list[Seen] = []
             for seen in page.versions:
                 decision = decide(rules, seen.facts, terms, now_ms)
-                if decision is not None and decision.step is not Step.MOVE:
-                    due.append(seen)
+                if decision is not None:
+                    (moves if decision.step is Step.MOVE else due).append(seen)
             await self._act(target, due, aged)
+            for seen in moves:
+                await self._move(target, seen, aged)
             cursor = page.following
 
     async def _act(self, target: Target, due: list[Seen], aged: Aged) -> None:
@@ -116,6 +123,19 @@ class Engine:
             done = await self._store.write(partial(act_on, target=target, due=batch, terms=self._terms, now_ms=now_ms))
             failpoints.hit("lifecycle.after_metadata")
             self._note(done, aged)
+
+    async def _move(self, target: Target, seen: Seen, aged: Aged) -> None:
+        """Move one version; one whose content is damaged is counted, and stays."""
+        if self._blobs is None:
+            return
+        try:
+            done = await move_one(self._store, self._blobs, (target, seen), self._terms, milliseconds(self._clock()))
+        except Problem as problem:
+            if problem.fault not in (errors.BLOB_CORRUPT, errors.BLOB_MISSING):
+                raise
+            aged.damaged += 1
+        else:
+            self._note(() if done is None else (done,), aged)
 
     async def _age_uploads(self, target: Target, rules: RuleSet, aged: Aged) -> None:
         if all(rule.abort_days is None for rule in rules.enabled):

@@ -17,7 +17,7 @@ import msgspec
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
-from zotplus.ports.blobs import Blobs, require_digest
+from zotplus.ports.blobs import Blobs, create_with, split_address
 from zotplus.ports.keyvalue import KeyValue
 from zotplus.records import layout
 from zotplus.records.blobs import HOLD, REFERENCE, HoldRecord
@@ -27,7 +27,7 @@ from zotplus.services.upkeep.references import pages
 METADATA_FOLDER = "metadata"
 """The copy that the metadata engine made."""
 MANIFEST = "manifest.txt"
-"""A line for each blob: digest, blank, size in bytes."""
+"""A line for each blob: its address (digest, and storage class where it has one), blank, size in bytes."""
 HOLD_SECONDS = 600.0
 """How long collection waits for a backup that died; one that lives renews its hold three times as often."""
 
@@ -131,7 +131,8 @@ async def _read_manifest(manifest: Path) -> dict[str, int]:
         digest, _, size = line.partition(" ")
         if not size.isascii() or not size.isdigit():
             raise Problem(errors.ARGUMENT_INVALID, f"{manifest.name} is no manifest of a backup.")
-        listed[require_digest(digest)] = int(size)
+        split_address(digest)
+        listed[digest] = int(size)
     return listed
 
 
@@ -163,11 +164,12 @@ async def _copy_into(report: BackupReport, ways: tuple[Blobs, Blobs], digest: st
 
 async def _copy(ways: tuple[Blobs, Blobs], digest: str) -> None:
     """Copy and hash; nothing is left of a blob that is not what its name says. Raises ``BLOB_CORRUPT``."""
-    writer, sha256 = await ways[1].create(), hashlib.sha256()
+    own, storage_class = split_address(digest)
+    writer, sha256 = await create_with(ways[1], storage_class.encode()), hashlib.sha256()
     try:
         async for chunk in ways[0].read(digest):
             await asyncio.gather(asyncio.to_thread(sha256.update, chunk), writer.write(chunk))
-        _require_equal(sha256.hexdigest(), digest)
+        _require_equal(sha256.hexdigest(), own)
         await writer.commit(digest)
     except BaseException:
         await writer.cancel()

@@ -14,7 +14,7 @@ import msgspec
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
-from zotplus.ports.blobs import Blobs
+from zotplus.ports.blobs import DIGEST_BYTES, Blobs
 from zotplus.ports.keyvalue import KeyValue
 from zotplus.records import layout
 from zotplus.records.blobs import REFERENCE, ReferenceRecord, find_reference
@@ -118,7 +118,7 @@ class Scrub:
             still = await self._store.read(lambda snapshot: find_reference(snapshot, digest))
             is_missing = still is not None and still.count > 0
             return Finding(kind=FindingKind.MISSING, digest=digest.hex()) if is_missing else None
-        if found == digest and size == record.size:
+        if found == digest[:DIGEST_BYTES] and size == record.size:
             return None
         await self._blobs.quarantine(digest.hex())
         return Finding(kind=FindingKind.DAMAGED, digest=digest.hex(), detail=f"{size} bytes hash to {found.hex()}")

@@ -367,7 +367,9 @@ async def test_more_than_a_batch_is_done_in_several(store, put, rule, clock, ver
         await put(f"{number:03}", b"")
     await rule(expiration=When(days=1))
     clock.now += 9 * DAY
-    assert (await Engine(store, clock=clock, page=120).run()).removed == 250
+    engine = Engine(store, clock=clock)
+    engine.page = 120
+    assert (await engine.run()).removed == 250
     assert await versions() == []
 
 

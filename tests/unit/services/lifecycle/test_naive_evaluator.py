@@ -188,10 +188,12 @@ async def play(told, state, steps, page):
     for step in steps:
         await town.step(*step)
     town.now += timedelta(days=3)
+    engine = Engine(town.store, clock=town.clock)
+    engine.page = page
     expected = before = await town.read_all()
     for _ in range(_ROUNDS):
         expected = town.after_one_round(expected)
-        aged = await Engine(town.store, clock=town.clock, page=page).run()
+        aged = await engine.run()
         assert (aged.failed, aged.locked, aged.damaged) == (0, 0, 0)
     assert town.named(await town.read_all()) == town.named(expected), before
     assert (await Scrub(town.store, town.blobs).run()).findings == ()

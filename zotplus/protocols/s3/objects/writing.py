@@ -21,6 +21,7 @@ from zotplus.gateway.pipeline import require
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import payload, xml_out
 from zotplus.protocols.s3.attributes import (
+    STORAGE_CLASS,
     WRITE_HEADERS,
     checksum_headers,
     metadata_directive,
@@ -146,15 +147,15 @@ class CopyObject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_copy_object(request: Request) -> CopyObject:
-    """Raises ``COPY_SOURCE_INVALID``, ``OPERATION_UNKNOWN``, ``REQUEST_INVALID``, and what attributes do."""
+    """Raises ``COPY_SOURCE_INVALID``, ``REQUEST_INVALID``, and what attributes do."""
     replaces = metadata_directive(request, "x-amz-metadata-directive")
     algorithm = parse_algorithm(request.head.headers)
     replaces_tags = metadata_directive(request, "x-amz-tagging-directive")
-    if not replaces and read_storage_class(request) != "STANDARD":
-        raise Problem(
-            errors.OPERATION_UNKNOWN, "A copy changes its storage class only with x-amz-metadata-directive: REPLACE."
-        )
     source = read_copy_source(request)
+    # As Amazon: a copy has the class that is asked for, whatever its source's is. Only who asks can mean a copy onto
+    # itself that changes nothing else.
+    names_class = request.header(STORAGE_CLASS) is not None
+    is_onto_itself = (source.bucket, source.key) == (request.bucket, request.key)
     return CopyObject(
         wanted=Copy(
             source=(source.bucket, source.key),
@@ -169,6 +170,7 @@ def parse_copy_object(request: Request) -> CopyObject:
             ),
             source_key=read_customer_key(request, COPY_SOURCE_CUSTOMER),
             keeps_tags=not replaces_tags,
+            storage_class=read_storage_class(request) if names_class or not is_onto_itself else None,
             algorithm=None if algorithm is None else algorithm.value,
             conditions=parse_copy_source_conditions(request.head.headers),
             target_conditions=parse_write_conditions(request.head.headers),
