@@ -21,6 +21,7 @@ from zotplus.services.identity.grants import Grants
 from zotplus.services.identity.key_lifecycle import KeyLifecycle
 from zotplus.services.identity.people import People
 from zotplus.services.identity.rights import Rights
+from zotplus.services.identity.users import Users
 from zotplus.services.lookups import Clock
 from zotplus.services.tokens.registry_tokens import RegistryTokens
 from zotplus.services.tokens.revocations import Revocations
@@ -39,6 +40,7 @@ class Identities:
     tokens: RegistryTokens
     keys: SigningKeys
     lifecycle: KeyLifecycle
+    users: Users
     federation: Federation
 
 
@@ -84,6 +86,7 @@ def identities(
         people=people,
         tokens=tokens,
         keys=keys,
+        users=Users(store, sealing, clock=clock),
         lifecycle=KeyLifecycle(store, sealing, _lifetime(settings), clock=clock),
         federation=Federation(
             trusts=trusts,

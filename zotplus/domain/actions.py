@@ -163,6 +163,12 @@ ADMIN_LIST_KEYS = _action("admin:ListKeys", "List access keys and robot tokens, 
 ADMIN_CREATE_KEY = _action("admin:CreateKey", "Create an access key or robot token.", writes=True)
 ADMIN_ROTATE_KEY = _action("admin:RotateKey", "Give an access key or robot token a new secret.", writes=True)
 ADMIN_REVOKE_KEY = _action("admin:RevokeKey", "Revoke an access key or robot token.", writes=True)
+ADMIN_LIST_USERS = _action("admin:ListUsers", "List and read the users that access keys belong to.")
+ADMIN_CREATE_USER = _action("admin:CreateUser", "Create a user that access keys can belong to.", writes=True)
+ADMIN_DELETE_USER = _action("admin:DeleteUser", "Delete a user.", writes=True)
+ADMIN_CREATE_USER_KEY = _action(
+    "admin:CreateUserKey", "Create an access key with all rights of a user, or switch one on and off.", writes=True
+)
 ADMIN_LIST_GRANTS = _action("admin:ListGrants", "List grants.")
 ADMIN_CREATE_GRANT = _action("admin:CreateGrant", "Grant a role on a pattern.", writes=True)
 ADMIN_DELETE_GRANT = _action("admin:DeleteGrant", "Withdraw a grant.", writes=True)

@@ -314,6 +314,10 @@ RECORD_EXISTS = _fault("record_exists", 409, _CONFLICT, "It already exists.",
 POLICY_ATTACHED = _fault("policy_attached", 409, _CONFLICT, "The policy is attached.",
     "Keys, robots, people, groups or roles have it, and would lose it or get something else.",
     "Detach it first; `zotplus policy delete --detach` does both at once.")
+USER_IN_USE = _fault("user_in_use", 409, _CONFLICT, "The user still has something.",
+    "A user that has access keys, policies or grants cannot be deleted.", "Remove these first.")
+USER_KEYS_EXCEEDED = _fault("user_keys_exceeded", 409, _CONFLICT, "The user has as many access keys as a user can have.",
+    "A user has at most ten access keys.", "Delete one that is no longer used; `aws iam list-access-keys` shows them.")
 LAST_ADMINISTRATOR = _fault("last_administrator", 409, _CONFLICT, "The last administrator cannot be removed.",
     "Nobody, or nobody who does not expire, could manage keys and grants any more.",
     "Grant another key that never expires the role administrator on * first.")

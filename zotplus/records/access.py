@@ -21,7 +21,8 @@ class CredentialRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=Tru
     """An access key or robot. ``kind`` is a ``PrincipalKind``'s value, ``sealed`` the secret under the master key.
 
     ``scope`` is a session policy in JSON that narrows what it may, empty for none. ``former`` is the secret before, in
-    the same form, valid until ``former_until_ms``; empty for none.
+    the same form, valid until ``former_until_ms``; empty for none. ``owner`` is the user whose key it is, empty for one
+    that stands for itself; one that is ``inactive`` is as good as none.
     """
 
     kind: str
@@ -32,6 +33,8 @@ class CredentialRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=Tru
     scope: bytes = b""
     former: bytes = b""
     former_until_ms: int = 0
+    owner: str = ""
+    inactive: bool = False
 
 
 class FirstGrantRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -70,6 +70,7 @@ UNREFERENCED: Final = b"Z"
 HOLDS: Final = b"H"
 CREDENTIALS: Final = b"C"
 LAST_USED: Final = b"L"
+USERS: Final = b"i"
 GRANTS: Final = b"G"
 GRANTS_BY_GRANTEE: Final = b"g"
 POLICY_VERSIONS: Final = b"V"
@@ -288,6 +289,11 @@ def hold(hold_id: str) -> bytes:
 def credential(credential_id: str) -> bytes:
     """A credential by its id."""
     return CREDENTIALS + credential_id.encode()
+
+
+def user(name: str) -> bytes:
+    """A user with keys of their own, by the name, in which capitals make no difference."""
+    return USERS + name.lower().encode()
 
 
 def audit_head(stream: str) -> bytes:

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from zotplus.records import access, audit, blobs, buckets, encryption, events, objects, policies, trusts, uploads
+from zotplus.records import access, audit, blobs, buckets, encryption, events, objects, policies, trusts, uploads, users
 
 SAMPLES = json.loads(Path(__file__).with_name("samples.json").read_text())
 SHAPES = {
@@ -28,6 +28,7 @@ SHAPES = {
     "event": events.EVENT,
     "dead letter": events.DEAD_LETTER,
     "ring key": encryption.RING_KEY,
+    "user": users.USER,
 }
 
 

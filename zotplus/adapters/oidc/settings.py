@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from zotplus.domain.claims import ClaimsMapping
+from zotplus.domain.iam.principal_names import OWN_ISSUER
 from zotplus.domain.operators import Operator
 from zotplus.domain.trusts import is_github
 from zotplus.ports.identity import LoginOffer
@@ -148,6 +149,8 @@ class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True):
         for values in ([one.name for one in self.issuers], [one.url for one in self.issuers]):
             if len(set(values)) != len(values):
                 raise ValueError("every issuer has a name and a url of its own")
+        if any(one.name == OWN_ISSUER for one in self.issuers):
+            raise ValueError(f"no issuer can be called {OWN_ISSUER}: so are the users whom the registry keeps itself")
         if len({one.name for one in self.operators}) != len(self.operators):
             raise ValueError("every operator has a name of its own")
 

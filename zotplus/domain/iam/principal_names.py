@@ -22,6 +22,12 @@ AUTHENTICATED: Final = "authenticated"
 ANONYMOUS: Final = "anonymous"
 """Who did not log in."""
 
+OWN_ISSUER: Final = "iam"
+"""What stands in the names of the registry's own users where others have their issuer. No issuer can be called so."""
+
+USER_PREFIX: Final = f"user:{OWN_ISSUER}:"
+"""What the names of the registry's own users begin with."""
+
 PREFIXES: Final = ("user:", "group:", "role:", "robot:", "trust:", "certificate:")
 """What names of everybody else than keys begin with."""
 

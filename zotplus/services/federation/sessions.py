@@ -231,7 +231,7 @@ def _of_key(
     if key_id is None:
         return session, who.expires
     record = find_credential(snapshot, key_id[0])
-    if record is None or record.created_ms > content.issued * 1000:
+    if record is None or record.inactive or record.created_ms > content.issued * 1000:
         raise Problem(errors.TOKEN_INVALID, "The access key of the session is no more.")
     expires = who.expires if record.expires_ms is None else min(who.expires, record.expires_ms / 1000)
     if who.id != key_id[0]:

@@ -21,6 +21,7 @@ from zotplus.services.identity.grantees import (
     AUTHENTICATED,
     PUBLIC,
     is_credential,
+    is_user,
     require_grantee,
     require_issuer,
 )
@@ -95,6 +96,8 @@ class Standing:
 
     def _require_identity(self, principal_id: str) -> None:
         require_grantee(principal_id)
+        if is_user(principal_id):
+            raise Problem(errors.ARGUMENT_INVALID, "A user's sessions are those of its keys.", argument="principal")
         if principal_id in (PUBLIC, AUTHENTICATED) or principal_id.startswith(("group:", "role:")):
             detail = f"Sessions belong to one identity, or to everybody ({EVERYBODY}); groups have none."
             raise Problem(errors.ARGUMENT_INVALID, detail, argument="principal")

@@ -33,6 +33,7 @@ from zotplus.services.identity.credentials import (
     draft_credential,
     is_credential_id,
     is_key_id,
+    owner_names,
     scope_policies,
     sealed_record,
     shown_credential,
@@ -179,7 +180,7 @@ class Access:
 
         def remove(transaction: Transaction) -> None:
             require_credential(transaction, id_)
-            guarded(transaction, self._clock(), lambda: _delete_credential(transaction, id_))
+            guarded(transaction, self._clock(), lambda: delete_credential(transaction, id_))
 
         await self._store.write(remove)
 
@@ -217,14 +218,15 @@ class Access:
 
     def _load(self, snapshot: Snapshot, id_: str) -> _Known | None:
         record = find_credential(snapshot, id_)
-        if record is None:
+        if record is None or record.inactive:
             return None
-        kind = PrincipalKind(record.kind)
+        kind, names = PrincipalKind(record.kind), owner_names(record)
         principal = Principal(
             id=id_,
             kind=kind,
             name=record.name,
-            policies=self._rights.of(snapshot, id_, session=scope_policies(record)),
+            policies=self._rights.of(snapshot, id_, names, session=scope_policies(record)),
+            names=names,
             attributes=credential_attributes(id_, record),
             credential=kind.value,
             expires=math.inf if record.expires_ms is None else record.expires_ms / 1000,
@@ -247,7 +249,8 @@ class Access:
         return self._sealing.open(record.sealed, layout.credential(id_)).decode()
 
 
-def _delete_credential(transaction: Transaction, id_: str) -> None:
+def delete_credential(transaction: Transaction, id_: str) -> None:
+    """Remove a key or robot with its grants and what is attached to it. The caller guards the last administrator."""
     for grant_id, record in grants_of(transaction, id_):
         delete_grant(transaction, grant_id, record)
     detach_all(transaction, id_)

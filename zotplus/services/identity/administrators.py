@@ -13,9 +13,9 @@ from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Allowed, Need
 from zotplus.ports.keyvalue import Transaction
 from zotplus.records import layout
-from zotplus.records.access import GRANT, find_credential, raise_generation
+from zotplus.records.access import GRANT, CredentialRecord, find_credential, raise_generation
 from zotplus.records.policies import policies
-from zotplus.services.identity.credentials import credential_attributes, scope_policies
+from zotplus.services.identity.credentials import credential_attributes, owner_names, scope_policies
 from zotplus.services.identity.rights import Rights
 from zotplus.services.identity.roles import Role
 from zotplus.services.lookups import milliseconds
@@ -75,15 +75,19 @@ def _left(transaction: Transaction, now: float) -> _Left:
         if (record.role, record.pattern, record.networks) != (Role.ADMINISTRATOR.value, "*", ()):
             continue
         holder = find_credential(transaction, record.grantee)
-        if holder is None or (holder.expires_ms is not None and holder.expires_ms <= milliseconds(now)):
+        if holder is None or not _opens(holder, milliseconds(now)):
             continue
-        may = rights.of(transaction, record.grantee, session=scope_policies(holder))
+        may = rights.of(transaction, record.grantee, owner_names(holder), session=scope_policies(holder))
         known = _Holder(credential_attributes(record.grantee, holder))
         if all(isinstance(may.decide(need, known), Allowed) for need in needs):
             if holder.expires_ms is None:
                 return _Left.FOR_EVER
             found = _Left.FOR_A_WHILE
     return found
+
+
+def _opens(holder: CredentialRecord, now_ms: int) -> bool:
+    return not holder.inactive and (holder.expires_ms is None or holder.expires_ms > now_ms)
 
 
 def _needs(transaction: Transaction) -> list[Need]:

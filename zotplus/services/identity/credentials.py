@@ -9,6 +9,7 @@ import msgspec
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Policy, PolicyKind, parse_policy, unreadable
+from zotplus.domain.iam.principal_names import USER_PREFIX
 from zotplus.domain.principals import PrincipalKind
 from zotplus.ports.sealing import Sealing
 from zotplus.records import layout
@@ -40,7 +41,8 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
     """An access key or robot token without its secret. ``id`` is the access key id or robot name (``robot:ci``).
 
     Times are in seconds since the epoch. ``scope`` is a policy in JSON that narrows what the credential may, empty for
-    none; ``last_used`` is known to the minute, and None where it was never used.
+    none; ``last_used`` is known to the minute, and None where it was never used. ``owner`` is the user whose key it is,
+    empty for one that stands for itself; one that is ``inactive`` opens nothing.
     """
 
     id: str
@@ -50,6 +52,8 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
     expires: float | None = None
     scope: str = ""
     last_used: float | None = None
+    owner: str = ""
+    inactive: bool = False
 
 
 class NewCredential(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +66,7 @@ class NewCredential(msgspec.Struct, frozen=True, kw_only=True):
 def credential_attributes(id_: str, record: CredentialRecord) -> dict[str, tuple[str, ...]]:
     """Condition keys of a credential's holder."""
     return {
-        "aws:username": (record.name,),
+        "aws:username": (record.owner or record.name,),
         "aws:userid": (id_,),
         "aws:principaltype": (record.kind,),
         "zotplus:credential": (record.kind,),
@@ -79,6 +83,8 @@ def sealed_record(made: NewCredential, sealing: Sealing) -> CredentialRecord:
         expires_ms=None if credential.expires is None else milliseconds(credential.expires),
         sealed=sealing.seal(made.secret.encode(), layout.credential(credential.id)),
         scope=credential.scope.encode(),
+        owner=credential.owner,
+        inactive=credential.inactive,
     )
 
 
@@ -92,7 +98,14 @@ def shown_credential(id_: str, record: CredentialRecord, used_ms: int | None = N
         expires=None if record.expires_ms is None else record.expires_ms / 1000,
         scope=record.scope.decode(errors="replace"),
         last_used=None if used_ms is None else used_ms / 1000,
+        owner=record.owner,
+        inactive=record.inactive,
     )
+
+
+def owner_names(record: CredentialRecord) -> tuple[str, ...]:
+    """The other name by which grants and policies know a key: that of its user, where it is a user's."""
+    return (USER_PREFIX + record.owner,) if record.owner else ()
 
 
 def scope_policies(record: CredentialRecord) -> tuple[Policy, ...] | None:

@@ -1,8 +1,8 @@
 """To whom grants and policies are given: one identity, a group or role of an issuer, or everybody.
 
-A grantee is a credential's id, ``user:<issuer>:<subject>``, ``group:<issuer>:<group>``, ``role:<issuer>:<role>``,
-``trust:<record>``, ``certificate:<operator>``, ``public`` (everybody) or ``authenticated`` (everybody who logged in).
-``<issuer>`` is its name in the settings.
+A grantee is a credential's id, ``user:<issuer>:<subject>``, ``user:iam:<user>`` (one of the registry's own users),
+``group:<issuer>:<group>``, ``role:<issuer>:<role>``, ``trust:<record>``, ``certificate:<operator>``, ``public``
+(everybody) or ``authenticated`` (everybody who logged in). ``<issuer>`` is its name in the settings.
 """
 
 import re
@@ -10,6 +10,7 @@ from collections.abc import Collection
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
+from zotplus.domain.iam.principal_names import USER_PREFIX
 from zotplus.services.identity.credentials import is_credential_id
 
 PUBLIC = "public"
@@ -42,9 +43,16 @@ def issuer_of(grantee: str) -> str | None:
     return None if found is None else found[2]
 
 
+def is_user(grantee: str) -> bool:
+    """Whether ``grantee`` is a user of the registry's own, who must exist to be given anything."""
+    return grantee.startswith(USER_PREFIX)
+
+
 def require_issuer(grantee: str, issuers: Collection[str]) -> None:
     """Refuse people, groups and roles of an issuer that is none of the configured ones. Raises ``RECORD_NOT_FOUND``."""
     issuer = issuer_of(grantee)
+    if is_user(grantee):
+        return
     if issuer is not None and issuer not in issuers:
         known = ", ".join(sorted(issuers)) or "none"
         raise Problem(errors.RECORD_NOT_FOUND, f"No issuer is called {issuer!r} in the settings; known: {known}.")

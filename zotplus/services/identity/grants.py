@@ -9,6 +9,7 @@ import msgspec
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
+from zotplus.domain.iam.principal_names import USER_PREFIX
 from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
 from zotplus.records import layout
 from zotplus.records.access import (
@@ -23,9 +24,10 @@ from zotplus.records.access import (
     raise_generation,
 )
 from zotplus.records.trusts import find_trust
+from zotplus.records.users import find_user
 from zotplus.services.identity.administrators import guarded
 from zotplus.services.identity.credentials import is_credential_id
-from zotplus.services.identity.grantees import PUBLIC, is_credential, require_grantee, require_issuer
+from zotplus.services.identity.grantees import PUBLIC, is_credential, is_user, require_grantee, require_issuer
 from zotplus.services.identity.roles import Role, role_policy
 from zotplus.services.lookups import Clock, milliseconds
 
@@ -83,6 +85,7 @@ class Grants:
             if is_credential(grantee):
                 require_credential(transaction, grantee)
             _require_trust(transaction, grantee)
+            require_user(transaction, grantee)
             return put_grant_once(transaction, new_id, record)
 
         return await self._store.write(insert)
@@ -113,6 +116,12 @@ def _require_trust(transaction: Transaction, grantee: str) -> None:
     kind, _, name = grantee.partition(":")
     if kind == "trust" and find_trust(transaction, name) is None:
         raise Problem(errors.RECORD_NOT_FOUND, f"There is no trust {name}; make it first.")
+
+
+def require_user(snapshot: Snapshot, grantee: str) -> None:
+    """A user that is made later takes over nothing that somebody gave to the name. Raises ``RECORD_NOT_FOUND``."""
+    if is_user(grantee) and find_user(snapshot, grantee.removeprefix(USER_PREFIX)) is None:
+        raise Problem(errors.RECORD_NOT_FOUND, f"There is no user {grantee!r:.140}; make it first.")
 
 
 def new_grant_id() -> str:

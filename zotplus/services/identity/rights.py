@@ -18,10 +18,12 @@ from zotplus.domain.iam import (
     parse_policy,
     unreadable,
 )
+from zotplus.domain.iam.principal_names import USER_PREFIX
 from zotplus.domain.iam.statements import Prepared, prepared
 from zotplus.ports.keyvalue import Snapshot
 from zotplus.records.access import GrantRecord, generation, grants_of
 from zotplus.records.policies import Attachment, attached_to, policy_id, resource_policies
+from zotplus.records.users import find_user
 from zotplus.services.identity.grantees import AUTHENTICATED, GRANTEE_MAX_BYTES, PUBLIC
 from zotplus.services.identity.roles import Role, everyone_policy, role_policy
 from zotplus.services.sharing.loading import SharedBuckets
@@ -95,6 +97,7 @@ class Rights:
         known = [name for name in everything if len(name.encode()) <= GRANTEE_MAX_BYTES]
         granted = [policy for name in known for policy in _granted(snapshot, name)]
         attached = [attachment for name in known for attachment in attached_to(snapshot, name)]
+        granted += [policy for name in known if name.startswith(USER_PREFIX) for policy in _inline(snapshot, name)]
         boundaries = [kept(_attached(one)) for one in attached if one.is_boundary]
         return PolicySet(
             own,
@@ -154,6 +157,13 @@ def granted_policy(record: GrantRecord) -> Policy:
 
 def _granted(snapshot: Snapshot, grantee: str) -> list[Policy]:
     return [granted_policy(record) for _, record in grants_of(snapshot, grantee)]
+
+
+def _inline(snapshot: Snapshot, grantee: str) -> list[Policy]:
+    """The policies of a user's own."""
+    record = find_user(snapshot, grantee.removeprefix(USER_PREFIX))
+    inline = {} if record is None else record.inline
+    return [_parsed(f"{grantee}/{name}", text, PolicyKind.IDENTITY) for name, text in inline.items()]
 
 
 def _attached(attachment: Attachment) -> Policy:

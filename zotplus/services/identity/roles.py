@@ -81,7 +81,7 @@ _WHOLE = frozenset({"", "*", "**"})
 
 
 def everyone_policy() -> Policy:
-    """What all who are logged in may do: ask who they are, for sessions as themselves, and for lists of what they see."""
+    """What all who are logged in may do: ask who they are, for own sessions, and for lists of what they may see."""
     allowed = (
         actions.LIST_ALL_MY_BUCKETS,
         actions.OCI_CATALOG,

@@ -20,7 +20,7 @@ from zotplus.records.policies import (
     put_version,
 )
 from zotplus.services.identity.grantees import is_credential
-from zotplus.services.identity.grants import require_credential
+from zotplus.services.identity.grants import require_credential, require_user
 from zotplus.services.policies.documents import says_the_same
 from zotplus.services.policies.values import NewVersion, PolicyVersion, is_policy_name
 
@@ -127,6 +127,7 @@ def attach(transaction: Transaction, name: str, grantee: str, record: Attachment
         raise Problem(errors.ARGUMENT_INVALID, detail, argument="name")
     if is_credential(grantee):
         require_credential(transaction, grantee)
+    require_user(transaction, grantee)
     there = find_attachment(transaction, name, grantee)
     if there is not None and there.is_boundary == record.is_boundary:
         return False
