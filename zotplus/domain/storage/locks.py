@@ -93,7 +93,13 @@ def check_period(days: int | None, years: int | None) -> None:
     if amount is None or amount <= 0:
         raise Problem(errors.ARGUMENT_INVALID, "Default retention period must be a positive integer value.")
     if amount > limit:
-        raise Problem(errors.ARGUMENT_INVALID, f"Default retention period is too large: {name} is at most {limit}.")
+        raise Problem(
+            errors.ARGUMENT_INVALID,
+            "Default retention period too large.",
+            ArgumentName=name,
+            ArgumentValue=amount,
+            Maximum=limit,
+        )
 
 
 def end_of_period(now_ms: int, *, days: int, years: int) -> int:
