@@ -1,18 +1,43 @@
 """``zotplus buckets`` and ``zotplus rb``."""
 
+import asyncio
+import sys
+from typing import Any
+
 import click
 import msgspec
 
 from zotplus.cli.commands import Group
-from zotplus.cli.options import Remote, json_option, remote_options
-from zotplus.cli.output import emit_json, emit_table
+from zotplus.cli.options import SIZE, Remote, Server, json_option, remote_options
+from zotplus.cli.output import emit_fields, emit_json, emit_table, human_size, human_time
 from zotplus.cli.remote import addresses
 from zotplus.cli.remote.addresses import Address
 from zotplus.cli.remote.api import segment
 from zotplus.cli.remote.s3 import Call
-from zotplus.protocols.api.documents import Purged
+from zotplus.domain import errors
+from zotplus.domain.errors import Problem
+from zotplus.protocols.api.buckets.documents import (
+    Begun,
+    DefaultEncryption,
+    NewBucket,
+    Quota,
+    Removal,
+    UsageDocument,
+)
+from zotplus.protocols.api.documents import Bucket, Buckets
 
-_force = click.option("--force", is_flag=True, help="Delete all objects and unfinished uploads in it too.")
+_POLL_SECONDS = 0.5
+_NO_LIMIT = 0
+
+_recursive = click.option(
+    "-r",
+    "--recursive",
+    "--force",
+    "recursive",
+    is_flag=True,
+    help="Delete all objects and unfinished uploads in it too.",
+)
+_detach = click.option("--detach", is_flag=True, help="Do not wait until everything is gone.")
 
 
 @click.group(cls=Group)
@@ -24,42 +49,156 @@ def buckets() -> None:
 @remote_options
 @json_option
 def list_buckets(*, remote: Remote, as_json: bool) -> None:
-    """List the buckets that you may see."""
-    print_buckets(remote.run(lambda server: server.s3.list_buckets()), as_json=as_json)
+    """List the buckets that you may see, and what they hold where you may see that too."""
+    found = remote.run(lambda server: server.api.get("/buckets", Buckets))
+    if as_json:
+        emit_json([msgspec.to_builtins(row) for row in found.buckets])
+    else:
+        emit_table(("NAME", "CREATED", "VERSIONING", "OBJECTS", "SIZE", "QUOTA"), [_row(row) for row in found.buckets])
+
+
+def _row(row: Bucket) -> tuple[str, ...]:
+    kept = "locked" if row.lock else (row.versioning or "-").lower()
+    quotas = []
+    if row.quota_bytes is not None:
+        quotas.append(human_size(row.quota_bytes))
+    if row.quota_objects is not None:
+        quotas.append(f"{row.quota_objects} objects")
+    return (
+        row.name,
+        human_time(row.created),
+        kept,
+        "-" if row.objects is None else str(row.objects),
+        "-" if row.bytes is None else human_size(row.bytes),
+        ", ".join(quotas) or "-",
+    )
 
 
 @buckets.command("create")
 @click.argument("name")
+@click.option("--versioning", is_flag=True, help="Keep every version of an object.")
+@click.option("--lock", is_flag=True, help="Let versions be locked (object lock); keeps versions too.")
+@click.option(
+    "--encryption", type=click.Choice(["SSE-S3", "SSE-KMS"], case_sensitive=False), help="Encrypt by default."
+)
+@click.option("--kms-key", metavar="NAME", default="", help="The key of SSE-KMS.")
+@click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag; may be given several times.")
+@click.option("--quota-bytes", type=SIZE, metavar="SIZE", help="The most that it may hold, like 20GiB.")
+@click.option(
+    "--quota-objects", type=click.IntRange(min=1), metavar="COUNT", help="The most versions that it may hold."
+)
 @remote_options
 @json_option
-def create_bucket(*, name: str, remote: Remote, as_json: bool) -> None:
-    """Create the bucket NAME."""
+def create_bucket(*, name: str, remote: Remote, as_json: bool, **options: Any) -> None:
+    """Create the bucket NAME, with everything that is asked for or not at all."""
     address = _bucket(name)
-    remote.run(lambda server: server.s3.send(Call(method="PUT", address=address)))
+    wanted = _new_bucket(address.bucket, **options)
+    if wanted == NewBucket(name=address.bucket):
+        remote.run(lambda server: server.s3.send(Call(method="PUT", address=address)))
+    else:
+        remote.run(lambda server: server.api.post("/buckets", wanted, Bucket))
     if as_json:
         emit_json({"created": address.bucket})
     else:
         click.echo(f"created {address.bucket}")
 
 
-@buckets.command("delete")
+def _new_bucket(name: str, *, encryption: str | None, kms_key: str, tags: tuple[str, ...], **rest: Any) -> NewBucket:
+    if kms_key and (encryption or "SSE-KMS").upper() != "SSE-KMS":
+        raise click.UsageError("--kms-key is for --encryption SSE-KMS.")
+    pairs = [tag.partition("=") for tag in tags]
+    if not all(key and sign for key, sign, _ in pairs) or len({key for key, _, _ in pairs}) < len(pairs):
+        raise click.UsageError("--tag takes KEY=VALUE, each key once.")
+    scheme = "SSE-KMS" if kms_key else encryption
+    default = None if scheme is None else msgspec.convert({"scheme": scheme.upper(), "key": kms_key}, DefaultEncryption)
+    rest["quota_bytes"] = rest["quota_bytes"] or None
+    return NewBucket(name=name, encryption=default, tags={key: value for key, _, value in pairs}, **rest)
+
+
+@buckets.command("usage")
 @click.argument("name")
-@_force
 @remote_options
 @json_option
-def delete_bucket(*, name: str, force: bool, remote: Remote, as_json: bool) -> None:
-    """Delete the bucket NAME, which must be empty unless --force is given."""
-    _delete(_bucket(name), force=force, remote=remote, as_json=as_json)
+def show_usage(*, name: str, remote: Remote, as_json: bool) -> None:
+    """Show how much the bucket NAME holds and may hold; every version counts."""
+    path = f"/buckets/{segment(_bucket(name).bucket)}/usage"
+    _print_usage(remote.run(lambda server: server.api.get(path, UsageDocument)), as_json=as_json)
+
+
+@buckets.command("quota")
+@click.argument("name")
+@click.option("--bytes", "bytes_", type=SIZE, metavar="SIZE", help="The most bytes, like 20GiB; none for no bound.")
+@click.option("--objects", metavar="COUNT", help="The most versions; none for no bound.")
+@remote_options
+@json_option
+def set_quota(*, name: str, bytes_: int | None, objects: str | None, remote: Remote, as_json: bool) -> None:
+    """Set how much the bucket NAME may hold; what is not given stays as it is."""
+    count = _count(objects)
+    if bytes_ is None and count is None:
+        raise click.UsageError("Give --bytes, --objects or both; `zotplus buckets usage` shows what is set.")
+    path = f"/buckets/{segment(_bucket(name).bucket)}"
+    _print_usage(remote.run(lambda server: _set_quota(server, path, bytes_, count)), as_json=as_json)
+
+
+async def _set_quota(server: Server, path: str, size: int | None, count: int | None) -> UsageDocument:
+    now = await server.api.get(f"{path}/usage", UsageDocument)
+    wanted = Quota(
+        bytes=now.quota_bytes if size is None else size or None,
+        objects=now.quota_objects if count is None else count or None,
+    )
+    return await server.api.put(f"{path}/quota", wanted, UsageDocument)
+
+
+def _count(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if text == "none":
+        return _NO_LIMIT
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise click.UsageError("--objects takes a number from 1, or none.")
+    return int(text)
+
+
+def _print_usage(usage: UsageDocument, *, as_json: bool) -> None:
+    if as_json:
+        emit_json(msgspec.to_builtins(usage))
+        return
+    held = (f"{human_size(usage.bytes)} ({usage.bytes} bytes)", str(usage.objects))
+    emit_fields(
+        [
+            ("bucket", usage.bucket),
+            ("size", held[0] if usage.counted else "not counted yet"),
+            ("objects", held[1] if usage.counted else "not counted yet"),
+            ("size quota", "none" if usage.quota_bytes is None else human_size(usage.quota_bytes)),
+            ("object quota", "none" if usage.quota_objects is None else str(usage.quota_objects)),
+        ]
+    )
+
+
+@buckets.command("delete")
+@click.argument("name")
+@_recursive
+@_detach
+@remote_options
+@json_option
+def delete_bucket(*, name: str, recursive: bool, detach: bool, remote: Remote, as_json: bool) -> None:
+    """Delete the bucket NAME, which must be empty unless --recursive is given.
+
+    Its name is free at once; what was in it is deleted by the server, whether anybody waits or not, and also after a
+    restart. A bucket that holds locked versions stays.
+    """
+    _delete(_bucket(name), remote, recursive=recursive, detach=detach, as_json=as_json)
 
 
 @click.command("rb")
 @click.argument("name")
-@_force
+@_recursive
+@_detach
 @remote_options
 @json_option
-def remove_bucket(*, name: str, force: bool, remote: Remote, as_json: bool) -> None:
+def remove_bucket(*, name: str, recursive: bool, detach: bool, remote: Remote, as_json: bool) -> None:
     """Delete the bucket NAME: short for `zotplus buckets delete`."""
-    _delete(_bucket(name), force=force, remote=remote, as_json=as_json)
+    _delete(_bucket(name), remote, recursive=recursive, detach=detach, as_json=as_json)
 
 
 def print_buckets(found: list[tuple[str, str]], *, as_json: bool) -> None:
@@ -70,17 +209,35 @@ def print_buckets(found: list[tuple[str, str]], *, as_json: bool) -> None:
     emit_table(("NAME", "CREATED"), found)
 
 
-def _delete(address: Address, *, force: bool, remote: Remote, as_json: bool) -> None:
-    if force:
-        path = f"/buckets/{segment(address.bucket)}"
-        purged = remote.run(lambda server: server.api.delete(path, Purged, "purge=true"))
+def _delete(address: Address, remote: Remote, *, recursive: bool, detach: bool, as_json: bool) -> None:
+    if recursive:
+        shows = sys.stderr.isatty() and not as_json
+        begun = remote.run(lambda server: _purge(server, address.bucket, waits=not detach, shows=shows))
     else:
         remote.run(lambda server: server.s3.delete(address))
-        purged = Purged(bucket=address.bucket, objects=0)
+        begun = Begun(bucket=address.bucket, objects=0)
     if as_json:
-        emit_json(msgspec.to_builtins(purged))
+        emit_json({"bucket": begun.bucket, "objects": begun.objects})
         return
-    click.echo(f"deleted {purged.bucket}" + (f" with {purged.objects} objects" if force else ""))
+    verb = "deleting" if begun.removal is not None and detach else "deleted"
+    click.echo(f"{verb} {begun.bucket}" + (f" with {begun.objects} objects" if recursive else ""))
+
+
+async def _purge(server: Server, bucket: str, *, waits: bool, shows: bool) -> Begun:
+    begun = await server.api.delete(f"/buckets/{segment(bucket)}", Begun, "purge=true&wait=false")
+    while waits and begun.removal is not None:
+        try:
+            removal = await server.api.get(f"/removals/{begun.removal}", Removal)
+        except Problem as problem:
+            if problem.fault is not errors.RECORD_NOT_FOUND:
+                raise
+            break
+        if shows:
+            click.echo(f"\r{removal.removed} of {removal.total} objects deleted ", nl=False, err=True)
+        await asyncio.sleep(_POLL_SECONDS)
+    if shows:
+        click.echo("\r\033[K", nl=False, err=True)
+    return begun
 
 
 def _bucket(name: str) -> Address:

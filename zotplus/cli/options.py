@@ -131,4 +131,27 @@ def _seconds(text: str) -> int | None:
     return None if found is None else int(found[1]) * _SECONDS[found[2]]
 
 
+class Size(click.ParamType[int]):
+    """A size like ``500``, ``20MiB``, ``1.5GiB`` or ``2TB``, as bytes; ``none`` is 0."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The bytes; a usage error for anything else."""
+        if value == "none":
+            return 0
+        found = _size(str(value))
+        if found is None:
+            self.fail(f"{value!r} is no size like 500, 20MiB, 1.5GiB or 2TB.", param, ctx)
+        return int(float(found[1]) * _UNITS[found[2] or "B"])
+
+
+_size = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,3})?)(B|[KMGTP]i?B)?", re.ASCII).fullmatch
+_UNITS: dict[str, int] = {"B": 1} | {
+    f"{letter}{infix}B": base**power
+    for infix, base in (("", 1000), ("i", 1024))
+    for power, letter in enumerate("KMGTP", start=1)
+}
+
 DURATION = Duration()
+SIZE = Size()

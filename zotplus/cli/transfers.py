@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from zotplus.cli import faults
+from zotplus.cli.content.batches import copy_below
 from zotplus.cli.content.copies import Copier
 from zotplus.cli.content.downloads import Downloader, safe_path
 from zotplus.cli.content.parallel import for_each
@@ -179,7 +180,25 @@ async def _run(server: Server, work: Work, meter: Meter, outcome: Outcome) -> No
                 raise
             outcome.failed.append((transfer, problem))
 
+    if await _batched(server, work, meter, outcome):
+        return
     await for_each(_transfers(server, work), work.manner.parallel, one)
+
+
+async def _batched(server: Server, work: Work, meter: Meter, outcome: Outcome) -> bool:
+    """Copy all below a prefix inside the server by its API; False for other work."""
+    if not work.manner.recursive or not isinstance(work.target, Address):
+        return False
+    for source in work.sources:
+        if not isinstance(source, Address):
+            return False
+        async for one in copy_below(server.api, source, work.target, meter):
+            transfer = Transfer(one.source, one.target)
+            if isinstance(one.outcome, Problem):
+                outcome.failed.append((transfer, one.outcome))
+            else:
+                outcome.done.append((transfer, one.outcome))
+    return True
 
 
 async def _move(server: Server, transfer: Transfer, plan: UploadPlan, meter: Meter) -> Stored:

@@ -124,9 +124,9 @@ def pair(server):
 
 def test_copies_are_made_in_batches_until_nothing_is_left(pair):
     first = copies(pair, {"source_prefix": "a/", "target_prefix": "x/", "limit": 2}).json()
-    assert (first["copied"], first["bytes"], first["failed"]) == (2, 6, [])
+    assert ([one["key"] for one in first["copied"]], first["failed"]) == (["a/1", "a/2"], [])
     second = copies(pair, {"source_prefix": "a/", "target_prefix": "x/", "limit": 2, "after": first["next"]}).json()
-    assert (second["copied"], second["next"]) == (1, None)
+    assert (len(second["copied"]), second["next"]) == (1, None)
     assert listed(pair, "beta") == ["x/1", "x/2", "x/3"]
     info = asyncio.run(pair.services.objects.head("beta", "x/1"))
     assert (info.attributes.tags, info.owner) == ({"t": "v"}, "ADMINACCESSKEY00")
@@ -135,7 +135,7 @@ def test_copies_are_made_in_batches_until_nothing_is_left(pair):
 def test_what_is_there_stays_where_that_is_asked_for(pair):
     put(pair, "beta", "a/1")
     told = copies(pair, {"source_prefix": "a/", "target_prefix": "a/", "overwrite": False}).json()
-    assert (told["copied"], told["skipped"], told["failed"]) == (2, 1, [])
+    assert (len(told["copied"]), told["skipped"], told["failed"]) == (2, 1, [])
     assert asyncio.run(pair.services.objects.head("beta", "a/1")).attributes.tags == {}
 
 
@@ -143,9 +143,9 @@ def test_each_copy_needs_the_rights_of_who_asks(pair):
     """CVE-2024-7143 (Pulp): objects were made by a task in another's name than that of who had asked for it."""
     user = pair.key(("reader", "s3:alpha/*"), ("publisher", "s3:beta/x/*"))
     told = copies(pair, {"source_prefix": "a/", "target_prefix": "x/"}, user).json()
-    assert told["copied"] == 3
+    assert len(told["copied"]) == 3
     told = copies(pair, {"source_prefix": "a/", "target_prefix": "y/"}, user).json()
-    assert (told["copied"], {one["code"] for one in told["failed"]}) == (0, {"access_denied"})
+    assert (len(told["copied"]), {one["code"] for one in told["failed"]}) == (0, {"access_denied"})
     stranger = pair.key(("publisher", "s3:beta"))
     assert copies(pair, {}, stranger).json()["code"] == "access_denied"
 
@@ -153,7 +153,7 @@ def test_each_copy_needs_the_rights_of_who_asks(pair):
 def test_a_copy_that_fails_is_told_and_the_others_are_made(pair):
     put(pair, "alpha", "a/" + "k" * 1000)
     told = copies(pair, {"source_prefix": "a/", "target_prefix": "x" * 100 + "/"}).json()
-    assert (told["copied"], [one["code"] for one in told["failed"]]) == (3, ["key_too_long"])
+    assert (len(told["copied"]), [one["code"] for one in told["failed"]]) == (3, ["key_too_long"])
 
 
 @pytest.mark.parametrize(("body", "code"), [

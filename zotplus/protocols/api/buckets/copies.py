@@ -17,7 +17,7 @@ from zotplus.domain.names import check_bucket_name, check_key
 from zotplus.domain.storage.tags import tag_keys
 from zotplus.gateway.context import Context
 from zotplus.gateway.pipeline import require
-from zotplus.protocols.api.buckets.documents import Copies, CopyFailure, NewCopies
+from zotplus.protocols.api.buckets.documents import Copied, Copies, CopyFailure, NewCopies
 from zotplus.protocols.api.endpoint import Call, Endpoint
 from zotplus.services.values import Copy, ListEntry, ListQuery, ObjectInfo
 
@@ -58,11 +58,11 @@ async def copy_batch(context: Context, call: Call, body: NewCopies) -> Copies:
 
 
 def _told(found: Iterable[tuple[str, Outcome]], next_after: str | None) -> Copies:
-    outcomes = [outcome for _, outcome in found]
-    copied = [one for one in outcomes if isinstance(one, ObjectInfo)]
+    pairs = list(found)
+    outcomes = [outcome for _, outcome in pairs]
+    copied = [Copied(key=key, bytes=one.size, etag=one.etag) for key, one in pairs if isinstance(one, ObjectInfo)]
     return Copies(
-        copied=len(copied),
-        bytes=sum([one.size for one in copied]),
+        copied=tuple(copied),
         skipped=sum([one is None for one in outcomes]),
         failed=tuple([one for one in outcomes if isinstance(one, CopyFailure)]),
         next=next_after,

@@ -79,12 +79,12 @@ class Removals(_Document, frozen=True):
 class Begun(_Document, frozen=True):
     """A bucket that has no name any more. ``removal`` is the job that empties it, null where nothing is left to do.
 
-    ``objects`` are those that are gone already.
+    ``objects`` are those that are gone already, or will be when the job is done.
     """
 
     bucket: str
     objects: int
-    removal: str | None
+    removal: str | None = None
 
 
 class NewCopies(_Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -110,11 +110,21 @@ class CopyFailure(_Document, frozen=True):
     detail: str
 
 
-class Copies(_Document, frozen=True):
-    """What a batch did. ``next`` is where the following one begins, null where this was the last."""
+class Copied(_Document, frozen=True):
+    """A copy that was made of the object ``key``."""
 
-    copied: int
+    key: str
     bytes: int
+    etag: str
+
+
+class Copies(_Document, frozen=True):
+    """What a batch did. ``next`` is where the following one begins, null where this was the last.
+
+    ``skipped`` objects were left alone, since something is there.
+    """
+
+    copied: tuple[Copied, ...]
     skipped: int
     failed: tuple[CopyFailure, ...]
     next: str | None

@@ -111,7 +111,7 @@ async def purge_bucket(context: Context, call: Call, _body: None) -> Begun:
     begun = await context.services.removals.begin(name)
     if isinstance(begun, int):
         return Begun(bucket=name, objects=begun, removal=None)
-    return Begun(bucket=name, objects=0, removal=begun.id)
+    return Begun(bucket=name, objects=begun.total, removal=begun.id)
 
 
 async def list_removals(context: Context, _call: Call, _body: None) -> Removals:
