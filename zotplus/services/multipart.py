@@ -29,7 +29,7 @@ from zotplus.services.completion import (
     require_upload,
     upload_algorithm,
 )
-from zotplus.services.configuration.locks import initial_lock
+from zotplus.services.configuration.locks import check_lockable
 from zotplus.services.configuration.usage import check_quota
 from zotplus.services.content.ingest import Plan, assure_stored, ingest
 from zotplus.services.content.part_content import PartContent, copied_part, find_copy_source, ingested_part
@@ -105,7 +105,7 @@ class Multipart:
 
         def insert(transaction: Transaction) -> None:
             found = find_bucket(transaction, bucket)
-            initial_lock(found, attributes.lock, initiated_ms)  # refuses what completion would refuse
+            check_lockable(found, attributes.lock)
             check_list(transaction, found, attributes.acl)
             transaction.put(layout.upload(found.id, name, upload_id), UPLOAD.encode(record))
 

@@ -14,6 +14,7 @@ from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
 from zotplus.records.blobs import introduce
 from zotplus.records.buckets import BucketRecord
 from zotplus.records.objects import ChecksumRecord, EncryptionRecord, ExtrasRecord, ObjectRecord, SliceRecord
+from zotplus.services.configuration.locks import check_lockable
 from zotplus.services.configuration.usage import check_quota
 from zotplus.services.content.contents import cut_slices, decrypted_inline, encrypted_slices, with_sums
 from zotplus.services.content.ingest import DEFAULT_ALGORITHM, Ingested, assure_stored, ingest
@@ -277,6 +278,7 @@ def _admit(
     """Refuse a write before its body is read; the bucket."""
     place = find_place(snapshot, *address)
     check_list(snapshot, place.bucket, attributes.acl)
+    check_lockable(place.bucket, attributes.lock)
     if place.bucket.quota_bytes or place.bucket.quota_objects:
         check_quota(snapshot, place.bucket, size, _replaced(snapshot, place))
     if conditions is not UNCONDITIONAL_WRITE:

@@ -296,6 +296,11 @@ async def test_a_lock_needs_a_checksum_of_the_content(locking):
     assert (await locking.ask("PUT", "/lock/other", body=b"1", headers=RETENTION_HEADERS | headers)).status == 200
 
 
+async def test_a_lock_without_object_lock_is_refused_before_the_body_is_read(stage):
+    answer = await stage.ask("PUT", "/bucket/key", body=b"1", headers=LOCKED)
+    assert (answer.status, answer.code, answer.body_was_read) == (400, "InvalidRequest", False)
+
+
 async def test_locks_are_shown_to_those_who_may_read_them(locking):
     mode, until, hold = "x-amz-object-lock-mode", "x-amz-object-lock-retain-until-date", "x-amz-object-lock-legal-hold"
     for method in ("GET", "HEAD"):

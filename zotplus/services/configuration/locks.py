@@ -30,15 +30,20 @@ def initial_lock(bucket: BucketRecord, asked: Lock | None, now_ms: int) -> LockR
     A retention that has ended since it was asked for (while parts were uploaded) is kept as it is, and holds nothing.
     Raises ``REQUEST_INVALID`` where a lock is asked for in a bucket without object lock.
     """
+    check_lockable(bucket, asked)
     if not bucket.lock_enabled:
-        if asked is not None:
-            raise Problem(errors.REQUEST_INVALID, "Bucket is missing ObjectLockConfiguration")
         return None
     retention = _initial_retention(bucket, asked, now_ms)
     if asked is None and not retention.mode:
         return None
     legal_hold = asked is not None and asked.legal_hold
     return LockRecord(mode=retention.mode, until_ms=retention.until_ms, legal_hold=legal_hold)
+
+
+def check_lockable(bucket: BucketRecord, asked: Lock | None) -> None:
+    """Refuse a lock that is asked for in a bucket without object lock. Raises ``REQUEST_INVALID``."""
+    if asked is not None and not bucket.lock_enabled:
+        raise Problem(errors.REQUEST_INVALID, "Bucket is missing ObjectLockConfiguration")
 
 
 def _initial_retention(bucket: BucketRecord, asked: Lock | None, now_ms: int) -> Retention:
