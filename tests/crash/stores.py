@@ -7,6 +7,7 @@ from pathlib import Path
 
 from zotplus.adapters.blobs_fs import BlobsFilesystem, FilesystemBlobsSettings
 from zotplus.adapters.keyvalue_lmdb import KeyValueLmdb, LmdbSettings
+from zotplus.ports.blobs import join_address
 from zotplus.records import layout
 from zotplus.records.blobs import REFERENCE
 from zotplus.services.upkeep.collector import Collector
@@ -40,7 +41,7 @@ async def assert_collectable(data: Path, store, blobs) -> None:
         await Collector(store, blobs).run(time.time() + times * LONG_AFTER)
     referred = await store.read(_referred)
     assert set(files_of_blobs(data)) == referred
-    assert list((data / "blobs/staging").iterdir()) == []
+    assert [path for staging in data.glob("*/staging") for path in staging.iterdir()] == []
     await scrubbed(store, blobs)
 
 
@@ -50,8 +51,10 @@ def _referred(snapshot) -> set[str]:
 
 
 def files_of_blobs(data: Path) -> dict[str, Path]:
-    """Digest -> file."""
-    return {path.name: path for path in (data / "blobs/blobs/sha256").glob("*/*")}
+    """Address -> file; a store of a storage class is a folder of its own."""
+    found = {path.name: path for path in (data / "blobs/blobs/sha256").glob("*/*")}
+    cold = (data / "cold/blobs/sha256").glob("*/*")
+    return found | {join_address(path.name, "COLD"): path for path in cold}
 
 
 def assert_sound(data: Path) -> ScrubReport:

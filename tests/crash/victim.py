@@ -12,16 +12,19 @@ import sys
 import time
 from pathlib import Path
 
+from zotplus.adapters.blobs_classes import LocalBlobsByClass
 from zotplus.adapters.blobs_fs import BlobsFilesystem, FilesystemBlobsSettings
 from zotplus.adapters.keyvalue_lmdb import KeyValueLmdb, LmdbSettings
 from zotplus.domain import errors, failpoints
 from zotplus.domain.conditions import UNCONDITIONAL_WRITE
 from zotplus.domain.errors import Problem
-from zotplus.domain.storage.lifecycle.rules import Filter, Rule, RuleSet, When
+from zotplus.domain.storage.lifecycle.decisions import Terms
+from zotplus.domain.storage.lifecycle.rules import Filter, Rule, RuleSet, Transition, When, encode_rules
 from zotplus.services.buckets import Buckets
+from zotplus.services.configuration.documents import write_document
 from zotplus.services.content.contents import read_slices
 from zotplus.services.lifecycle.engine import Engine
-from zotplus.services.lifecycle.lifecycles import Lifecycles
+from zotplus.services.lifecycle.lifecycles import KIND, Lifecycles
 from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
 from zotplus.services.upkeep.collector import Collector
@@ -49,9 +52,7 @@ class Work:
 
     def __init__(self, data: Path, **settings) -> None:
         self.store = KeyValueLmdb(LmdbSettings(path=str(data / "metadata"), **settings))
-        default, cold = [
-            BlobsFilesystem(FilesystemBlobsSettings(path=str(data / name))) for name in ("blobs", "cold")
-        ]
+        default, cold = [BlobsFilesystem(FilesystemBlobsSettings(path=str(data / name))) for name in ("blobs", "cold")]
         self.blobs = LocalBlobsByClass(default, {"COLD": cold})
         self.objects = Objects(self.store, self.blobs)
         self.multipart = Multipart(self.store, self.blobs)
