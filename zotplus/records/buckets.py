@@ -67,6 +67,13 @@ class UsageRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     counting: bool = False
 
 
+class PurgingRecordV1(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """The first shape."""
+
+    name: str
+    removed_ms: int
+
+
 class PurgingRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A removed bucket whose objects and uploads are still there; ``name`` is for people.
 
@@ -79,10 +86,14 @@ class PurgingRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     removed: int = 0
 
 
+def _from_first_purging(old: PurgingRecordV1) -> PurgingRecord:
+    return PurgingRecord(name=old.name, removed_ms=old.removed_ms)
+
+
 def _from_first(old: BucketRecordV1) -> BucketRecord:
     return BucketRecord(id=old.id, created_ms=old.created_ms, owner=old.owner, region=old.region)
 
 
 BUCKET = Shape(b"B\x02", BucketRecord, Previous(Shape(b"B\x01", BucketRecordV1), _from_first))
-PURGING = Shape(b"X\x01", PurgingRecord)
+PURGING = Shape(b"X\x02", PurgingRecord, Previous(Shape(b"X\x01", PurgingRecordV1), _from_first_purging))
 USAGE = Shape(b"u\x01", UsageRecord)

@@ -49,6 +49,14 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
     counted: tuple[int, int]
 
 
+class _Found(msgspec.Struct, frozen=True):
+    """Bytes and versions that a walk found. ``unreadable`` records count as nothing, so a count says little then."""
+
+    size: int
+    objects: int
+    unreadable: int
+
+
 class Usage:
     """Counts and quotas over the key-value port. Every method that names a bucket raises ``BUCKET_NOT_FOUND``."""
 
@@ -108,17 +116,18 @@ class Usage:
         return found
 
     async def _compare(self, name: str, bucket: BucketRecord) -> Drift | None:
-        recorded, counted = await self._walk(partial(_both, bucket=bucket))
-        if recorded is None or recorded.counting or (recorded.size, recorded.objects) == counted:
+        recorded, found = await self._walk(partial(_both, bucket=bucket))
+        counted = (found.size, found.objects)
+        if recorded is None or recorded.counting or (recorded.size, recorded.objects) == counted or found.unreadable:
             return None
         return Drift(bucket=name, recorded=(recorded.size, recorded.objects), counted=counted)
 
     async def _correct(self, name: str, bucket: BucketRecord) -> None:
         """Make the record what it should be, whatever was added since the walk began."""
-        recorded, counted = await self._walk(partial(_both, bucket=bucket))
+        recorded, found = await self._walk(partial(_both, bucket=bucket))
         if recorded is None:
             return
-        size, objects = counted[0] - recorded.size, counted[1] - recorded.objects
+        size, objects = found.size - recorded.size, found.objects - recorded.objects
 
         def add(transaction: Transaction) -> None:
             now = find_usage(transaction, bucket)
@@ -164,16 +173,17 @@ def _begin(transaction: Transaction, bucket: BucketRecord) -> None:
         transaction.put(layout.usage(bucket.id), USAGE.encode(_UNCOUNTED))
 
 
-def _both(snapshot: Snapshot, bucket: BucketRecord) -> tuple[UsageRecord | None, tuple[int, int]]:
-    """What is recorded, and bytes and versions that are there. What cannot be read counts as none: scrub tells it."""
-    size = objects = 0
+def _both(snapshot: Snapshot, bucket: BucketRecord) -> tuple[UsageRecord | None, _Found]:
+    """What is recorded, and what is there."""
+    size = objects = unreadable = 0
     for prefix in (layout.objects(bucket.id), layout.versions(bucket.id)):
         for _, data in snapshot.scan(*layout.table_span(prefix)):
             try:
                 record, _ = decode_object(data)
             except Problem:
+                unreadable += 1
                 continue
             if not record.is_marker:
                 size += record.size
                 objects += 1
-    return find_usage(snapshot, bucket), (size, objects)
+    return find_usage(snapshot, bucket), _Found(size, objects, unreadable)

@@ -19,6 +19,7 @@ from zotplus.ports.keyvalue import KeyValue
 from zotplus.records import layout
 from zotplus.records.blobs import REFERENCE, ReferenceRecord, find_reference
 from zotplus.records.objects import decode_object
+from zotplus.services.configuration.counting import Usage
 from zotplus.services.lookups import Clock, milliseconds
 from zotplus.services.upkeep.references import (
     bucket_name,
@@ -41,7 +42,7 @@ class FindingKind(StrEnum):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """Something wrong: a blob (``digest`` in hexadecimal) or, without digest, the record of its one object.
+    """Something wrong: a blob (``digest`` in hexadecimal) or, without digest, an object's record or a bucket's usage.
 
     ``objects`` says who refers to it: ``bucket/key``.
     """
@@ -103,6 +104,16 @@ class Scrub:
         repaired = (
             await correct_counts(self._store, miscounts, milliseconds(self._clock())) if repair and miscounts else 0
         )
+        drifts = await Usage(self._store).prove(repair=repair)
+        found += [
+            Finding(
+                kind=FindingKind.MISCOUNTED,
+                detail=f"the usage of bucket {one.bucket}: recorded {one.recorded[0]} bytes in {one.recorded[1]} "
+                f"objects, counted {one.counted[0]} in {one.counted[1]}",
+            )
+            for one in drifts
+        ]
+        repaired += len(drifts) if repair else 0
         return ScrubReport(progress=progress, findings=await self._with_referrers(found), repaired=repaired)
 
     async def _judge_blob(

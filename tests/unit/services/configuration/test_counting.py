@@ -119,14 +119,16 @@ async def test_drift_is_found_and_corrected_when_that_is_asked_for(house):
     assert await house.usage.prove(repair=True) == []
 
 
-async def test_a_record_that_cannot_be_read_counts_as_nothing(house):
+async def test_where_a_record_cannot_be_read_the_count_is_not_judged(house):
     await house.put("a", 5)
 
     def damage(transaction):
         transaction.put(layout.object_(find_bucket(transaction, "one").id, b"b"), b"damaged")
 
     await house.store.write(damage)
-    assert await house.usage.prove(repair=False) == []
+    await house.overwrite(UsageRecord(size=500, objects=7))
+    assert await house.usage.prove(repair=True) == []
+    assert await house.read() == (500, 7, True)
 
 
 async def test_a_bucket_that_is_removed_meanwhile_is_left_alone(house, monkeypatch):

@@ -6,7 +6,11 @@ import pytest
 from zotplus.domain import errors
 from zotplus.domain.conditions import UNCONDITIONAL_WRITE
 from zotplus.domain.errors import Problem
+from zotplus.records import layout
 from zotplus.records.blobs import REFERENCE, ReferenceRecord
+from zotplus.records.buckets import USAGE, UsageRecord
+from zotplus.services.configuration.counting import Usage
+from zotplus.services.lookups import find_bucket
 from zotplus.services.upkeep import references
 from zotplus.services.upkeep.scrub import Scrub
 from zotplus.services.values import Attributes
@@ -162,3 +166,21 @@ async def test_content_of_a_bucket_being_purged_is_named_as_such(scrub, store, b
     await store.write(lambda transaction: transaction.delete(b"Bbox"))
     (finding,) = (await scrub.run()).findings
     assert finding.objects[0] == "(removed bucket)/a"
+
+
+@pytest.mark.parametrize("repair", [False, True])
+async def test_a_wrong_usage_is_reported_and_repaired(scrub, store, repair):
+    usage = Usage(store)
+    right = await usage.read("box")
+
+    def miscount(transaction):
+        place = layout.usage(find_bucket(transaction, "box").id)
+        transaction.put(place, USAGE.encode(UsageRecord(size=1, objects=1)))
+
+    await store.write(miscount)
+    report = await scrub.run(repair=repair)
+    assert [(one.kind.value, "the usage of bucket box" in one.detail) for one in report.findings] == [
+        ("miscounted", True)
+    ]
+    assert report.repaired == int(repair)
+    assert ((await usage.read("box")) == right) is repair
