@@ -14,6 +14,7 @@ from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.domain.storage.locks import Retention, check_retention, format_instant
 from zotplus.gateway.context import Context
+from zotplus.gateway.facts import gather
 from zotplus.gateway.pipeline import authorise
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import payload, xml_out
@@ -127,7 +128,7 @@ async def put_object_retention(context: Context, operation: PutObjectRetention) 
     document = await payload.read_document(context, operation.body, DOCUMENT_LIMIT)
     wanted = read_retention(document) if document else None
     keys = {} if wanted is None else lock_keys(Lock(mode=wanted.mode, until=wanted.until_ms / 1000))
-    _authorise(context, operation, actions.PUT_OBJECT_RETENTION, keys)
+    await _authorise(context, operation, actions.PUT_OBJECT_RETENTION, keys)
     await context.services.documents.bucket(operation.bucket)
     if wanted is None:
         raise Problem(errors.XML_MALFORMED, "The document must be Retention.")
@@ -158,7 +159,7 @@ async def put_object_legal_hold(context: Context, operation: PutObjectLegalHold)
     document = await payload.read_document(context, operation.body, DOCUMENT_LIMIT)
     wanted = read_legal_hold(document) if document else None
     keys = {} if wanted is None else lock_keys(Lock(legal_hold=wanted), legal_hold=wanted)
-    _authorise(context, operation, actions.PUT_OBJECT_LEGAL_HOLD, keys)
+    await _authorise(context, operation, actions.PUT_OBJECT_LEGAL_HOLD, keys)
     await context.services.documents.bucket(operation.bucket)
     if wanted is None:
         raise Problem(errors.XML_MALFORMED, "The document must be LegalHold.")
@@ -167,11 +168,12 @@ async def put_object_legal_hold(context: Context, operation: PutObjectLegalHold)
     return Reply()
 
 
-def _authorise(context: Context, operation: _Change, action: Action, keys: dict[str, str]) -> None:
+async def _authorise(context: Context, operation: _Change, action: Action, keys: dict[str, str]) -> None:
     """Raises ``ACCESS_DENIED``, ``CREDENTIALS_MISSING``; the right to bypass is asked for before it could matter."""
     if context.route is None:
         raise Problem(errors.ACCESS_DENIED)
     needs = (Need(action.name, operation.resource, keys), *bypass_needs(operation.resource, bypass=operation.bypass))
+    await gather(context, needs)
     authorise(context, context.route, needs)
 
 

@@ -13,6 +13,7 @@ from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.domain.storage.tags import BUCKET_TAGS, OBJECT_TAGS, check_tags, decode_tags, encode_tags
 from zotplus.gateway.context import Context
+from zotplus.gateway.facts import gather
 from zotplus.gateway.pipeline import require
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import payload, xml_out
@@ -135,10 +136,12 @@ async def put_object_tagging(context: Context, operation: PutObjectTagging) -> R
     Who may not set any tags learns nothing of those in the body.
     """
     document = await payload.read_document(context, operation.body, DOCUMENT_LIMIT)
+    need = tagging_need("Put", operation.resource, operation.version)
+    await gather(context, (need,))
     try:
         tags = read_tagging(document, OBJECT_TAGS)
     except Problem:
-        require(context, tagging_need("Put", operation.resource, operation.version))
+        require(context, need)
         raise
     require(context, tagging_need("Put", operation.resource, operation.version, tags))
     told = ("ObjectTagging:Put", context.actor)
