@@ -78,3 +78,15 @@ def test_what_is_under_a_legal_hold_outlives_its_rule(launch):
     assert len(s3.list_object_versions(Bucket="bucket", Prefix="tmp/held")["Versions"]) == 2
     s3.put_object_legal_hold(Bucket="bucket", Key="tmp/held", VersionId=held, LegalHold={"Status": "OFF"})
     wait_for(lambda: len(s3.list_object_versions(Bucket="bucket", Prefix="tmp/held")["Versions"]) == 1)
+
+
+def test_objects_move_to_a_colder_store_and_are_read_from_there(launch, tmp_path):
+    classes = json.dumps([{"name": "COLD", "blobs": {"path": str(tmp_path / "cold")}}])
+    s3 = launch(**SHORT, ZOTPLUS_STORAGE_CLASSES=classes).ready().s3
+    s3.create_bucket(Bucket="bucket")
+    content = b"content" * 100_000
+    s3.put_object(Bucket="bucket", Key="tmp/a", Body=content)
+    configure(s3, rule(Transitions=[{"Days": 1, "StorageClass": "COLD"}]))
+    wait_for(lambda: s3.head_object(Bucket="bucket", Key="tmp/a").get("StorageClass") == "COLD")
+    assert s3.get_object(Bucket="bucket", Key="tmp/a")["Body"].read() == content
+    assert [path.stat().st_size for path in (tmp_path / "cold").glob("blobs/sha256/*/*")] == [len(content)]
