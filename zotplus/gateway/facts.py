@@ -27,23 +27,29 @@ Keys = Mapping[str, str | tuple[str, ...]]
 class Facts:
     """The facts of one request by resource and version."""
 
-    __slots__ = ("_known",)
+    __slots__ = ("_first", "_known")
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], Keys] = {}
+        self._first: dict[str, Keys] = {}
 
     def put(self, resource: str, version: str, keys: Keys) -> None:
-        """Note what is known; also of the resource where no version is named, if nothing is yet."""
+        """Note what is known of a version, or of the newest (empty)."""
         self._known[resource, version] = keys
-        self._known.setdefault((resource, ""), keys)
+        self._first.setdefault(resource, keys)
 
     def are_known(self, need: Need) -> bool:
         """Whether the facts that ``need`` is about were looked up."""
         return (need.resource, _version(need)) in self._known
 
     def given(self, need: Need) -> Need | Denied:
-        """``need`` with the facts; the denial where they are unknown and it is about an object."""
+        """``need`` with the facts; the denial where they are unknown and it is about an object.
+
+        What a handler asks later, about the object that the request is about, names no version.
+        """
         keys = self._known.get((need.resource, _version(need)))
+        if keys is None:
+            keys = self._first.get(need.resource)
         if keys is None:
             return _UNKNOWN if "/" in need.resource else need
         return msgspec.structs.replace(need, keys={**keys, **need.keys})

@@ -15,10 +15,10 @@ class Face:
     name = "s3"
 
 
-def head(*headers, peer="192.0.2.1", scheme="https"):
+def head(*headers, peer="192.0.2.1", scheme="https", query=""):
     fields = CIMultiDictProxy(CIMultiDict(headers))
     return RequestHead(
-        method="GET", raw_path="/", raw_query="", headers=fields, peer=peer, scheme=scheme, host="gw.test"
+        method="GET", raw_path="/", raw_query=query, headers=fields, peer=peer, scheme=scheme, host="gw.test"
     )
 
 
@@ -44,6 +44,20 @@ def context(principal=None):
         (head(), "s3:x-amz-acl", None),
         (head(("s3:prefix", "x")), "s3:prefix", None),
         (head(), "zotplus:invented", None),
+        (head(), "s3:resourceaccount", ("000000000000",)),
+        (head(), "aws:resourceaccount", ("000000000000",)),
+        (head(), "s3:signatureversion", None),
+        (head(), "s3:authtype", None),
+        (head(), "s3:signatureage", None),
+        (head(("Authorization", "AWS4-HMAC-SHA256 Credential=x")), "s3:signatureversion", ("AWS4-HMAC-SHA256",)),
+        (head(("Authorization", "AWS x:y")), "s3:signatureversion", ("AWS",)),
+        (head(("Authorization", "Bearer x")), "s3:signatureversion", None),
+        (head(("Authorization", "AWS x:y")), "s3:authtype", ("REST-HEADER",)),
+        (head(query="X-Amz-Date=20200101T000000Z&a=b"), "s3:authtype", ("REST-QUERY-STRING",)),
+        (head(query="X-Amz-Date=20200101T000000Z&a=b"), "s3:signatureversion", ("AWS4-HMAC-SHA256",)),
+        (head(query="X-Amz-Date=99990101T000000Z"), "s3:signatureage", ("0",)),
+        (head(query="X-Amz-Date=nonsense"), "s3:signatureage", None),
+        (head(query="Signature=x&Expires=1"), "s3:signatureversion", ("AWS",)),
     ],
 )
 def test_a_request_has_these_keys(request_head, key, values):

@@ -127,3 +127,13 @@ def test_a_set_without_such_keys_asks_for_nothing():
     found = everything(policy(statement(resource=("s3:${aws:username}",), condition={"Bool": {"a": "true"}})))
     assert not found.facts
     assert not found.wants_facts("s3:bucket/key")
+
+
+def test_buckets_that_were_asked_about_are_forgotten_beyond_a_number(monkeypatch):
+    monkeypatch.setattr("zotplus.domain.iam.evaluation.REMEMBERED_MAX", 1)
+    policies = [policy(statement(resource=(f"s3:b{n}/*",)), scope=f"s3:b{n}") for n in range(3)]
+    found = everything(*policies)
+    for _ in range(2):
+        for n in range(3):
+            assert isinstance(found.decide(Need(GET, f"s3:b{n}/k")), Allowed)
+            assert isinstance(found.decide(Need(GET, f"s3:c{n}/k")), Denied)
