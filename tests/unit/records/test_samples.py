@@ -7,6 +7,8 @@ import msgspec
 import pytest
 
 from zotplus.records import access, audit, blobs, buckets, encryption, events, objects, policies, trusts, uploads, users
+from zotplus.services.configuration.access_logging import LOGGING
+from zotplus.services.events.announcing import RULES
 
 SAMPLES = json.loads(Path(__file__).with_name("samples.json").read_text())
 SHAPES = {
@@ -26,6 +28,8 @@ SHAPES = {
     "policy version": policies.POLICY_VERSION,
     "attachment": policies.ATTACHMENT,
     "event": events.EVENT,
+    "logging": LOGGING,
+    "notification": RULES,
     "dead letter": events.DEAD_LETTER,
     "ring key": encryption.RING_KEY,
     "user": users.USER,

@@ -7,21 +7,25 @@ from functools import lru_cache
 
 import msgspec
 
-from zotplus.domain import errors
-from zotplus.domain.errors import Problem
 from zotplus.domain.storage.events import Rule
 from zotplus.ports.keyvalue import Snapshot, Transaction
 from zotplus.records.buckets import BucketRecord
 from zotplus.records.events import EventRecord, next_event, put_event
+from zotplus.records.shape import Shape
 from zotplus.services.configuration.documents import read_document
 from zotplus.services.values import NOBODY, Actor
 
 KIND = "notification"
 """The kind of the document that says who is told."""
 
-_SHAPE = b"\x01"
-_ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(tuple[Rule, ...])
+
+class RulesRecord(msgspec.Struct, frozen=True, array_like=True):
+    """The stored rules of a bucket."""
+
+    rules: tuple[Rule, ...]
+
+
+RULES = Shape(b"n\x01", RulesRecord)
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,15 +82,10 @@ def rules_of(snapshot: Snapshot, bucket: BucketRecord) -> tuple[Rule, ...]:
 
 def encoded(rules: tuple[Rule, ...]) -> bytes:
     """The stored form of a bucket's rules."""
-    return _SHAPE + _ENCODER.encode(rules)
+    return RULES.encode(RulesRecord(rules))
 
 
 @lru_cache(maxsize=256)
 def _decoded(data: bytes) -> tuple[Rule, ...]:
     """Every change asks, and the same bytes are the same rules."""
-    try:
-        if data[:1] != _SHAPE:
-            raise Problem(errors.STORAGE_FAILED, "A notification configuration has an unknown shape.")
-        return _DECODER.decode(data[1:])
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise Problem(errors.STORAGE_FAILED, "A notification configuration cannot be read.") from error
+    return RULES.decode(data).rules

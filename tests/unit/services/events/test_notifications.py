@@ -69,7 +69,7 @@ async def test_numbers_grow_even_when_the_clock_stands_or_goes_back(told, announ
     assert await outbox.newest() == numbers[-1]
 
 
-@pytest.mark.parametrize("data", [b"", b"\x01not msgpack", b"\x02\x90"])
+@pytest.mark.parametrize("data", [b"", b"n\x01not msgpack", b"n\x02\x91\x90", b"n\x01\x91\x91\x90"])
 async def test_a_damaged_configuration_fails_the_change_instead_of_losing_its_event(store, bucket, announced, data):
     await store.write(lambda transaction: write_document(transaction, bucket, "notification", data))
     with pytest.raises(Problem) as caught:
