@@ -10,12 +10,13 @@ from collections.abc import Collection, Iterable
 
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam.arns import principal_of_arn
-from zotplus.domain.iam.principal_names import ANONYMOUS, AUTHENTICATED, PUBLIC
+from zotplus.domain.iam.principal_names import ANONYMOUS, AUTHENTICATED, PUBLIC, USER_PREFIX
 from zotplus.ports.keyvalue import Snapshot
 from zotplus.records import layout
 from zotplus.records.access import find_credential
 from zotplus.records.trusts import find_trust
-from zotplus.services.identity.grantees import is_credential, is_grantee, issuer_of
+from zotplus.records.users import find_user
+from zotplus.services.identity.grantees import is_credential, is_grantee, is_user, issuer_of
 
 _is_canonical = re.compile(r"[0-9a-f]{64}").fullmatch
 
@@ -44,7 +45,10 @@ class Names:
             name = principal_of_arn(text)
         except Problem:
             return ""
-        return name if self._is_somebody(name) else ""
+        if self._is_somebody(name):
+            return name
+        user = f"{USER_PREFIX}{name}"  # Amazon's ARN of a user has its bare name
+        return user if text.startswith("arn:") and self._is_somebody(user) else ""
 
     def of_grantee(self, text: str) -> str:
         """The name behind the id of a grantee or owner: one of Amazon's form, or the name itself; empty for nobody."""
@@ -72,6 +76,8 @@ class Names:
             return False
         if is_credential(name):
             return find_credential(self._snapshot, name) is not None
+        if is_user(name):
+            return find_user(self._snapshot, name.removeprefix(USER_PREFIX)) is not None
         issuer = issuer_of(name)
         if issuer is not None:
             return self._issuers is None or issuer in self._issuers
