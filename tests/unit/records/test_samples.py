@@ -6,7 +6,20 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from zotplus.records import access, audit, blobs, buckets, encryption, events, objects, policies, trusts, uploads, users
+from zotplus.records import (
+    access,
+    audit,
+    blobs,
+    buckets,
+    encryption,
+    events,
+    objects,
+    policies,
+    sharing,
+    trusts,
+    uploads,
+    users,
+)
 from zotplus.services.configuration.access_logging import LOGGING
 from zotplus.services.events.announcing import RULES
 
@@ -33,6 +46,9 @@ SHAPES = {
     "dead letter": events.DEAD_LETTER,
     "ring key": encryption.RING_KEY,
     "user": users.USER,
+    "bucket policy": sharing.BUCKET_POLICY,
+    "access control list": sharing.ACL,
+    "public access block": sharing.PUBLIC_ACCESS_BLOCK,
 }
 
 
