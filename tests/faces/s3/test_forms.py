@@ -15,6 +15,7 @@ from botocore.config import Config
 from tests.faces.s3.stage import ADMIN, NOBODY, Answer, Call, Stage
 from zotplus.services.identity.grantees import PUBLIC
 from zotplus.services.identity.roles import Role
+from zotplus.services.policies.values import NewVersion
 
 BOUNDARY = "----form-boundary"
 KEY = "uploads/picture.png"
@@ -157,8 +158,6 @@ async def test_a_form_that_nobody_signed_is_no_open_redirect(stage):
 
 
 def _public_write():
-    from zotplus.services.policies.values import NewVersion  # noqa: PLC0415 - only here
-
     statement = {
         "Effect": "Allow",
         "Principal": "*",
@@ -359,3 +358,38 @@ async def test_the_time_of_a_form_is_checked(stage):
     ahead = datetime.fromtimestamp(time.time() + 3600, UTC)
     policy = {"expiration": "2100-01-01T00:00:00Z", "conditions": [{"bucket": "bucket"}, {"key": KEY}]}
     assert (await post(stage, _signed(policy, {"key": KEY}, at=ahead))).code == "RequestTimeTooSkewed"
+
+
+async def test_conditions_of_policies_see_the_fields_of_a_form(stage):
+    """RustFS GHSA-6r96: what decides is what is stored, not what a header says beside it."""
+    deny = {
+        "Effect": "Deny",
+        "Action": "s3:PutObject",
+        "Resource": "*",
+        "Condition": {"StringEquals": {"s3:x-amz-storage-class": "STANDARD_IA"}},
+    }
+    wanted = NewVersion(text=json.dumps({"Statement": deny}).encode(), author="test")
+    await stage.services.policies.put("no-ia", wanted)
+    await stage.services.policies.attach("no-ia", ADMIN.access_key, "test")
+    assert (await post(stage, presigned({"x-amz-storage-class": "STANDARD"}))).status == 204
+    answer = await post(stage, presigned({"x-amz-storage-class": "STANDARD_IA"}, key="denied"))
+    assert (answer.status, answer.code) == (403, "AccessDenied")
+    assert await stored(stage, "denied") is None
+
+
+async def test_a_field_about_the_body_is_none_of_a_form(stage):
+    answer = await post(stage, presigned({"x-amz-trailer": "x-amz-checksum-crc32"}))
+    assert (answer.status, answer.code) == (400, "InvalidArgument")
+
+
+@pytest.mark.parametrize("expected", ["md5", "checksum"])
+async def test_a_digest_of_the_whole_form_is_checked(stage, expected):
+    body = encode({"key": KEY}, b"content")
+    good = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+    sha = base64.b64encode(hashlib.sha256(body).digest()).decode()
+    header, value = ("Content-MD5", good) if expected == "md5" else ("x-amz-checksum-sha256", sha)
+    assert (await post(stage, {}, body=body, signed=ADMIN, headers={header: value})).status == 204
+    other = body.replace(b"content", b"CONTENT")
+    answer = await post(stage, {}, body=other, signed=ADMIN, headers={header: value})
+    assert (answer.status, answer.code) == (400, "BadDigest")
+    assert await stored(stage) == b"content"

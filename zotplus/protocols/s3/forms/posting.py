@@ -71,11 +71,11 @@ async def post_object(context: Context, operation: PostObject) -> Reply:
     """Raises what ``PutObject`` does, ``ACCESS_DENIED`` and ``CREDENTIALS_AMBIGUOUS``."""
     form = await _form(context, operation.request)
     wanted, request = _put_object(form, operation.request)
+    context.head = request.head  # the fields are its headers, also for conditions and whoever looks from here on
     if context.route is not None:
         await gather(context, wanted.needs())
         authorise(context, context.route, wanted.needs())
     redirect = _redirect(form, request.bucket)
-    context.head = request.head  # the fields are its headers, also to whoever looks at them from here on
     written = await put_object(context, wanted)
     location = f"{request.head.scheme}://{request.head.host}{_path(operation.request, wanted.key)}"
     return _answer(form, wanted, written, (location, redirect))
@@ -178,7 +178,7 @@ def _answer(form: FormBody, wanted: PutObject, written: Reply, places: tuple[str
 
 ROWS = (
     row(
-        When(level=Level.BUCKET, method="POST"),
+        When(level=Level.BUCKET, method="POST", headers=" ".join(_OBJECT_HEADERS)),
         What(
             name=POST_OBJECT,
             summary="Upload by an HTML form.",
