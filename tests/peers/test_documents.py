@@ -11,11 +11,21 @@ from tests.peers.programs import ADMIN_KEY, ADMIN_SECRET, start_gateway, start_r
 from tools.peers import find, why_missing
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/tour.md", "docs/identity.md", "docs/s3.md", "docs/oci.md")
+PAGES = (
+    "README.md",
+    "docs/tour.md",
+    "docs/identity.md",
+    "docs/s3.md",
+    "docs/oci.md",
+    "docs/reference/s3/versioning.md",
+    "docs/reference/s3/object-lock.md",
+)
 NEEDS = {
     "README.md": ("podman", "helm"),
     "docs/identity.md": ("podman", "helm"),
     "docs/s3.md": ("mc", "rclone"),
+    "docs/reference/s3/versioning.md": ("aws",),
+    "docs/reference/s3/object-lock.md": ("aws",),
     "docs/oci.md": ("skopeo", "buildah", "helm"),
 }
 NOT_RUN_HERE = ("make run", "make test")
