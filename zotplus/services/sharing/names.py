@@ -13,9 +13,8 @@ from zotplus.domain.iam.arns import principal_of_arn
 from zotplus.domain.iam.principal_names import ANONYMOUS, AUTHENTICATED, PUBLIC, USER_PREFIX
 from zotplus.ports.keyvalue import Snapshot
 from zotplus.records import layout
-from zotplus.records.access import find_credential
+from zotplus.records.access import find_credential, find_user
 from zotplus.records.trusts import find_trust
-from zotplus.records.users import find_user
 from zotplus.services.identity.grantees import is_credential, is_grantee, is_user, issuer_of
 
 _is_canonical = re.compile(r"[0-9a-f]{64}").fullmatch
