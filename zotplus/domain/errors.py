@@ -190,6 +190,8 @@ LOCATION_INVALID = _fault("location_invalid", 400, _VALID, "The region is not th
     "LocationConstraint names another region than the server reports.", "Leave LocationConstraint out, or use the server's region.")
 STORAGE_CLASS_INVALID = _fault("storage_class_invalid", 400, _VALID, "The storage class is not valid.",
     "The class is unknown, or one from which objects cannot be read at once.", "Use STANDARD.")
+REDIRECT_INVALID = _fault("redirect_invalid", 400, _VALID, "The redirect is no address.",
+    "x-amz-website-redirect-location begins with / or http:// or https://.", "Correct the header.")
 COPY_SOURCE_INVALID = _fault("copy_source_invalid", 400, _VALID, "The copy source is invalid.",
     "x-amz-copy-source is /bucket/key, percent-encoded, with an optional versionId.", "Correct the header.")
 COPY_ONTO_ITSELF = _fault("copy_onto_itself", 400, _VALID, "The copy changes nothing.",
@@ -311,6 +313,8 @@ RECORD_NOT_FOUND = _fault("record_not_found", 404, _MISSING, "It does not exist.
     "No key, grant or other record has this name.", "List what exists.")
 RECORD_EXISTS = _fault("record_exists", 409, _CONFLICT, "It already exists.",
     "A record of this name was created before.", "Choose another name.")
+RENAME_MISMATCH = _fault("rename_mismatch", 400, _CONFLICT, "The client token was used for another rename.",
+    "A token stands for one rename, and this one is of other keys.", "Use a new token for each rename.")
 POLICY_ATTACHED = _fault("policy_attached", 409, _CONFLICT, "The policy is attached.",
     "Keys, robots, people, groups or roles have it, and would lose it or get something else.",
     "Detach it first; `zotplus policy delete --detach` does both at once.")

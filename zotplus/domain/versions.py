@@ -13,7 +13,8 @@ from zotplus.domain.errors import Problem
 NULL = "null"
 _HALF = 16
 _is_id = re.compile(rf"[0-9a-f]{{{2 * _HALF}}}").fullmatch
-_could_be_id = re.compile(r"[A-Za-z0-9._-]{20,1024}").fullmatch  # what others make: Amazon has 32, MinIO 36 characters
+# What others make: Amazon has 32 characters, MinIO 36, and some of them are digits.
+_could_be_id = re.compile(r"(?=[^0-9]*[0-9])[A-Za-z0-9._-]{20,1024}").fullmatch
 _MAX_SHOWN = 128
 
 

@@ -27,7 +27,7 @@ from zotplus.services.encryption.content_keys import ContentKey
 from zotplus.services.encryption.encryption import SSE_S3_PROTECTION, Encryption, check_customer_key
 from zotplus.services.encryption.planning import encrypted, plan
 from zotplus.services.projections import attributes_of, encryption_of, extras_of, object_info
-from zotplus.services.values import Copy, ObjectInfo, Protection, Slice, Source
+from zotplus.services.values import Attributes, Copy, ObjectInfo, Protection, Slice, Source
 from zotplus.services.versioning.finding import Version, find_place, require_version
 from zotplus.services.versioning.storing import NewVersion, check_place, store
 
@@ -208,6 +208,14 @@ def _find_origin(snapshot: Snapshot, wanted: Copy, encryption: Encryption) -> _O
     return _Origin(record=record, inline=inline, slices=slices, chosen=chosen)
 
 
+_OF_ONE = "x-amz-website-redirect-location"
+"""The header that belongs to one object, and is not copied (S3 API Reference, CopyObject)."""
+
+
+def _headers(original: ObjectRecord, given: Attributes) -> dict[str, str]:
+    return {**{name: value for name, value in original.headers.items() if name != _OF_ONE}, **given.headers}
+
+
 def _copied(original: ObjectRecord, wanted: Copy, modified_ms: int, carried: Carried) -> ObjectRecord:
     attributes, given = wanted.attributes, wanted.target_attributes
     if wanted.keeps_tags:
@@ -216,7 +224,7 @@ def _copied(original: ObjectRecord, wanted: Copy, modified_ms: int, carried: Car
         size=original.size,
         etag=carried.etag,
         modified_ms=modified_ms,
-        headers=original.headers if attributes is None else attributes.headers,
+        headers=_headers(original, given) if attributes is None else attributes.headers,
         metadata=original.metadata if attributes is None else attributes.metadata,
         storage_class=wanted.storage_class or (original if attributes is None else attributes).storage_class,
         checksum=carried.checksum,

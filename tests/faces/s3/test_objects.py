@@ -272,6 +272,18 @@ async def test_a_header_that_could_break_out_of_its_line_is_not_stored(stage, va
     assert (await stage.put("key", headers={"Cache-Control": value}, signed=UNSIGNED)).status == 400
 
 
+async def test_a_redirect_is_told_and_belongs_to_one_object(stage):
+    redirect = {"x-amz-website-redirect-location": "/elsewhere"}
+    await stage.put("key", headers=redirect)
+    head = (await stage.ask("HEAD", "/bucket/key")).headers
+    assert head["x-amz-website-redirect-location"] == "/elsewhere"
+    source = {"x-amz-copy-source": "/bucket/key"}
+    for copy, headers, told in (("plain", source, None), ("own", {**source, **redirect}, "/elsewhere")):
+        assert (await stage.ask("PUT", f"/bucket/{copy}", headers=headers)).status == 200
+        head = (await stage.ask("HEAD", f"/bucket/{copy}")).headers
+        assert head.get("x-amz-website-redirect-location") == told
+
+
 @pytest.mark.parametrize(
     ("headers", "code"),
     [
@@ -282,7 +294,7 @@ async def test_a_header_that_could_break_out_of_its_line_is_not_stored(stage, va
         ({"x-amz-tagging": "a=%"}, "InvalidArgument"),
         ({"x-amz-object-lock-mode": "GOVERNANCE"}, "InvalidArgument"),
         ({"x-amz-object-lock-legal-hold": "ON"}, "InvalidRequest"),
-        ({"x-amz-website-redirect-location": "/x"}, "NotImplemented"),
+        ({"x-amz-website-redirect-location": "ftp://x"}, "InvalidRedirectLocation"),
         ({"x-amz-write-offset-bytes": "5"}, "NotImplemented"),
         ({"x-amz-expected-bucket-owner": "somebody"}, "AccessDenied"),
         ({"x-amz-storage-class": "GLACIER"}, "InvalidStorageClass"),

@@ -23,7 +23,8 @@ METADATA_LIMIT = 2048
 METADATA_PREFIX = "x-amz-meta-"
 VERSION_HEADER = "x-amz-version-id"
 STORAGE_CLASS = "x-amz-storage-class"
-WRITE_HEADERS = f"x-amz-object-lock- x-amz-tagging {SSE} {LIST_HEADERS}"
+REDIRECT = "x-amz-website-redirect-location"
+WRITE_HEADERS = f"x-amz-object-lock- x-amz-tagging {REDIRECT} {SSE} {LIST_HEADERS}"
 """What the headers begin with that set something for a new object, and mean nothing elsewhere (``When.headers``)."""
 _DEFAULT_TYPE = "binary/octet-stream"  # Amazon's own
 _CONTENT_HEADERS = {
@@ -34,6 +35,7 @@ _CONTENT_HEADERS = {
     "content-language": "Content-Language",
     "expires": "Expires",
 }
+_KEPT_HEADERS = {**_CONTENT_HEADERS, REDIRECT: REDIRECT}
 # Classes from which an object can be read at once; for the others clients would have to restore it first.
 _STORAGE_CLASSES = frozenset(
     {"STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"}
@@ -57,7 +59,7 @@ def read_attributes(request: Request, *, is_chunked: bool = False) -> Attributes
     if encoding:
         headers["content-encoding"] = encoding
     return Attributes(
-        headers=headers,
+        headers={**headers, **read_redirect(request)},
         metadata=_metadata(request),
         storage_class=read_storage_class(request),
         tags=read_tags(request.header),
@@ -65,6 +67,19 @@ def read_attributes(request: Request, *, is_chunked: bool = False) -> Attributes
         protection=read_protection(request),
         acl=read_grants(request.header),
     )
+
+
+def read_redirect(request: Request) -> dict[str, str]:
+    """Where a website would send readers of the object: kept and told, and followed by nobody here.
+
+    Raises ``REDIRECT_INVALID``, ``ARGUMENT_INVALID``. Spec: S3 User Guide, "Configuring a webpage redirect".
+    """
+    value = request.header(REDIRECT)
+    if value is None:
+        return {}
+    if len(value) > METADATA_LIMIT or not value.startswith(("/", "http://", "https://")):
+        raise Problem(errors.REDIRECT_INVALID)
+    return {REDIRECT: require_header_text(REDIRECT, value)}
 
 
 def _content_encoding(value: str, *, is_chunked: bool) -> str:
@@ -141,7 +156,7 @@ def object_headers(info: ObjectInfo, overrides: Pairs) -> list[tuple[str, str]]:
     replaced = {name for name, _ in overrides} if overrides else ()
     stored: Mapping[str, str] = info.attributes.headers
     for name, value in stored.items():
-        wire_name = _CONTENT_HEADERS.get(name)
+        wire_name = _KEPT_HEADERS.get(name)
         if wire_name is not None and wire_name not in replaced:
             headers.append((wire_name, value))
     headers.extend(overrides)

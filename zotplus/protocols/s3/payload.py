@@ -166,8 +166,7 @@ def _verify(document: bytearray, incoming: Incoming, source: Source) -> None:
     expected = source.expected
     if expected.size is not None and len(document) != expected.size:
         raise Problem(errors.BODY_INCOMPLETE)
-    computed = hashlib.sha256(document).hexdigest() if expected.sha256 is not None else None
-    if computed != expected.sha256:
+    if expected.sha256 is not None and expected.sha256 != (computed := hashlib.sha256(document).hexdigest()):
         told = {"ClientComputedContentSHA256": expected.sha256, "S3ComputedContentSHA256": computed}
         raise Problem(errors.CONTENT_SHA256_MISMATCH, **told)
     if expected.md5 is not None and hashlib.md5(document, usedforsecurity=False).hexdigest() != expected.md5:

@@ -76,6 +76,7 @@ _wire(errors.STORAGE_CLASS_INVALID, "InvalidStorageClass")
 _wire(errors.TAG_INVALID, "InvalidTag")
 _wire(errors.CORS_REQUEST_INVALID, "BadRequest")
 _wire(errors.TAGS_TOO_MANY, "BadRequest")
+_wire(errors.REDIRECT_INVALID, "InvalidRedirectLocation")
 _wire(errors.COPY_SOURCE_INVALID, "InvalidArgument")
 _wire(errors.COPY_ONTO_ITSELF, "InvalidRequest")
 _wire(errors.HEADER_CRYPTO_UNSUPPORTED, "NotImplemented")
@@ -132,6 +133,7 @@ _wire(errors.CONTENT_UNEXPECTED, "UnexpectedContent")
 _wire(errors.RECORD_NOT_FOUND, "NoSuchEntity")
 _wire(errors.RECORD_EXISTS, "EntityAlreadyExists")
 _wire(errors.LAST_ADMINISTRATOR, "OperationAborted")
+_wire(errors.RENAME_MISMATCH, "IdempotencyParameterMismatch")
 _wire(errors.POLICY_ATTACHED, "DeleteConflict")
 _wire(errors.USER_IN_USE, "DeleteConflict")
 _wire(errors.USER_KEYS_EXCEEDED, "LimitExceeded")
@@ -254,6 +256,7 @@ _MESSAGES = {
     errors.RANGE_UNSATISFIABLE: "The requested range is not satisfiable",
     errors.PART_NUMBER_UNSATISFIABLE: "The requested partnumber is not satisfiable.",
     errors.LOCATION_INVALID: "The specified location-constraint is not valid",
+    errors.REDIRECT_INVALID: "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.",
     errors.COPY_ONTO_ITSELF: (
         "This copy request is illegal because it is trying to copy an object to itself without changing the object's "
         "metadata, storage class, website redirect location or encryption attributes."

@@ -36,11 +36,11 @@ class ListObjects(msgspec.Struct, frozen=True, kw_only=True):
     limit: int
     encoding: str
     with_owner: bool
+    asked: dict[str, str | tuple[str, ...]] = {}
 
     def needs(self) -> tuple[Need, ...]:
         """To list the bucket, with what policies may make conditions on."""
-        keys = {"s3:prefix": self.prefix, "s3:delimiter": self.delimiter, "s3:max-keys": str(self.limit)}
-        return (Need(actions.LIST_BUCKET.name, f"s3:{self.bucket}", keys),)
+        return (Need(actions.LIST_BUCKET.name, f"s3:{self.bucket}", self.asked),)
 
 
 def parse_list_objects(request: Request) -> ListObjects:
@@ -59,6 +59,19 @@ def parse_list_objects_v2(request: Request) -> ListObjects:
     return _parse(request, version=2, marker=query.get("start-after", ""), token=token)
 
 
+def list_keys(query: dict[str, str]) -> dict[str, str | tuple[str, ...]]:
+    """The condition keys of a list: a parameter that is not there has none. Raises ``ARGUMENT_INVALID``.
+
+    Spec: Service Authorization Reference, "Condition keys for Amazon S3", s3:prefix, s3:delimiter, s3:max-keys.
+    """
+    keys: dict[str, str | tuple[str, ...]] = {
+        f"s3:{name}": query[name] for name in ("prefix", "delimiter") if name in query
+    }
+    if "max-keys" in query:
+        keys["s3:max-keys"] = str(number(query, "max-keys", PAGE, PAGE))
+    return keys
+
+
 def _parse(request: Request, *, version: int, marker: str, token: str | None) -> ListObjects:
     query = request.query
     return ListObjects(
@@ -71,6 +84,7 @@ def _parse(request: Request, *, version: int, marker: str, token: str | None) ->
         limit=number(query, "max-keys", PAGE, PAGE),
         encoding=encoding_type(query),
         with_owner=version == 1 or query.get("fetch-owner", "").lower() == "true",
+        asked=list_keys(query),
     )
 
 

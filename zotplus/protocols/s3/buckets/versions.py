@@ -11,7 +11,7 @@ from zotplus.domain.iam import Need
 from zotplus.gateway.context import Context
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import payload, xml_in, xml_out
-from zotplus.protocols.s3.buckets.listing import PAGE
+from zotplus.protocols.s3.buckets.listing import PAGE, list_keys
 from zotplus.protocols.s3.request import Level, Request, argument_invalid, encoding_type, number
 from zotplus.protocols.s3.rows import What, When, row
 from zotplus.protocols.s3.xml_out import XML
@@ -83,12 +83,11 @@ class ListObjectVersions(msgspec.Struct, frozen=True, kw_only=True):
     bucket: str
     query: VersionQuery
     encoding: str
+    asked: dict[str, str | tuple[str, ...]] = {}
 
     def needs(self) -> tuple[Need, ...]:
         """To list them, with what policies may make conditions on."""
-        query = self.query
-        keys = {"s3:prefix": query.prefix, "s3:delimiter": query.delimiter, "s3:max-keys": str(query.limit)}
-        return (Need(actions.LIST_BUCKET_VERSIONS.name, f"s3:{self.bucket}", keys),)
+        return (Need(actions.LIST_BUCKET_VERSIONS.name, f"s3:{self.bucket}", self.asked),)
 
 
 def parse_list_object_versions(request: Request) -> ListObjectVersions:
@@ -111,6 +110,7 @@ def parse_list_object_versions(request: Request) -> ListObjectVersions:
             limit=_limit(query),
         ),
         encoding=encoding_type(query),
+        asked=list_keys(query),
     )
 
 

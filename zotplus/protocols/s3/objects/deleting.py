@@ -159,7 +159,7 @@ def _told(doomed: xml_in.Doomed, outcome: Deleted | Problem, *, quiet: bool) -> 
 
 
 def _deleted(doomed: xml_in.Doomed, deleted: Deleted) -> str:
-    marker = ""
+    marker = "<DeleteMarker>false</DeleteMarker>" if doomed.version else ""
     if deleted.is_marker:
         marker = "<DeleteMarker>true</DeleteMarker>" + xml_out.optional("DeleteMarkerVersionId", deleted.version)
     version = xml_out.optional("VersionId", doomed.version)

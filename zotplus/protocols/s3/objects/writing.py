@@ -27,6 +27,7 @@ from zotplus.protocols.s3.attributes import (
     metadata_directive,
     read_attributes,
     read_need,
+    read_redirect,
     read_storage_class,
     version_headers,
 )
@@ -163,6 +164,7 @@ def parse_copy_object(request: Request) -> CopyObject:
             target=(request.bucket, request.key),
             attributes=read_attributes(request) if replaces else None,
             target_attributes=Attributes(
+                headers={} if replaces else read_redirect(request),
                 lock=read_lock(request.header),
                 tags=read_copied_tags(request.header, replaces=replaces_tags),
                 protection=read_protection(request),

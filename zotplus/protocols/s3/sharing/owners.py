@@ -39,4 +39,5 @@ async def _check(context: Context, bucket: str, expected: str) -> None:
             raise
         return
     if expected not in (owner, canonical_id(owner)):
-        raise Problem(errors.ACCESS_DENIED, "The bucket is not of the owner that the request expects.")
+        told = "The bucket is not of the owner that the request expects."
+        raise Problem(errors.ACCESS_DENIED, told, resource=f"s3:{bucket}")
