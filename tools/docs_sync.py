@@ -26,6 +26,7 @@ class Page:
 
 PAGES = (
     Page(target="docs/clients.md", generator="tools.reference_clients:page"),
+    Page(target="docs/reference/s3/suite.md", generator="tools.full_flow.page:page"),
     Page(target="docs/security/advisories.md", generator="tools.advisories:page"),
     Page(target="docs/reference/errors.md", generator="tools.reference_errors:page"),
     Page(target="docs/reference/s3/operations.md", generator="tools.reference_operations:page"),
