@@ -93,16 +93,25 @@ class Outbox:
         return await self._store.read(find)
 
     async def settle(self, delivered: Sequence[Waiting], failed: Sequence[Failed]) -> None:
-        """Write down what became of events: all of it together."""
+        """Write down what became of events.
+
+        What was delivered comes first and by itself: it only removes, which goes on when a disk is full, and nothing
+        must be told again and again because there is no room to note that something else failed.
+        """
         now = now_ms(self._clock)
 
-        def write(transaction: Transaction) -> None:
+        def forget(transaction: Transaction) -> None:
             for waiting in delivered:
                 stored.delete_event(transaction, waiting.webhook, waiting.number)
+
+        def note(transaction: Transaction) -> None:
             for one in failed:
                 _note_failure(transaction, one, now)
 
-        await self._store.write(write)
+        if delivered:
+            await self._store.write(forget)
+        if failed:
+            await self._store.write(note)
 
     async def queues(self, scanned: int = SCAN_MAX) -> tuple[Queue, ...]:
         """How every queue is in which something waits; at most ``scanned`` events of each are counted."""

@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from zotplus.domain import errors
+from zotplus.domain.errors import Problem
 from zotplus.services.events import courier as module
 from zotplus.services.events.courier import Courier, Outcome, Patience, give_up_unknown
 
@@ -183,3 +185,23 @@ async def test_queues_tell_how_they_are(announced, outbox, courier, endpoint, cl
     assert (queue.attempts, queue.reason) == (1, "answered 500")
     (queue,) = await outbox.queues(1)
     assert (queue.waiting, queue.more) == (1, True)
+
+
+async def test_what_was_delivered_is_gone_even_when_there_is_no_room_for_what_failed(
+    announced, courier, endpoint, outbox, store
+):
+    endpoint.fails["bad"] = 1
+    await announced("good", "bad")
+    write, full = store.write, iter([False, True])
+
+    async def limited(function):
+        if next(full, False):
+            raise Problem(errors.STORAGE_FULL)
+        return await write(function)
+
+    store.write = limited
+    with pytest.raises(Problem):
+        await courier.round()
+    assert [waiting.record.key for waiting in await outbox.due("hook", 10)] == ["bad"]
+    await courier.round()
+    assert sorted(keys(endpoint)) == ["bad", "good"]
