@@ -189,7 +189,7 @@ CORS_REQUEST_INVALID = _fault("cors_request_invalid", 400, _VALID, "The cross-or
 LOCATION_INVALID = _fault("location_invalid", 400, _VALID, "The region is not this server's.",
     "LocationConstraint names another region than the server reports.", "Leave LocationConstraint out, or use the server's region.")
 STORAGE_CLASS_INVALID = _fault("storage_class_invalid", 400, _VALID, "The storage class is not valid.",
-    "The class is unknown, or one from which objects cannot be read at once.", "Use STANDARD.")
+    "The class is unknown, or one from which objects cannot be read at once.", "Use STANDARD, or one of `storage_classes`.")
 REDIRECT_INVALID = _fault("redirect_invalid", 400, _VALID, "The redirect is no address.",
     "x-amz-website-redirect-location begins with / or http:// or https://.", "Correct the header.")
 COPY_SOURCE_INVALID = _fault("copy_source_invalid", 400, _VALID, "The copy source is invalid.",

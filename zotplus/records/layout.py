@@ -18,10 +18,11 @@ of any length from what follows, and no text in a key may hold it, so that order
     U <bucket id: 8> <object key> \0 <upload id>     unfinished multipart upload
     P <upload id> <part number: 2>                   part of an upload
     F <upload id>                                    completed upload, so that a client may complete again
+    d <bucket id: 8> <digest: 32>                    rename that was done, by its client's token
     X <bucket id: 8>                                 bucket removed by name, its content still to be emptied
-    R <digest: 32>                                   how often a blob is referred to
-    S <digest: 32>                                   a blob's block checksums
-    Z <milliseconds: 8> <digest: 32>                 a blob without references since then
+    R <digest: 32> <storage class>                   how often a blob is referred to; the class has a store of its own
+    S <digest: 32> <storage class>                   a blob's block checksums
+    Z <milliseconds: 8> <digest: 32> <storage class> a blob without references since then
     H <hold id>                                      nothing may be collected until it ends
     C <credential id>                                credential, its secret sealed
     L <credential id>                                when a credential was used last (milliseconds: 8)
@@ -63,6 +64,7 @@ LAST_EVENT: Final = b"Q"
 UPLOADS: Final = b"U"
 PARTS: Final = b"P"
 COMPLETED: Final = b"F"
+RENAMED: Final = b"d"
 PURGING: Final = b"X"
 REFERENCES: Final = b"R"
 BLOCK_SUMS: Final = b"S"
@@ -249,6 +251,11 @@ def part_number(key: bytes) -> int:
 def part_upload(key: bytes) -> str:
     """The upload id from a part's key."""
     return key[1 : 1 + UPLOAD_ID_BYTES].decode()
+
+
+def renamed(bucket_id: bytes, digest: bytes) -> bytes:
+    """What remains of a rename, by the SHA-256 of its client's token."""
+    return RENAMED + bucket_id + digest
 
 
 def completed(upload_id: str) -> bytes:

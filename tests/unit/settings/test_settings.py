@@ -388,6 +388,26 @@ def test_a_server_started_by_a_test_run_overlooks_the_variables_of_the_run():
     load(None, dict.fromkeys(read | given, "1"))
 
 
+@pytest.mark.parametrize("classes", [
+    [{"name": "cold", "blobs": {"path": "/a"}}],
+    [{"name": "STANDARD", "blobs": {"path": "/a"}}],
+    [{"name": "A" * 33, "blobs": {"path": "/a"}}],
+    [{"name": "A", "blobs": {"path": "/a"}}, {"name": "A", "blobs": {"path": "/b"}}],
+    [{"name": "A", "blobs": {"path": "/a"}}, {"name": "B", "blobs": {"path": "/a"}}],
+    [{"name": "A", "blobs": {"path": "var/blobs"}}],
+    [{"name": "A"}],
+])  # fmt: skip
+def test_each_storage_class_has_a_name_and_a_folder_of_its_own(classes):
+    with pytest.raises(Problem) as raised:
+        load(None, {"ZOTPLUS_STORAGE_CLASSES": json.dumps(classes)})
+    assert raised.value.fault is errors.SETTING_INVALID
+
+
+def test_storage_classes_keep_their_order():
+    classes = [{"name": name, "blobs": {"path": f"/{name}"}} for name in ("COOL", "GLACIER_2", "ARCHIVE")]
+    assert load(None, {"ZOTPLUS_STORAGE_CLASSES": json.dumps(classes)}).class_names == ("COOL", "GLACIER_2", "ARCHIVE")
+
+
 def test_two_faces_cannot_share_a_port():
     with pytest.raises(Problem, match=r"http\.port and s3\.port are both 9000"):
         load(None, {"ZOTPLUS_HTTP__PORT": "9000"})
