@@ -70,6 +70,7 @@ from zotplus.services.policies.explaining import Explaining
 from zotplus.services.policies.policies import Policies
 from zotplus.services.protection.limits import CallerLimits
 from zotplus.services.removals import Removals
+from zotplus.services.renaming import Renaming
 from zotplus.services.sharing.objects import ObjectSharing
 from zotplus.services.sharing.sharing import Sharing
 from zotplus.services.upkeep.backups import BackupReport, Backups
@@ -176,6 +177,7 @@ def services(settings: Settings, parts: Engines) -> Services:
         documents=Documents(store),
         usage=Usage(store),
         removals=Removals(store, buckets, clock=time.time),
+        renaming=Renaming(store),
         encryption=encryption,
         kms_keys=KmsKeys(store, parts.sealing, is_elsewhere=parts.keyring is not None),
         rewrapping=Rewrapping(store, encryption),

@@ -72,6 +72,11 @@ def parse_copy_source_conditions(headers: Headers) -> ReadConditions:
     return _parse(headers, "x-amz-copy-source-")
 
 
+def parse_rename_source_conditions(headers: Headers) -> ReadConditions:
+    """The ``x-amz-rename-source-if-…`` conditions of a rename."""
+    return _parse(headers, "x-amz-rename-source-")
+
+
 def parse_if_range(header: str) -> Unchanged:
     """What an ``If-Range`` header demands; what is no date is a tag."""
     date = parse_http_date(header)
@@ -108,6 +113,21 @@ def check_read(conditions: ReadConditions, etag: str, modified: float) -> None:
         raise Problem(errors.NOT_MODIFIED, Condition=failed)
     if failed:
         raise Problem(errors.PRECONDITION_FAILED, Condition=failed)
+
+
+def check_rename(conditions: ReadConditions, current: tuple[str, float] | None, what: str) -> None:
+    """Judge a rename by its source or destination: its ETag and when it was modified, None where nothing is there.
+
+    Every failure is ``PRECONDITION_FAILED``; only conditions that need an object fail where there is none.
+    """
+    if conditions is UNCONDITIONAL_READ:
+        return
+    if current is None:
+        failed = "If-Match" if conditions.match is not None else ""
+    else:
+        failed = _failed(conditions, current[0], int(current[1]))
+    if failed:
+        raise Problem(errors.PRECONDITION_FAILED, Condition=f"{failed} of the {what}")
 
 
 def is_unchanged(demand: Unchanged, etag: str, modified: float) -> bool:

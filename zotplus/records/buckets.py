@@ -86,6 +86,13 @@ class PurgingRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     removed: int = 0
 
 
+class RenamedRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A rename that was done, and when; ``asked`` is the SHA-256 of both keys."""
+
+    asked: bytes
+    renamed_ms: int
+
+
 def _from_first_purging(old: PurgingRecordV1) -> PurgingRecord:
     return PurgingRecord(name=old.name, removed_ms=old.removed_ms)
 
@@ -97,3 +104,4 @@ def _from_first(old: BucketRecordV1) -> BucketRecord:
 BUCKET = Shape(b"B\x02", BucketRecord, Previous(Shape(b"B\x01", BucketRecordV1), _from_first))
 PURGING = Shape(b"X\x02", PurgingRecord, Previous(Shape(b"X\x01", PurgingRecordV1), _from_first_purging))
 USAGE = Shape(b"u\x01", UsageRecord)
+RENAMED = Shape(b"d\x01", RenamedRecord)

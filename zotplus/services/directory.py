@@ -20,14 +20,15 @@ from zotplus.services.identity.access import Access
 from zotplus.services.identity.callers import Callers
 from zotplus.services.identity.grants import Grants
 from zotplus.services.identity.key_lifecycle import KeyLifecycle
-from zotplus.services.lifecycle.lifecycles import Lifecycles
 from zotplus.services.identity.users import Users
+from zotplus.services.lifecycle.lifecycles import Lifecycles
 from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
 from zotplus.services.policies.applying import Applying
 from zotplus.services.policies.explaining import Explaining
 from zotplus.services.policies.policies import Policies
 from zotplus.services.removals import Removals
+from zotplus.services.renaming import Renaming
 from zotplus.services.sharing.objects import ObjectSharing
 from zotplus.services.sharing.sharing import Sharing
 from zotplus.services.tokens.registry_tokens import RegistryTokens
@@ -58,6 +59,7 @@ class Services:
     documents: Documents
     usage: Usage
     removals: Removals
+    renaming: Renaming
     encryption: Encryption
     kms_keys: KmsKeys
     rewrapping: Rewrapping

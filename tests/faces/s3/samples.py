@@ -71,6 +71,8 @@ async def samples(stage: Stage) -> dict[str, Call]:
     locked |= {"x-amz-object-lock-mode": "GOVERNANCE", "x-amz-object-lock-retain-until-date": "2998-01-01T00:00:00Z"}
     await stage.ask("PUT", "/locking-bucket/key", headers=locked, body=b"locked")
     await stage.ask("PUT", "/bucket", query="lifecycle", body=LIFECYCLE)
+    await stage.ask("PUT", "/plain-bucket")
+    await stage.ask("PUT", "/plain-bucket/old", body=CONTENT)
     await stage.ask("PUT", "/bucket", query="cors", body=CORS)
     await stage.ask("PUT", "/bucket", query="tagging", body=TAGGING)
     return {
@@ -107,6 +109,9 @@ async def samples(stage: Stage) -> dict[str, Call]:
         "DeleteObjectTagging": Call(method="DELETE", path="/bucket/key", query="tagging="),
         "GetObjectAttributes": Call(
             method="GET", path="/bucket/key", query="attributes=", headers={"x-amz-object-attributes": "ETag"}
+        ),
+        "RenameObject": Call(
+            method="PUT", path="/plain-bucket/new", query="renameObject=", headers={"x-amz-rename-source": "old"}
         ),
         "HeadBucket": Call(method="HEAD", path="/bucket"),
         "DeleteBucket": Call(method="DELETE", path="/empty-bucket"),

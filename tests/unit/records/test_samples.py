@@ -18,7 +18,6 @@ from zotplus.records import (
     sharing,
     trusts,
     uploads,
-    users,
 )
 from zotplus.services.configuration.access_logging import LOGGING
 from zotplus.services.events.announcing import RULES
@@ -27,6 +26,7 @@ SAMPLES = json.loads(Path(__file__).with_name("samples.json").read_text())
 SHAPES = {
     "bucket": buckets.BUCKET,
     "purging": buckets.PURGING,
+    "renamed": buckets.RENAMED,
     "usage": buckets.USAGE,
     "reference": blobs.REFERENCE,
     "hold": blobs.HOLD,
@@ -45,7 +45,7 @@ SHAPES = {
     "notification": RULES,
     "dead letter": events.DEAD_LETTER,
     "ring key": encryption.RING_KEY,
-    "user": users.USER,
+    "user": access.USER,
     "bucket policy": sharing.BUCKET_POLICY,
     "access control list": sharing.ACL,
     "public access block": sharing.PUBLIC_ACCESS_BLOCK,

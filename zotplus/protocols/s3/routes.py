@@ -11,7 +11,7 @@ from zotplus.domain.errors import Fault, Problem
 from zotplus.protocols.s3 import multipart, origins
 from zotplus.protocols.s3.buckets import listing, managing, versions
 from zotplus.protocols.s3.forms import posting
-from zotplus.protocols.s3.objects import deleting, describing, reading, writing
+from zotplus.protocols.s3.objects import deleting, describing, reading, renaming, writing
 from zotplus.protocols.s3.refused import refusal
 from zotplus.protocols.s3.request import Level, Request, copy_source_misplaced
 from zotplus.protocols.s3.rows import COPY_SOURCE, Row
@@ -52,6 +52,7 @@ _MODULES = (
     writing,
     deleting,
     describing,
+    renaming,
     multipart,
     lifecycle,
     posting,

@@ -8,6 +8,7 @@ import re
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Fault, Problem
+from zotplus.domain.iam.arns import arn_of_resource
 from zotplus.protocols.s3.xml_out import DECLARATION, element, escape
 
 HOST_ID = "zotplus"
@@ -315,9 +316,21 @@ def _is_fixed(problem: Problem) -> bool:
 def message(problem: Problem) -> str:
     """What is told of ``problem``: its own sentence, or Amazon's where it has none."""
     fault = problem.fault
+    if fault is errors.ACCESS_DENIED and "denied" in problem.fields:
+        return _explicitly(problem)
     if _is_fixed(problem) or problem.detail == fault.message:
         return _MESSAGES.get(fault, fault.message)
     return problem.detail
+
+
+def _explicitly(problem: Problem) -> str:
+    """Amazon's sentence where a bucket's policy denies what is asked for."""
+    who, action = problem.fields["principal"], problem.fields["denied"]
+    arn = arn_of_resource(str(problem.fields["resource"]))
+    return (
+        f'User: {who} is not authorized to perform: {action} on resource: "{arn}" with an explicit deny in a '
+        "resource-based policy"
+    )
 
 
 def error_fields(problem: Problem) -> dict[str, str]:

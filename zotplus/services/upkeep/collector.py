@@ -17,6 +17,7 @@ from zotplus.ports.blobs import BlobInfo, Blobs
 from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
 from zotplus.records import layout
 from zotplus.records.blobs import HOLD, find_reference, forget, holds_end_ms
+from zotplus.records.buckets import RENAMED
 from zotplus.records.uploads import COMPLETED, UPLOAD
 from zotplus.services.completion import MAX_PARTS
 from zotplus.services.content.ingest import ASSURED_SECONDS
@@ -100,7 +101,7 @@ class Collector:
                 collected.expired_uploads += 1
 
     async def _drop_tombstones(self, now: float, collected: Collected) -> None:
-        """Drop tombstones of completed uploads, and holds that ended without being released."""
+        """Drop tombstones of completed uploads and of renames, and holds that ended without being released."""
         oldest_ms, start = milliseconds(now - TOMBSTONE_SECONDS), layout.COMPLETED
         while True:
             page = await self._page(start, layout.after(layout.COMPLETED))
@@ -110,6 +111,10 @@ class Collector:
             if len(page) < BATCH:
                 break
             start = page[-1][0] + b"\0"
+        async for key, value in pages(self._store, layout.RENAMED):
+            if RENAMED.decode(value).renamed_ms <= oldest_ms:
+                await self._delete([key])
+                collected.tombstones += 1
         holds = await self._page(*layout.table_span(layout.HOLDS))
         await self._delete([key for key, value in holds if HOLD.decode(value).until_ms <= oldest_ms])
 
