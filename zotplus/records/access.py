@@ -1,4 +1,6 @@
-"""Records of credentials and grants, and the generation that every change of them raises."""
+"""Records of credentials, users and grants, and the generation that every change of them raises."""
+
+from collections.abc import Iterator
 
 import msgspec
 
@@ -64,7 +66,18 @@ def _unscoped(first: FirstCredentialRecord) -> CredentialRecord:
     return CredentialRecord(**msgspec.structs.asdict(first))
 
 
+class UserRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A user: ``id`` never comes again, ``path`` is for people. ``inline`` are policies (JSON) by name."""
+
+    name: str
+    id: str
+    path: str
+    created_ms: int
+    inline: dict[str, bytes] = {}
+
+
 CREDENTIAL = Shape(b"C\x02", CredentialRecord, Previous(Shape(b"C\x01", FirstCredentialRecord), _unscoped))
+USER = Shape(b"i\x01", UserRecord)
 GRANT = Shape(b"G\x02", GrantRecord, Previous(Shape(b"G\x01", FirstGrantRecord), _with_networks))
 
 
@@ -120,3 +133,31 @@ def delete_grant(transaction: Transaction, grant_id: str, record: GrantRecord) -
     """Remove a grant and its entry under the grantee."""
     transaction.delete(layout.grant(grant_id))
     transaction.delete(layout.grant_of(record.grantee, grant_id))
+
+
+def find_user(snapshot: Snapshot, name: str) -> UserRecord | None:
+    """The user of exactly this name, or None."""
+    data = snapshot.get(layout.user(name))
+    record = None if data is None else USER.decode(data)
+    return record if record is not None and record.name == name else None
+
+
+def is_taken(snapshot: Snapshot, name: str) -> bool:
+    """Whether there is a user of this name, or of one that differs in capitals only."""
+    return snapshot.get(layout.user(name)) is not None
+
+
+def put_user(transaction: Transaction, record: UserRecord) -> None:
+    """Store a user."""
+    transaction.put(layout.user(record.name), USER.encode(record))
+
+
+def delete_user(transaction: Transaction, name: str) -> None:
+    """Remove a user."""
+    transaction.delete(layout.user(name))
+
+
+def users(snapshot: Snapshot) -> Iterator[UserRecord]:
+    """All users by name."""
+    for _, value in snapshot.scan(*layout.table_span(layout.USERS)):
+        yield USER.decode(value)

@@ -26,7 +26,7 @@ def test_a_user_has_keys_that_can_do_what_its_policies_say(stage, at):
     iam, name = stage.client("iam", stage.admin, at), stage.name()
     made = iam.create_user(UserName=name, Path="/team/")["User"]
     assert (made["UserName"], made["Path"]) == (name, "/team/")
-    assert made["Arn"] == f"arn:aws:iam::000000000000:user/user:iam:{name}"
+    assert made["Arn"] == f"arn:aws:iam::000000000000:user/{name}"
     assert iam.get_user(UserName=name)["User"] == made
     assert name in [user["UserName"] for user in iam.list_users(PathPrefix="/team/")["Users"]]
     key = iam.create_access_key(UserName=name)["AccessKey"]
@@ -160,6 +160,37 @@ def test_a_name_is_there_once_whatever_its_capitals(stage):
     assert code_of(stage.iam.create_user, UserName=name) == "EntityAlreadyExists"
     assert code_of(stage.iam.create_user, UserName=name.upper()) == "EntityAlreadyExists"
     assert code_of(stage.iam.get_user, UserName=name.upper()) == "NoSuchEntity"
+
+
+def test_a_user_and_a_key_are_never_called_the_same(stage):
+    """One ARN would name both, and what was meant for one would be the other's."""
+    from zotplus.domain import errors  # noqa: PLC0415 - only here
+    from zotplus.domain.errors import Problem  # noqa: PLC0415 - only here
+    from zotplus.domain.principals import PrincipalKind  # noqa: PLC0415 - only here
+
+    assert code_of(stage.iam.create_user, UserName=stage.admin[0]) == "EntityAlreadyExists"
+    name, key = stage.user()
+    with pytest.raises(Problem) as caught:
+        stage.gateway.run(stage.gateway.services.access.create(kind=PrincipalKind.KEY, name="same", id_=name))
+    assert caught.value.fault is errors.RECORD_EXISTS
+    assert stage.client("sts", key).get_caller_identity()["Arn"] == f"arn:aws:iam::000000000000:user/{name}"
+
+
+def test_a_bucket_policy_names_a_user_by_the_arn_that_is_told(stage):
+    name, key = stage.user()
+    arn = stage.iam.get_user(UserName=name)["User"]["Arn"]
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": arn},
+        "Action": "s3:PutObject",
+        "Resource": "arn:aws:s3:::by-arn/*",
+    }
+    admin = stage.client("s3", stage.admin)
+    admin.create_bucket(Bucket="by-arn")
+    admin.put_bucket_policy(Bucket="by-arn", Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    stage.client("s3", key).put_object(Bucket="by-arn", Key="a", Body=b"x")
+    _, other = stage.user()
+    assert code_of(stage.client("s3", other).put_object, Bucket="by-arn", Key="a", Body=b"x") == "AccessDenied"
 
 
 def test_a_user_has_ten_keys_and_ten_policies_at_most(stage):

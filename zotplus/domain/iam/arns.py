@@ -7,7 +7,7 @@ from typing import Final
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
-from zotplus.domain.iam.principal_names import EVERYBODY, wrong_with
+from zotplus.domain.iam.principal_names import EVERYBODY, USER_PREFIX, wrong_with
 from zotplus.domain.iam.refusals import shown
 
 ACCOUNT: Final = "000000000000"
@@ -25,7 +25,12 @@ _OURS = {_ROLE: "trust:", _GROUP: "group:"}
 
 
 def arn_of_principal(name: str) -> str:
-    """The ARN of a principal or grantee: ``arn:aws:iam::000000000000:user/<name>``; a trust's is that of a role."""
+    """The ARN of a principal or grantee: ``arn:aws:iam::000000000000:user/<name>``; a trust's is that of a role.
+
+    One of the registry's own users has its bare name there, which no key has.
+    """
+    if name.startswith(USER_PREFIX):
+        return _USER + name.removeprefix(USER_PREFIX)
     for beginning, prefix in _OURS.items():
         if name.startswith(prefix):
             return beginning + name.removeprefix(prefix)

@@ -13,6 +13,7 @@ from zotplus.domain.actions import Action
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.domain.iam.arns import ACCOUNT, arn_of_principal
+from zotplus.domain.iam.principal_names import USER_PREFIX
 from zotplus.domain.principals import Principal, PrincipalKind
 from zotplus.gateway.context import NOBODY, Context
 from zotplus.gateway.head import RequestHead
@@ -203,7 +204,8 @@ def arn_of(principal: Principal) -> str:
     if session_name:
         role = principal.name if principal.kind is PrincipalKind.TRUST else SELF
         return f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/{session_name[0]}"
-    return arn_of_principal(principal.id)
+    own = [name for name in principal.names if name.startswith(USER_PREFIX)]
+    return arn_of_principal(own[0] if own else principal.id)
 
 
 def _user_id(principal: Principal) -> str:

@@ -18,13 +18,14 @@ from zotplus.records.access import (
     GrantRecord,
     delete_grant,
     find_credential,
+    find_user,
     grants_of,
+    is_taken,
     put_credential,
     put_grant,
     raise_generation,
 )
 from zotplus.records.trusts import find_trust
-from zotplus.records.users import find_user
 from zotplus.services.identity.administrators import guarded
 from zotplus.services.identity.credentials import is_credential_id
 from zotplus.services.identity.grantees import PUBLIC, is_credential, is_user, require_grantee, require_issuer
@@ -131,8 +132,8 @@ def new_grant_id() -> str:
 
 def insert_credential(transaction: Transaction, id_: str, record: CredentialRecord) -> None:
     """Store a key or robot that is new. Raises ``RECORD_EXISTS``."""
-    if find_credential(transaction, id_) is not None:
-        raise Problem(errors.RECORD_EXISTS, f"A credential {id_} exists already.")
+    if find_credential(transaction, id_) is not None or is_taken(transaction, id_):
+        raise Problem(errors.RECORD_EXISTS, f"A credential or user {id_} exists already.")
     put_credential(transaction, id_, record)
 
 

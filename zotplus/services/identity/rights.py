@@ -21,9 +21,8 @@ from zotplus.domain.iam import (
 from zotplus.domain.iam.principal_names import USER_PREFIX
 from zotplus.domain.iam.statements import Prepared, prepared
 from zotplus.ports.keyvalue import Snapshot
-from zotplus.records.access import GrantRecord, generation, grants_of
+from zotplus.records.access import GrantRecord, find_user, generation, grants_of
 from zotplus.records.policies import Attachment, attached_to, policy_id, resource_policies
-from zotplus.records.users import find_user
 from zotplus.services.identity.grantees import AUTHENTICATED, GRANTEE_MAX_BYTES, PUBLIC
 from zotplus.services.identity.roles import Role, everyone_policy, role_policy
 from zotplus.services.sharing.loading import SharedBuckets

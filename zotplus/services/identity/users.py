@@ -26,13 +26,18 @@ from zotplus.records import layout
 from zotplus.records.access import (
     CREDENTIAL,
     CredentialRecord,
+    UserRecord,
+    delete_user,
     find_credential,
+    find_user,
     grants_of,
+    is_taken,
     last_used_ms,
     put_credential,
+    put_user,
+    users,
 )
 from zotplus.records.policies import policies_of
-from zotplus.records.users import UserRecord, delete_user, find_user, is_taken, put_user, users
 from zotplus.services.identity.access import delete_credential
 from zotplus.services.identity.administrators import guarded
 from zotplus.services.identity.credentials import (
@@ -88,7 +93,8 @@ class Users:
         record = UserRecord(name=name, id=id_, path=path, created_ms=milliseconds(self._clock()))
 
         def insert(transaction: Transaction) -> User:
-            if is_taken(transaction, name):
+            is_key = is_key_id(name) and find_credential(transaction, name) is not None  # one ARN would mean both
+            if is_taken(transaction, name) or is_key:
                 raise Problem(errors.RECORD_EXISTS, f"User with name {name} already exists.")
             put_user(transaction, record)
             return _user(record)
