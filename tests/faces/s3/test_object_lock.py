@@ -1,5 +1,6 @@
 """Object lock by a real SDK, over both addresses, and by single requests where an SDK would hide what matters."""
 
+import hashlib
 import json
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -294,6 +295,8 @@ async def test_a_lock_needs_a_checksum_of_the_content(locking):
     assert (answer.status, answer.code, answer.body_was_read) == (400, "InvalidRequest", False)
     headers = {"Content-MD5": "xMpCOKC5I4INzFCab3WEmw=="}
     assert (await locking.ask("PUT", "/lock/other", body=b"1", headers=RETENTION_HEADERS | headers)).status == 200
+    signed = {"headers": RETENTION_HEADERS, "payload": hashlib.sha256(b"1").hexdigest()}
+    assert (await locking.ask("PUT", "/lock/other", body=b"1", **signed)).status == 200
 
 
 async def test_a_lock_without_object_lock_is_refused_before_the_body_is_read(stage):

@@ -51,6 +51,12 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the body is aws-chunked."""
         return self.mode is not None and self.mode.is_chunked
 
+    @property
+    def is_vouched_for(self) -> bool:
+        """Whether the content is compared with something that the client said of it: a hash, a checksum, signatures."""
+        is_signed = self.mode is not None and self.mode.is_signed
+        return is_signed or any(value is not None for value in (self.sha256, self.md5, self.algorithm))
+
 
 def parse_incoming(request: Request, *, needs_length: bool = True, has_checksum: bool = True) -> Incoming:
     """Read every header about the body; ``has_checksum`` False where the checksum headers are about something else.

@@ -93,7 +93,7 @@ def parse_put_object(request: Request) -> PutObject:
     """Raises what reading of body headers, attributes and conditions does."""
     incoming = payload.parse_incoming(request)
     attributes = read_attributes(request, is_chunked=incoming.is_chunked)
-    if attributes.lock is not None and incoming.md5 is None and incoming.algorithm is None:
+    if attributes.lock is not None and not incoming.is_vouched_for:
         raise Problem(errors.REQUEST_INVALID, _LOCK_UNCHECKED)
     return PutObject(
         bucket=request.bucket,
