@@ -13,7 +13,7 @@ import structlog
 from zotplus.domain import errors
 from zotplus.domain.actions import STS_ASSUME_ROLE_WITH_WEB_IDENTITY
 from zotplus.domain.errors import Problem
-from zotplus.domain.iam import Allowed, Denied, Need
+from zotplus.domain.iam import Allowed, Denied, Layer, Need
 from zotplus.domain.principals import Principal, PrincipalKind
 from zotplus.gateway.auditing import UNAUDITED, AuditTrail
 from zotplus.gateway.bodies import RequestBody
@@ -196,7 +196,10 @@ def require(context: Context, need: Need) -> None:
     context.log["denied"] = decision.reason
     if context.principal.is_anonymous:
         raise Problem(errors.CREDENTIALS_MISSING, resource=need.resource)
-    raise Problem(errors.ACCESS_DENIED, f"You may not {need.action} on {need.resource}.", resource=need.resource)
+    fields = {"resource": need.resource}
+    if decision.explicit and decision.layer is Layer.RESOURCE:  # whose policy it is may be seen by whoever it names
+        fields |= {"denied": need.action, "principal": context.principal.id}
+    raise Problem(errors.ACCESS_DENIED, f"You may not {need.action} on {need.resource}.", **fields)
 
 
 def undenied(context: Context) -> Admit:

@@ -45,6 +45,16 @@ def test_a_denial_binds_the_administrator_too_but_for_the_policy_itself(s3, buck
     assert s3.get_object(Bucket=bucket, Key="a/key")["Body"].read() == b"content"
 
 
+def test_who_is_denied_by_a_policy_is_told_so_in_the_words_of_amazon(s3, user, bucket):
+    s3.put_bucket_policy(Bucket=bucket, Policy=allow(bucket, Effect="Deny"))
+    with pytest.raises(ClientError) as caught:
+        user.get_object(Bucket=bucket, Key="a/key")
+    assert caught.value.response["Error"]["Message"] == (
+        f'User: {user.key} is not authorized to perform: s3:GetObject on resource: "arn:aws:s3:::{bucket}/a/key" with '
+        "an explicit deny in a resource-based policy"
+    )
+
+
 def test_a_new_bucket_of_the_same_name_inherits_no_policy(s3, nobody, bucket):
     s3.put_bucket_policy(Bucket=bucket, Policy=allow(bucket))
     s3.delete_object(Bucket=bucket, Key="a/key")
