@@ -130,6 +130,21 @@ def test_reads_and_writes_tell_when_an_object_expires(s3, bucket):
     assert expiration_of(done)[1] == expected[1]
 
 
+def test_uploads_tell_when_they_are_dropped(s3, bucket):
+    rule = EXPIRE | {
+        "ID": "drop",
+        "Filter": {"Prefix": "tmp/"},
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 2},
+    }
+    put(s3, bucket, rule)
+    made = s3.create_multipart_upload(Bucket=bucket, Key="tmp/a")
+    listed = s3.list_parts(Bucket=bucket, Key="tmp/a", UploadId=made["UploadId"])
+    (upload,) = s3.list_multipart_uploads(Bucket=bucket)["Uploads"]
+    assert made["AbortDate"] == listed["AbortDate"] == midnight_after(upload["Initiated"], 2)
+    assert made["AbortRuleId"] == listed["AbortRuleId"] == "drop"
+    assert "AbortDate" not in s3.create_multipart_upload(Bucket=bucket, Key="a")
+
+
 def test_only_objects_that_a_rule_means_have_an_end(s3, bucket):
     put(s3, bucket, EXPIRE | {"Filter": {"And": {"Prefix": "tmp/", "Tags": [{"Key": "a", "Value": "b"}]}}})
     assert "Expiration" not in s3.put_object(Bucket=bucket, Key="tmp/a", Body=b"")

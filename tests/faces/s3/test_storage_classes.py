@@ -107,6 +107,17 @@ def test_a_copy_has_the_class_that_is_asked_for(s3, folder):
     assert raised.value.response["Error"]["Code"] == "InvalidRequest"
 
 
+def test_encrypted_content_moves_as_it_is(s3, folder):
+    content = LARGE * 20
+    s3.put_object(Bucket="box", Key="f", Body=content, ServerSideEncryption="AES256")
+    s3.copy_object(Bucket="box", Key="f", CopySource="box/f", StorageClass="COOL", ServerSideEncryption="AES256")
+    assert read(s3, "f") == ("COOL", content)
+    with s3.get_object(Bucket="box", Key="f", Range="bytes=1000005-1000012")["Body"] as body:
+        assert body.read() == content[1_000_005:1_000_013]
+    (path,) = [path for path in (folder / "cool").glob("blobs/sha256/*/*") if path.stat().st_size > len(content)]
+    assert LARGE[:20] not in path.read_bytes()
+
+
 def test_rules_can_name_the_classes_that_have_stores(s3):
     rule = {
         "ID": "move",

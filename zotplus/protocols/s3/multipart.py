@@ -38,7 +38,7 @@ from zotplus.protocols.s3.settings.encryption_headers import (
     read_customer_key,
     require_source,
 )
-from zotplus.protocols.s3.settings.lifecycle.expiry import expiry_headers
+from zotplus.protocols.s3.settings.lifecycle.expiry import abort_headers, expiry_headers
 from zotplus.protocols.s3.xml_out import XML
 from zotplus.services.values import Assembly, Attributes, Expected, PartInfo, PartSource
 
@@ -79,6 +79,7 @@ async def create(context: Context, operation: CreateMultipartUpload) -> Reply:
     if operation.checksum is not None:
         algorithm, kind = operation.checksum
         headers += [("x-amz-checksum-algorithm", algorithm), ("x-amz-checksum-type", kind)]
+    headers += await abort_headers(context, operation.bucket, upload)
     content = _names(operation.bucket, operation.key) + xml_out.element("UploadId", upload.upload_id)
     return Reply(headers=tuple(headers), body=xml_out.document("InitiateMultipartUploadResult", content))
 
@@ -310,7 +311,8 @@ async def list_parts(context: Context, operation: ListParts) -> Reply:
         f"{xml_out.optional('ChecksumAlgorithm', upload.checksum_algorithm)}"
         f"{xml_out.optional('ChecksumType', upload.checksum_type)}{''.join(map(_part, parts))}"
     )
-    return Reply(headers=(XML,), body=xml_out.document("ListPartsResult", content))
+    headers = (XML, *await abort_headers(context, operation.bucket, upload))
+    return Reply(headers=headers, body=xml_out.document("ListPartsResult", content))
 
 
 def _part(part: PartInfo) -> str:

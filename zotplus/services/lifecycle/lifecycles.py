@@ -56,9 +56,19 @@ class Lifecycles:
 
         Rules that cannot be read end nothing, and objects are read and written all the same.
         """
-        try:
-            rules = await self.get(bucket)
-        except Problem:
+        rules = await self._readable(bucket)
+        if rules is None:
             return None
         facts = Facts(key=info.key, created_ms=milliseconds(info.modified), size=info.size, tags=info.attributes.tags)
         return decisions.expiry(rules, facts, self._day)
+
+    async def abortion(self, bucket: str, key: str, initiated: float) -> Expiry | None:
+        """When an unfinished upload is dropped, for ``x-amz-abort-date``; as ``expiry``."""
+        rules = await self._readable(bucket)
+        return None if rules is None else decisions.abortion(rules, key, milliseconds(initiated), self._day)
+
+    async def _readable(self, bucket: str) -> RuleSet | None:
+        try:
+            return await self.get(bucket)
+        except Problem:
+            return None

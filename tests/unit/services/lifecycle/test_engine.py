@@ -411,7 +411,11 @@ async def test_lifecycles_tell_when_an_object_ends(lifecycles, objects, put, rul
     info = await objects.head(bucket, "k")
     assert info.ages is True
     assert (await lifecycles.expiry(bucket, info)).rule == "one"
+    assert await lifecycles.abortion(bucket, "k", info.modified) is None
+    await rule(abort_days=1)
+    assert (await lifecycles.abortion(bucket, "k", info.modified)).rule == "one"
     await lifecycles.delete(bucket)
+    assert await lifecycles.abortion(bucket, "k", info.modified) is None
     with pytest.raises(Problem) as raised:
         await lifecycles.get(bucket)
     assert raised.value.fault is errors.LIFECYCLE_MISSING
