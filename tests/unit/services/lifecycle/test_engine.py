@@ -25,7 +25,7 @@ from zotplus.services.projections import encoded_object
 from zotplus.services.upkeep.collector import Collector
 from zotplus.services.upkeep.scrub import Scrub
 from zotplus.services.values import Actor, Attributes, Deletion, Source, VersionQuery
-from zotplus.services.versioning.finding import find_place, find_version
+from zotplus.services.versioning.finding import find_newest, find_place, find_version
 
 DAY = 86_400.0
 LARGE = b"x" * 1000
@@ -97,6 +97,10 @@ def home(house, put, rule, versions):
     return house
 
 
+def find_version_of(snapshot, key):
+    return find_newest(snapshot, find_place(snapshot, "box", key))
+
+
 async def switch(store, state):
     await Versioning(store).set("box", state)
 
@@ -148,6 +152,17 @@ async def test_where_versions_are_kept_a_marker_hides_what_expires(home):
     assert [(one.step, one.key, one.version, one.rule) for one in home.told] == [("mark", "k", first, "one")]
     home.clock.now += 9 * DAY
     assert (await home.engine.run()).hidden == 0
+
+
+async def test_markers_that_rules_make_are_nobodys_but_theirs(engine, put, rule, clock, store):
+    """CVE-2024-7143 (Pulp): what a task in the background makes does not get the last caller's name."""
+    await switch(store, "Enabled")
+    await put()
+    await rule(expiration=When(days=1))
+    clock.now += 2 * DAY
+    await engine.run()
+    marker = await store.read(lambda s: find_version_of(s, "k"))
+    assert (marker.record.is_marker, marker.record.owner) == (True, acting.JANITOR.principal)
 
 
 async def test_a_suspended_bucket_loses_its_null_version_to_the_marker(home):
@@ -352,6 +367,7 @@ async def test_a_bucket_that_goes_while_the_round_runs_is_passed_over(store, buc
 
 
 async def test_a_record_that_is_damaged_is_counted_and_passed_over(engine, store, put, rule, clock):
+    """CVE-2023-25812, RustFS GHSA-j548: whose lock cannot be read is not taken for unlocked, and stays."""
     await put("a")
     await put("b")
     await rule(expiration=When(days=1))
