@@ -51,7 +51,10 @@ class Delivering:
 
     async def forget(self) -> int:
         """Forget dead letters that are too old; how many."""
-        return await self._letters.forget(self._settings.dead_letter_age)
+        forgotten = 0
+        while page := await self._letters.forget(self._settings.dead_letter_age):
+            forgotten += page
+        return forgotten
 
     def _courier(self, webhook: WebhookSettings) -> Courier:
         settings = self._settings

@@ -76,6 +76,8 @@ class Courier:
 
     async def round(self) -> int:
         """Send what is due and write down what became of it; how many attempts were made."""
+        if self._strikes:
+            await self._expire()
         batch = await self._outbox.due(self.name, 1 if self._strikes else BATCH)
         if not batch:
             return 0
@@ -96,6 +98,15 @@ class Courier:
             self._asked = work.asked
         return len(work.delivered) + len(work.failed)
 
+    async def _expire(self) -> None:
+        """Give up what is too old while the endpoint is down: its queue must not grow for ever."""
+        while old := [one for one in await self._outbox.due(self.name, BATCH) if self._is_old(one)]:
+            reason = "too old, and the webhook takes nothing"
+            given_up = [Failed(one, one.record.reason or reason, given_up=True, attempted=False) for one in old]
+            await self._outbox.settle((), given_up)
+            for _ in old:
+                self.told(Outcome.DEAD)
+
     async def _work(self, work: "_Round") -> None:
         """Send chain after chain, until none is left or the endpoint seems to be down."""
         while work.chains and (work.delivered or len(work.failed) < self._patience.concurrency):
@@ -114,10 +125,12 @@ class Courier:
 
     def _judge(self, waiting: Waiting, reason: str, asked: float) -> Failed:
         attempts = waiting.record.attempts + 1
-        age = self._clock() - waiting.record.time_ms / 1000
-        if attempts >= self._patience.attempts or age >= self._patience.age:
+        if attempts >= self._patience.attempts or self._is_old(waiting):
             return Failed(waiting, reason, given_up=True)
         return Failed(waiting, reason, wait=self._patience.pause(attempts, asked))
+
+    def _is_old(self, waiting: Waiting) -> bool:
+        return self._clock() - waiting.record.time_ms / 1000 >= self._patience.age
 
 
 class _Round:
@@ -138,7 +151,8 @@ async def give_up_unknown(outbox: Outbox, known: frozenset[str]) -> int:
     for name in await outbox.webhooks():
         if name not in known:
             reason = f"events.webhooks names no {name}"
-            given_up += [Failed(waiting, reason, given_up=True) for waiting in await outbox.due(name, BATCH)]
+            waiting = await outbox.due(name, BATCH)
+            given_up += [Failed(one, reason, given_up=True, attempted=False) for one in waiting]
     if given_up:
         await outbox.settle((), given_up)
     return len(given_up)

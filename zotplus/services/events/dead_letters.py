@@ -95,7 +95,7 @@ class DeadLetters:
         return await self._each(webhook, step)
 
     async def forget(self, seconds: float) -> int:
-        """Forget those that are dead for so long, and at most a page of them; how many."""
+        """Forget those that are dead for so long, and at most a page of them; how many. A full page means more."""
         before = now_ms(self._clock) - milliseconds(seconds)
 
         def remove(transaction: Transaction) -> int:

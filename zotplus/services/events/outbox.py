@@ -39,12 +39,16 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class Failed(msgspec.Struct, frozen=True):
-    """An attempt that failed: the next comes ``wait`` seconds from now, or never where it is ``given_up``."""
+    """An attempt that failed: the next comes ``wait`` seconds from now, or never where it is ``given_up``.
+
+    ``attempted`` is False for an event that is given up without another attempt.
+    """
 
     waiting: Waiting
     reason: str
     wait: float = 0.0
     given_up: bool = False
+    attempted: bool = True
 
 
 class Queue(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,7 +150,7 @@ def _note_failure(transaction: Transaction, failed: Failed, now: int) -> None:
     waiting = failed.waiting
     record = msgspec.structs.replace(
         waiting.record,
-        attempts=waiting.record.attempts + 1,
+        attempts=waiting.record.attempts + failed.attempted,
         due_ms=now + milliseconds(failed.wait),
         reason=failed.reason,
     )

@@ -205,3 +205,24 @@ async def test_what_was_delivered_is_gone_even_when_there_is_no_room_for_what_fa
     assert [waiting.record.key for waiting in await outbox.due("hook", 10)] == ["bad"]
     await courier.round()
     assert sorted(keys(endpoint)) == ["bad", "good"]
+
+
+async def test_the_queue_of_an_endpoint_that_stays_down_does_not_grow_for_ever(
+    announced, courier, endpoint, clock, letters
+):
+    names = [f"k{n}" for n in range(600)]
+    endpoint.fails = dict.fromkeys([*names, "young"], 9)
+    outcomes = []
+    courier.told = outcomes.append
+    await announced(*names)
+    await courier.round()
+    tried = len(endpoint.tried)
+    clock.now += PATIENCE.age
+    await announced("young")
+    await courier.round()
+    found = await letters.list()
+    assert len(found) == 600
+    assert {letter.reason for letter in found} == {"answered 500", "too old, and the webhook takes nothing"}
+    assert sum(letter.attempts for letter in found) == tried
+    assert endpoint.tried[tried:] == ["young"]
+    assert outcomes.count(Outcome.DEAD) == 600
