@@ -19,6 +19,9 @@ PAGES = (
     "docs/oci.md",
     "docs/reference/s3/versioning.md",
     "docs/reference/s3/object-lock.md",
+    "docs/reference/s3/bucket-policies.md",
+    "docs/reference/s3/public-access.md",
+    "docs/reference/s3/acls.md",
 )
 NEEDS = {
     "README.md": ("podman", "helm"),
@@ -26,6 +29,9 @@ NEEDS = {
     "docs/s3.md": ("mc", "rclone"),
     "docs/reference/s3/versioning.md": ("aws",),
     "docs/reference/s3/object-lock.md": ("aws",),
+    "docs/reference/s3/bucket-policies.md": ("aws",),
+    "docs/reference/s3/public-access.md": ("aws",),
+    "docs/reference/s3/acls.md": ("aws",),
     "docs/oci.md": ("skopeo", "buildah", "helm"),
 }
 NOT_RUN_HERE = ("make run", "make test")
