@@ -2,12 +2,17 @@
 
 import asyncio
 import base64
+import ipaddress
 import json
+import ssl
 import time
 
 import pytest
 from aiohttp import web
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from tests.faces.serving.authority import Authority
 from zotplus.adapters.webhooks import client as module
 from zotplus.adapters.webhooks.client import HttpWebhooks
 from zotplus.adapters.webhooks.settings import WebhookSettings
@@ -195,3 +200,22 @@ def test_a_weak_secret_is_refused_without_being_shown(webhooks, tmp_path, text):
 def test_an_authorization_of_several_lines_is_refused(webhooks, tmp_path):
     with pytest.raises(Problem, match="one line of ASCII"):
         webhooks(url="http://127.0.0.1:1/", authorization_file=secret_file(tmp_path, "Bearer a\r\nX-Other: b"))
+
+
+async def test_a_certificate_is_checked_against_the_authority_of_the_settings(endpoint, webhooks, tmp_path):
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "others").mkdir()
+    ours, others = Authority(tmp_path / "ours", "ours"), Authority(tmp_path / "others", "others")
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    certificate, key, _ = ours.sign("server", address, usage=ExtendedKeyUsageOID.SERVER_AUTH)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    runner = web.ServerRunner(web.Server(endpoint.handle), shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    url = f"https://127.0.0.1:{runner.addresses[0][1]}/"
+    assert isinstance(await webhooks(url=url, ca_file=str(ours.file)).send("hook", EVENT), Delivered)
+    refused = await webhooks(url=url, ca_file=str(others.file)).send("hook", EVENT)
+    assert "CERTIFICATE_VERIFY_FAILED" in refused.reason
+    assert "CERTIFICATE_VERIFY_FAILED" in (await webhooks(url=url).send("hook", EVENT)).reason
+    await runner.cleanup()
