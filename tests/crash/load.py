@@ -9,6 +9,7 @@ from tests.crash.journal import Body, Content, Journal, in_parts
 KIB = 1024
 INLINE, SMALL, MIDDLE, LARGE_PART = 4 * KIB, 20 * KIB, 300 * KIB, 5 * KIB * KIB
 KEYS = 8
+ENCRYPTED = {"x-amz-server-side-encryption": "AES256"}
 
 
 class Writer:
@@ -53,9 +54,13 @@ class Writer:
         self._made += 1
         return Body(f"{self._name} {self._made}", size)
 
+    def _protection(self) -> dict[str, str]:
+        """Some of what is written is encrypted."""
+        return ENCRYPTED if self._random.random() < 0.3 else {}
+
     def _put(self, key: str) -> None:
         body = self._body(self._random.choice((INLINE, INLINE, SMALL, SMALL, MIDDLE)))
-        self._change(key, {body.content()}, "PUT", key, body.data())
+        self._change(key, {body.content()}, "PUT", key, body.data(), headers=self._protection())
 
     def _delete(self, key: str) -> None:
         self._change(key, {None}, "DELETE", key)
@@ -65,15 +70,17 @@ class Writer:
         content = self.journal.of(source)
         if source == key or None in content:
             return
-        headers = {"x-amz-copy-source": f"/{self._bucket}/{source}"}
-        self._change(key, content, "PUT", key, headers=headers)
+        headers = {"x-amz-copy-source": f"/{self._bucket}/{source}", **self._protection()}
+        # A copy that is encrypted otherwise is written anew, in one part.
+        anew = {Content(one.md5, one.md5) for one in content if one is not None}
+        self._change(key, content | anew, "PUT", key, headers=headers)
 
     def _multipart(self, key: str) -> None:
         bodies = [self._body(self._random.choice((SMALL, MIDDLE)))]
         if self._random.random() < 0.2:
             bodies.insert(0, Body("large part", LARGE_PART))
         path = f"/{self._bucket}/{key}"
-        upload = self._ask("POST", path, query="uploads=").element("UploadId")
+        upload = self._ask("POST", path, query="uploads=", headers=self._protection()).element("UploadId")
         for number, body in enumerate(bodies, 1):
             self._ask("PUT", path, body.data(), query=f"partNumber={number}&uploadId={upload}")
         if self._random.random() < 0.2:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from tests.crash.client import Unreachable
 from tests.crash.journal import Body, in_parts
-from tests.crash.load import INLINE, MIDDLE, SMALL
+from tests.crash.load import ENCRYPTED, INLINE, MIDDLE, SMALL
 
 KEYS = 4
 MANY = 12
@@ -102,6 +102,8 @@ class VersionsWriter:
     def _put(self, key: str) -> None:
         body, held = self._body(), self._random.random() < 0.2
         headers = {**HELD, "content-md5": base64_of(body.content().etag)} if held else {}
+        if self._random.random() < 0.3:
+            headers |= ENCRYPTED
         self._add(key, Entry(body.content().etag, held=frozenset({held})), "PUT", key, body.data(), headers=headers)
 
     def _copy(self, key: str) -> None:
