@@ -33,9 +33,9 @@ _SIGNED_PARAMETERS = frozenset({
 })  # fmt: skip
 # Never signed, and they change nothing but what part of a listing is shown.
 _HARMLESS_PARAMETERS = frozenset({
-    "AWSAccessKeyId", "Expires", "Signature", "continuation-token", "delimiter", "encoding-type", "fetch-owner",
-    "key-marker", "list-type", "marker", "max-keys", "max-parts", "max-uploads", "part-number-marker", "prefix",
-    "start-after", "upload-id-marker", "version-id-marker",
+    "AWSAccessKeyId", "Expires", "Signature", "bucket-region", "continuation-token", "delimiter", "encoding-type",
+    "fetch-owner", "key-marker", "list-type", "marker", "max-buckets", "max-keys", "max-parts", "max-uploads",
+    "part-number-marker", "prefix", "start-after", "upload-id-marker", "version-id-marker",
 })  # fmt: skip
 _STANDARD_HEADERS = ("content-md5", "content-type")
 _QUERY_FIELDS = ("AWSAccessKeyId", "Expires", "Signature")

@@ -7,6 +7,7 @@ import re
 from enum import StrEnum
 
 import msgspec
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from zotplus.domain import errors, percent
 from zotplus.domain.copysource import CopySource, parse_copy_source
@@ -86,6 +87,29 @@ def read_request(head: RequestHead, site: Site) -> Request:
         raise Problem(errors.BUCKET_NAME_INVALID, bucket="")
     query = read_query(head.raw_query) if head.raw_query else {}
     return Request(head=head, site=site, bucket=bucket, key=key, query=query)
+
+
+_LINK_MARKERS = ("X-Amz-Signature=", "Signature=")
+_OF_CREDENTIALS = frozenset({"x-amz-content-sha256", "x-amz-date", "x-amz-security-token"})
+# SDKs put the checksum of no content at all into links to upload; Amazon takes checksums from headers only.
+_NEVER_IN_LINKS = ("x-amz-checksum-", "x-amz-sdk-", "x-amz-trailer", "x-amz-decoded-")
+
+
+def with_headers_of_link(head: RequestHead) -> RequestHead:
+    """``head`` with the ``x-amz-`` headers that a presigned link carries in its query, where the signature covers them.
+
+    SDKs move them there, so that whoever has the link need not know them. Raises ``ARGUMENT_INVALID`` where the request
+    has the header with another value. Spec: Amazon S3 API Reference, "Using Query Parameters"; AWS SDKs, ``hoisting``.
+    """
+    if "x-amz-" not in head.raw_query or not any(marker in head.raw_query for marker in _LINK_MARKERS):
+        return head
+    headers = CIMultiDict(head.headers)
+    for name, value in read_query(head.raw_query).items():
+        if not name.startswith("x-amz-") or name in _OF_CREDENTIALS or name.startswith(_NEVER_IN_LINKS):
+            continue
+        if headers.setdefault(name, value) != value:
+            raise argument_invalid(name, value, "The header has another value than in the link.")
+    return msgspec.structs.replace(head, headers=CIMultiDictProxy(headers))
 
 
 def _locate(head: RequestHead, site: Site) -> tuple[str, str]:
