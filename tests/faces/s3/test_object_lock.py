@@ -11,6 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.faces.s3.stage import NOBODY, READER
+from tests.faces.s3.test_forms import BOUNDARY, encode
 from zotplus.records import layout
 from zotplus.records.buckets import BUCKET
 from zotplus.services.emptying import holds_objects
@@ -331,6 +332,19 @@ async def test_to_write_what_is_locked_takes_the_rights_to_lock(locking):
     assert (await locking.ask("PUT", "/lock/other", headers=LOCKED, **ask)).status == 403
     await allow(locking, "PutObjectLegalHold")
     assert (await locking.ask("PUT", "/lock/other", headers=LOCKED, **ask)).status == 200
+
+
+async def test_a_form_can_ask_for_a_lock(locking):
+    body = encode({"key": "form", **LOCKED}, b"1")
+    headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    await allow(locking, "PutObject")
+    answer = await locking.ask("POST", "/lock", body=body, headers=headers, signed=NOBODY)
+    assert (answer.status, answer.code) == (403, "AccessDenied")
+    await allow(locking, "PutObjectRetention", "PutObjectLegalHold")
+    answer = await locking.ask("POST", "/lock", body=body, headers=headers, signed=NOBODY)
+    assert answer.status == 204, answer.body
+    shown = (await locking.ask("HEAD", "/lock/form")).headers
+    assert (shown["x-amz-object-lock-mode"], shown["x-amz-object-lock-legal-hold"]) == ("GOVERNANCE", "ON")
 
 
 async def test_to_create_a_bucket_with_object_lock_takes_the_rights_to_switch_it_on(stage):
