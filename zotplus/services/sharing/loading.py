@@ -4,7 +4,7 @@ A change of one bucket reads and prepares that one anew: a thousand others cost 
 """
 
 from zotplus.domain.errors import Problem
-from zotplus.domain.iam import Layer, Policy, PolicyKind, parse_policy, unreadable
+from zotplus.domain.iam import Layer, Policy, unreadable
 from zotplus.domain.iam.buckets.publicity import restricted
 from zotplus.domain.iam.buckets.reading import bound
 from zotplus.domain.iam.statements import Prepared, prepared
@@ -48,7 +48,7 @@ def _policies(snapshot: Snapshot, name: str, bucket: BucketRecord) -> tuple[Poli
     block = find_block(snapshot, bucket)
     record = find_bucket_policy(snapshot, bucket)
     if record is not None:
-        policy = bound(parse_policy(record.policy, PolicyKind.RESOURCE), name)
+        policy = bound(record.policy, name)
         found.append(restricted(policy) if block.restrict else policy)
     if lists_count(bucket):
         lines = find_list(snapshot, bucket)

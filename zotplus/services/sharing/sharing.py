@@ -10,7 +10,6 @@ import msgspec
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
-from zotplus.domain.iam import PolicyKind, parse_policy, policy_text
 from zotplus.domain.iam.buckets.publicity import is_public
 from zotplus.domain.iam.buckets.reading import parse_bucket_policy
 from zotplus.domain.storage.acls import ENFORCED, FULL_CONTROL, Lines, resolved
@@ -59,7 +58,7 @@ class Sharing:
             name, lambda snapshot, _: parse_bucket_policy(text, name, Names(snapshot, self._issuers).of_principal)
         )
         opens = is_public(policy)
-        record = BucketPolicyRecord(text=text, policy=policy_text(policy).encode())
+        record = BucketPolicyRecord(text=text, policy=policy)
 
         def insert(transaction: Transaction) -> None:
             if opens and find_block(transaction, find_bucket(transaction, name)).block_policy:
@@ -75,8 +74,7 @@ class Sharing:
 
     async def is_public(self, name: str) -> bool:
         """Whether the policy lets in whoever comes. Raises ``POLICY_MISSING``."""
-        record = await self._read(name, _require_policy)
-        return is_public(parse_policy(record.policy, PolicyKind.RESOURCE))
+        return is_public((await self._read(name, _require_policy)).policy)
 
     async def delete_policy(self, name: str) -> None:
         """Remove the policy; no error where there is none."""

@@ -101,7 +101,7 @@ async def test_only_what_changed_is_prepared_anew(store, sharing, monkeypatch):
     assert len(await store.read(shared.statements)) == 2
 
 
-@pytest.mark.parametrize("damage", [b"", b"w\x01\xff", b"w\x01\x92\xc4\x01x\xc4\x01x"])
+@pytest.mark.parametrize("damage", [b"", b"w\x01\xff", b"w\x01\x92\xc4\x01x\x81\xa9Statement\x01"])
 async def test_a_policy_that_cannot_be_read_denies_its_bucket_alone(store, sharing, damage):
     await Buckets(store, "here").create("other", "owner")
     await sharing.put_policy("other", policy("other"))
