@@ -1,5 +1,7 @@
 """Records of the keys that wrap the keys of objects. Their own secrets are sealed under the master key."""
 
+from functools import lru_cache
+
 import msgspec
 
 from zotplus.ports.keyvalue import Snapshot, Transaction
@@ -30,7 +32,13 @@ RING_KEY = Shape(b"K\x01", RingKeyRecord)
 def find_ring_key(snapshot: Snapshot, key_id: str) -> RingKeyRecord | None:
     """The key of that id, or None."""
     data = snapshot.get(layout.ring_key(key_id))
-    return None if data is None else RING_KEY.decode(data)
+    return None if data is None else _decoded(data)
+
+
+@lru_cache(maxsize=256)
+def _decoded(data: bytes) -> RingKeyRecord:
+    """The record in ``data``: every read of an encrypted object asks for one, and its secrets are sealed."""
+    return RING_KEY.decode(data)
 
 
 def put_ring_key(transaction: Transaction, key_id: str, record: RingKeyRecord) -> None:

@@ -22,4 +22,15 @@ class AesGcm:
         try:
             return self._cipher.decrypt(nonce, data, associated)
         except InvalidTag as error:
-            raise Problem(errors.BLOB_CORRUPT, "The encrypted content is damaged or misplaced.") from error
+            raise _damaged() from error
+
+    def decrypt_into(self, nonce: bytes, data: Data, associated: bytes | None, buffer: memoryview, /) -> int:
+        """See ``Cipher.decrypt_into``."""
+        try:
+            return self._cipher.decrypt_into(nonce, data, associated, buffer)
+        except InvalidTag as error:
+            raise _damaged() from error
+
+
+def _damaged() -> Problem:
+    return Problem(errors.BLOB_CORRUPT, "The encrypted content is damaged or misplaced.")

@@ -46,6 +46,10 @@ class Cipher(Protocol):
         """The plaintext. Raises ``Problem(BLOB_CORRUPT)`` for anything that was not encrypted so."""
         ...
 
+    def decrypt_into(self, nonce: bytes, data: Data, associated: bytes | None, buffer: memoryview, /) -> int:
+        """As ``decrypt`` into ``buffer``, which has exactly the plaintext's length; how many bytes that are."""
+        ...
+
 
 def stream_id(number: int, salt: bytes) -> bytes:
     """The id of a stream: part ``number``, 0 for a whole content, and 16 random bytes that no other stream has."""
@@ -138,13 +142,26 @@ class Opener:
 
         Raises ``BLOB_CORRUPT`` for anything but what was encrypted at this very place of this very stream.
         """
-        offset, length = self.stored_run(start, stop)
-        if len(sealed) != length:
-            raise Problem(errors.BLOB_CORRUPT, "The encrypted content is cut short.")
-        view, index = memoryview(sealed), offset // _STORED_FRAME
-        for place in range(0, length, _STORED_FRAME):
-            frame = view[place : place + _STORED_FRAME]
-            plain = self._cipher.decrypt(_nonce(index, is_last=index == self._last), frame, None)
+        first = start // FRAME_BYTES
+        for index, frame in enumerate(self._frames(memoryview(sealed), start, stop), first):
+            plain = self._cipher.decrypt(self._nonce_of(index), frame, None)
             begin = index * FRAME_BYTES
             yield memoryview(plain)[max(start - begin, 0) : stop - begin]
-            index += 1
+
+    def open_into(self, sealed: memoryview, start: int, stop: int, buffer: memoryview) -> memoryview:
+        """As ``open_run`` into ``buffer``, which holds the whole frames; the part of it that is the run."""
+        first, end = start // FRAME_BYTES, 0
+        for index, frame in enumerate(self._frames(sealed, start, stop), first):
+            length = len(frame) - TAG_BYTES
+            self._cipher.decrypt_into(self._nonce_of(index), frame, None, buffer[end : end + length])
+            end += length
+        begin = first * FRAME_BYTES
+        return buffer[start - begin : stop - begin]
+
+    def _frames(self, sealed: memoryview, start: int, stop: int) -> list[memoryview]:
+        if len(sealed) != self.stored_run(start, stop)[1]:
+            raise Problem(errors.BLOB_CORRUPT, "The encrypted content is cut short.")
+        return [sealed[place : place + _STORED_FRAME] for place in range(0, len(sealed), _STORED_FRAME)]
+
+    def _nonce_of(self, index: int) -> bytes:
+        return _nonce(index, is_last=index == self._last)

@@ -11,21 +11,25 @@ no byte of a frame is sent before the frame was found authentic.
 import os
 import select
 import socket
+import threading
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from zotplus.domain import errors
-from zotplus.domain.encryption.framing import Opener
+from zotplus.domain.encryption.framing import FRAME_BYTES, Opener, sealed_size
 from zotplus.domain.errors import Problem
 from zotplus.domain.integrity.chunk_sums import BLOCK_SIZE, ChunkSums
-from zotplus.gateway.transport.transfer import MOVED_BYTES, HeadPump, Progress, wait_briefly
+from zotplus.gateway.transport.transfer import MOVED_BYTES, HeadPump, Progress, send, wait_briefly
 from zotplus.gateway.transport.verified import damage
 from zotplus.services.content.contents import runs
 from zotplus.services.values import Slice
 
 REMEMBERED_FILES = 4096
 RECHECK_SECONDS = 24 * 3600.0
+RUN_BYTES = 4 * FRAME_BYTES
+"""Plaintext of an encrypted blob that is opened at a time: what is read, opened and sent stays in a core's cache, which
+costs a quarter less than 1 MiB at a time."""
 
 Identity = tuple[int, int, int]
 
@@ -165,39 +169,40 @@ class _SealedSlice:
         self.digest = piece.digest
         self.left = piece.length
         self._opener = opener
-        self._runs = runs(piece)
-        self._ready: deque[memoryview] = deque()
+        self._runs = runs(piece, RUN_BYTES)
+        self._opened = memoryview(bytearray(min(RUN_BYTES, piece.length + 2 * FRAME_BYTES)))
+        self._ready = memoryview(b"")
 
     def verified_ahead(self) -> int:
         """How many bytes may be sent now; opens the next run where all before it are sent."""
         if not self._ready:
             start, stop = next(self._runs)
             offset, length = self._opener.stored_run(start, stop)
-            sealed = os.pread(self.file, length, offset)
-            self._ready.extend(self._opener.open_run(sealed, start, stop))
-        return sum(map(len, self._ready))
+            sealed = _sealed_buffer()[:length]
+            found = os.preadv(self.file, [sealed], offset)
+            self._ready = self._opener.open_into(sealed[:found], start, stop, self._opened)
+        return len(self._ready)
 
     def send(self, sink: socket.socket, ready: int) -> bool:
         """Send ``ready`` bytes; False when the socket takes no more for now."""
-        while ready:
-            try:
-                sent = sink.sendmsg(self._ready, [], socket.MSG_NOSIGNAL)
-            except BlockingIOError:
-                if not wait_briefly(sink, select.POLLOUT):
-                    return False
-                continue
-            self._drop(sent)
-            self.left -= sent
-            ready -= sent
-        return True
+        self._ready = send(sink, self._ready[:ready])
+        self.left -= ready - len(self._ready)
+        return not self._ready
 
-    def _drop(self, sent: int) -> None:
-        while sent:
-            first = self._ready.popleft()
-            if sent < len(first):
-                self._ready.appendleft(first[sent:])
-                return
-            sent -= len(first)
+
+class _Kept(threading.local):
+    """What each thread keeps from run to run: it is opened before anybody else has a turn."""
+
+    sealed: memoryview | None = None
+
+
+_kept = _Kept()
+
+
+def _sealed_buffer() -> memoryview:
+    if _kept.sealed is None:
+        _kept.sealed = memoryview(bytearray(sealed_size(RUN_BYTES)))
+    return _kept.sealed
 
 
 def _opened_file(piece: Slice, path: str) -> int:

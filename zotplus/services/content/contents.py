@@ -129,11 +129,11 @@ async def _opened(blobs: Blobs, piece: Slice, opener: Opener) -> AsyncIterator[b
         yield await open_run(opener, sealed, start, stop)
 
 
-def runs(piece: Slice) -> Iterator[tuple[int, int]]:
-    """The slice in runs (start, stop) of at most ``RUN_BYTES``, cut between frames, to be opened one at a time."""
+def runs(piece: Slice, most: int = RUN_BYTES) -> Iterator[tuple[int, int]]:
+    """The slice in runs (start, stop) of at most ``most`` bytes, cut between frames, to be opened one at a time."""
     start, end = piece.offset, piece.offset + piece.length
     while start < end:
-        stop = min(end, start - start % FRAME_BYTES + RUN_BYTES)
+        stop = min(end, start - start % FRAME_BYTES + most)
         yield start, stop
         start = stop
 
