@@ -12,13 +12,13 @@ from zotplus.records import (
     blobs,
     buckets,
     encryption,
-    events,
     objects,
     policies,
     sharing,
     trusts,
     uploads,
 )
+from zotplus.records.queues import events
 from zotplus.services.configuration.access_logging import LOGGING
 from zotplus.services.events.announcing import RULES
 

@@ -10,7 +10,7 @@ import msgspec
 from zotplus.domain.storage.events import Rule
 from zotplus.ports.keyvalue import Snapshot, Transaction
 from zotplus.records.buckets import BucketRecord
-from zotplus.records.events import EventRecord, next_event, put_event
+from zotplus.records.queues.events import EventRecord, next_event, put_event
 from zotplus.records.shape import Shape
 from zotplus.services.configuration.documents import read_document
 from zotplus.services.values import NOBODY, Actor

@@ -12,8 +12,8 @@ from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.storage.messages import Event
 from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
-from zotplus.records import events as stored
-from zotplus.records.events import DeadLetterRecord, next_event
+from zotplus.records.queues import events as stored
+from zotplus.records.queues.events import DeadLetterRecord, next_event
 from zotplus.services.events.outbox import event_of
 from zotplus.services.lookups import Clock, milliseconds, now_ms
 

@@ -12,8 +12,8 @@ import msgspec
 
 from zotplus.domain.storage.messages import Event
 from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
-from zotplus.records import events as stored
-from zotplus.records.events import DeadLetterRecord, EventRecord
+from zotplus.records.queues import events as stored
+from zotplus.records.queues.events import DeadLetterRecord, EventRecord
 from zotplus.services.lookups import Clock, milliseconds, now_ms
 
 SCAN_MAX = 10_000

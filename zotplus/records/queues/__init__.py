@@ -1,0 +1,1 @@
+"""Records of what waits to be told to others, and of what was given up."""
