@@ -141,3 +141,14 @@ async def test_tags_that_come_to_the_source_meanwhile_do_not_slip_in(stage, monk
 
     monkeypatch.setattr(renaming, "rename", tag_first)
     assert (await rename(stage)).status == 403
+
+
+async def test_a_rename_is_told_as_a_new_object_and_the_end_of_the_old(stage, monkeypatch):
+    told = []
+    for place in ("zotplus.services.versioning.storing", "zotplus.services.versioning.removing"):
+        monkeypatch.setattr(f"{place}.announce", lambda _, __, change: told.append((change.name, change.key)))
+    await stage.ask("PUT", "/bucket", query="tagging", body=b"<Tagging><TagSet/></Tagging>")
+    await stage.put("old")
+    told.clear()
+    assert (await rename(stage)).status == 200
+    assert told == [("ObjectCreated:Copy", "new"), ("ObjectRemoved:Delete", "old")]

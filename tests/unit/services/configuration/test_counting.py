@@ -197,3 +197,40 @@ def test_after_any_writes_the_count_is_what_is_there(steps):
         assert await house.usage.prove(repair=False) == []
 
     asyncio.run(run())
+
+
+async def test_a_bucket_that_is_emptied_before_its_count_is_left_alone(house):
+    record = await house.buckets.record("one")
+    await house.overwrite(None)
+    await house.usage._correct("one", record)
+    assert await house.record() is None
+
+
+class OnlyAsked:
+    """A store whose reads may wait, so that it has no immediate ones."""
+
+    def __init__(self, store):
+        self._store = store
+
+    async def read(self, function):
+        return await self._store.read(function)
+
+    async def write(self, function):
+        return await self._store.write(function)
+
+
+async def test_a_store_without_immediate_reads_is_counted_too(house):
+    await house.put("a", 5)
+    await house.overwrite(None)
+    usage = Usage(OnlyAsked(house.store))
+    assert await usage.count_uncounted() == 1
+    assert await house.read() == (5, 1, True)
+
+
+async def test_a_refusal_names_the_quotas_that_there_are(house):
+    await house.put("a", 5)
+    for quotas, words in (((5, 0), "5 of 5 bytes."), ((0, 1), "1 of 1 objects."), ((5, 1), "5 bytes and 1 of 1")):
+        await house.usage.set_quota("one", *quotas)
+        with pytest.raises(Problem) as refused:
+            await house.put("b", 1)
+        assert words in refused.value.detail
