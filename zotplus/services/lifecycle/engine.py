@@ -23,7 +23,7 @@ from zotplus.records.uploads import UPLOAD
 from zotplus.services.lifecycle.acting import ABORT, Done, Target, abort, act_on, rules_now
 from zotplus.services.lifecycle.lifecycles import KIND
 from zotplus.services.lifecycle.moves import move_one
-from zotplus.services.lifecycle.walking import PAGE, Cursor, Seen, read_page
+from zotplus.services.lifecycle.walking import PAGE, Cursor, Seen, prefixes_of, read_page, walk_under
 from zotplus.services.lookups import Clock, milliseconds
 from zotplus.services.upkeep.references import pages
 
@@ -93,13 +93,16 @@ class Engine:
         current = await self._store.read(partial(rules_now, target=target))
         if current is None or not any(True for _ in current[1].enabled):
             return
-        await self._age_versions(target, current, aged)
+        for prefix in prefixes_of(current[1]):
+            await self._age_versions(target, current, prefix, aged)
         await self._age_uploads(target, current[1], aged)
 
-    async def _age_versions(self, target: Target, current: tuple[BucketRecord, RuleSet], aged: Aged) -> None:
+    async def _age_versions(
+        self, target: Target, current: tuple[BucketRecord, RuleSet], prefix: str, aged: Aged
+    ) -> None:
         bucket, rules = current
         terms = msgspec.structs.replace(self._terms, keeps_versions=bool(bucket.versioning))
-        cursor: Cursor | None = Cursor()
+        cursor: Cursor | None = walk_under(prefix)
         while cursor is not None:
             page = await self._store.read(partial(read_page, bucket=bucket, cursor=cursor, limit=self.page))
             aged.versions += len(page.versions)

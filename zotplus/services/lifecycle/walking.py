@@ -13,6 +13,7 @@ import msgspec
 
 from zotplus.domain.errors import Problem
 from zotplus.domain.storage.lifecycle.decisions import Facts
+from zotplus.domain.storage.lifecycle.rules import RuleSet
 from zotplus.domain.storage.lifecycle.validation import NEWER_LIMIT
 from zotplus.domain.versions import NULL
 from zotplus.ports.keyvalue import Snapshot
@@ -28,12 +29,32 @@ _Row = tuple[bytes, bool, bytes, bytes]  # object key, whether beside the object
 
 
 class Cursor(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the next page begins, behind the bucket's id in each table; ``seen`` versions of ``name`` came before."""
+    """Where the next page begins, behind the bucket's id in each table; ``seen`` versions of ``name`` came before.
 
+    Only keys with ``prefix`` are read.
+    """
+
+    prefix: bytes = b""
     newest: bytes = b""
     beside: bytes = b""
     name: bytes = b""
     seen: int = 0
+
+
+def walk_under(prefix: str) -> Cursor:
+    """The beginning of a walk over all versions of keys with ``prefix``."""
+    start = prefix.encode()
+    return Cursor(prefix=start, newest=start, beside=start)
+
+
+def prefixes_of(rules: RuleSet) -> tuple[str, ...]:
+    """The prefixes below which there is something to do for versions; none of them begins with another."""
+    wanted = {rule.filter.prefix or "" for rule in rules.enabled if rule.concerns_versions}
+    kept: list[str] = []
+    for prefix in sorted(wanted):
+        if not kept or not prefix.startswith(kept[-1]):
+            kept.append(prefix)
+    return tuple(kept)
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +89,7 @@ def read_page(snapshot: Snapshot, bucket: BucketRecord, cursor: Cursor, limit: i
         place = None if seen == 1 else seen - 2
         version = record.version_id or NULL
         found.append(Seen(version=version, facts=_facts(name.decode(), record, place, is_alone=seen == 1 and is_last)))
-    following = None if len(rows) <= limit else _behind(rows[limit - 1], seen)
+    following = None if len(rows) <= limit else _behind(cursor, rows[limit - 1], seen)
     return Page(versions=tuple(found), damaged=damaged, following=following)
 
 
@@ -89,24 +110,25 @@ def _rows(snapshot: Snapshot, bucket: BucketRecord, cursor: Cursor) -> Iterator[
     newest, beside = layout.objects(bucket.id), layout.versions(bucket.id)
     skip = layout.OBJECT_KEY_OFFSET
     current = (
-        (key[skip:], False, key, data) for key, data in snapshot.scan(newest + cursor.newest, layout.after(newest))
+        (key[skip:], False, key, data)
+        for key, data in snapshot.scan(newest + cursor.newest, layout.after(newest + cursor.prefix))
     )
     if not bucket.versioning:
         return current
     earlier = (
         (layout.split_version(key)[0], True, key, data)
-        for key, data in snapshot.scan(beside + cursor.beside, layout.after(beside))
+        for key, data in snapshot.scan(beside + cursor.beside, layout.after(beside + cursor.prefix))
     )
     # Within one key the order of each table stands: merging is stable, and the newest comes from the first.
     return heapq.merge(current, earlier, key=lambda row: row[:2])
 
 
-def _behind(row: _Row, seen: int) -> Cursor:
+def _behind(cursor: Cursor, row: _Row, seen: int) -> Cursor:
     """No key holds NUL, so a name with one behind it is past its object and before its earlier versions."""
     name, is_beside, at, _ = row
     past = name + b"\0"
     beside = at[layout.OBJECT_KEY_OFFSET :] + b"\0" if is_beside else past
-    return Cursor(newest=past, beside=beside, name=name, seen=seen)
+    return Cursor(prefix=cursor.prefix, newest=past, beside=beside, name=name, seen=seen)
 
 
 def _facts(key: str, record: ObjectRecord, newer: int | None, *, is_alone: bool) -> Facts:

@@ -18,7 +18,7 @@ from zotplus.services.lifecycle import acting
 from zotplus.services.lifecycle.acting import Target, act_on, judge, rules_now
 from zotplus.services.lifecycle.engine import Engine
 from zotplus.services.lifecycle.lifecycles import KIND, Lifecycles
-from zotplus.services.lifecycle.walking import Cursor, Seen, facts_now, read_page
+from zotplus.services.lifecycle.walking import Cursor, Seen, facts_now, prefixes_of, read_page
 from zotplus.services.lookups import find_bucket
 from zotplus.services.objects import Objects
 from zotplus.services.projections import encoded_object
@@ -387,6 +387,28 @@ async def test_more_than_a_batch_is_done_in_several(store, put, rule, clock, ver
     engine.page = 120
     assert (await engine.run()).removed == 250
     assert await versions() == []
+
+
+async def test_only_what_lies_under_the_prefixes_of_rules_is_read(store, put, lifecycles, clock, objects):
+    await switch(store, "Enabled")
+    for key in ("a", "a/b", "a/c", "b", "b/c", "b/d", "c"):
+        await put(key, b"")
+        await put(key, b"")
+    told = {"is_enabled": True, "noncurrent_expiration": NoncurrentExpiration(days=1)}
+    rules = (
+        Rule(id="1", filter=Filter(prefix="b/"), **told),
+        Rule(id="2", filter=Filter(prefix="a/"), **told),
+        Rule(id="3", filter=Filter(prefix="a/b"), **told),
+        Rule(id="4", is_enabled=False, filter=Filter(), expiration=When(days=1)),
+        Rule(id="5", is_enabled=True, filter=Filter(), abort_days=1),
+    )
+    await lifecycles.put("box", RuleSet(rules=rules))
+    assert prefixes_of(RuleSet(rules=rules)) == ("a/", "b/")
+    clock.now += 3 * DAY
+    engine = Engine(store, clock=clock)
+    engine.page = 3
+    aged = await engine.run()
+    assert (aged.versions, aged.removed) == (8, 4)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])

@@ -90,6 +90,12 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     noncurrent_transitions: tuple[NoncurrentTransition, ...] = ()
     abort_days: int | None = None
 
+    @property
+    def concerns_versions(self) -> bool:
+        """Whether it does anything but drop unfinished uploads."""
+        acts = (self.expiration, self.expires_markers, self.noncurrent_expiration)
+        return any(act is not None for act in acts) or bool(self.transitions or self.noncurrent_transitions)
+
 
 class RuleSet(msgspec.Struct, frozen=True, kw_only=True):
     """All rules of a bucket, and which size is too small to change its class."""

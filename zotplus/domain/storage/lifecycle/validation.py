@@ -61,8 +61,7 @@ def check_rules(rules: RuleSet, classes: Sequence[str]) -> None:
 
 def _check_rule(rule: Rule, classes: Sequence[str]) -> None:
     _check_filter(rule.filter)
-    acts = (rule.expiration, rule.expires_markers, rule.noncurrent_expiration, rule.abort_days)
-    if all(act is None for act in acts) and not rule.transitions and not rule.noncurrent_transitions:
+    if not rule.concerns_versions and rule.abort_days is None:
         raise Problem(errors.REQUEST_INVALID, "At least one action needs to be specified in a rule")
     _check_whole_objects(rule)
     _check_expirations(rule)
