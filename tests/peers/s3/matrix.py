@@ -79,7 +79,7 @@ class At:
     def plain(self, text: str) -> str:
         """``text`` in one line, without what is another each time."""
         text = re.sub(r"\s+", " ", text.replace(self.endpoint, "ENDPOINT").replace(self.host, "HOST"))
-        text = re.sub(r"(?i)(request_?id:) \w+", r"\1 ID", text)
+        text = re.sub(r"(?i)(request_?id(?:: |>))\w+", r"\1ID", text)
         return text.replace(self.bucket, "BUCKET").replace(str(self.folder), "FOLDER")[:300]
 
 

@@ -16,7 +16,7 @@ from tests.peers.s3.matrix import SMALL, At, aws_environment, settle, steps
 from tests.peers.s3.test_clients_of_commands import number_in, same
 
 CONTENDERS = 10
-MOUNT_SECONDS = 30
+MOUNT_SECONDS = 60
 
 
 class Mounted:
@@ -39,7 +39,8 @@ class Mounted:
         while not self.folder.is_mount():
             if self.process.poll() is not None or time.monotonic() > until:
                 self.log.seek(0)
-                raise AssertionError(" ".join(re.findall(r"\[CRT\] \S+ (.*)", self.log.read())))
+                said = self.log.read()
+                raise AssertionError(next(iter(re.findall(r"\[CRT\] \S+ (.*)", said)), said))
             time.sleep(0.05)  # polls for readiness, hides no race
 
     def put(self):
