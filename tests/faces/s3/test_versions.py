@@ -393,3 +393,37 @@ def test_every_version_tells_what_it_is(s3, bucket):
     assert found["ETag"] == s3.head_object(Bucket=bucket, Key="key")["ETag"]
     assert found["Owner"]["ID"]
     assert "LastModified" in found
+
+
+def test_the_longest_keys_keep_their_versions_apart_and_in_order(s3, bucket):
+    """Keys of 1,024 bytes that differ in the last, and one that all others begin with."""
+    keys = ["k" * 500, "k" * 1023, "k" * 1023 + "a", "k" * 1023 + "b", "k" * 510 + "é" * 257]
+    expected = []
+    for key in keys:
+        versions = [put(s3, bucket, f"{number} {key}".encode(), key) for number in range(3)]
+        expected += [(key, version) for version in reversed(versions)]
+    for limit in (1, 2, 1000):
+        assert [one for own, _ in pages(s3, bucket, MaxKeys=limit) for one in own] == expected
+    for key, version in expected:
+        number = [one for one in expected if one[0] == key].index((key, version))
+        assert body(s3, bucket, version, key) == f"{2 - number} {key}".encode()
+    s3.delete_object(Bucket=bucket, Key=keys[2], VersionId=expected[6][1])
+    assert body(s3, bucket, key=keys[2]) == f"1 {keys[2]}".encode()
+    assert body(s3, bucket, key=keys[3]) == f"2 {keys[3]}".encode()
+    prefixes = [found for _, found in pages(s3, bucket, Delimiter="a")]
+    assert prefixes == [["k" * 1023 + "a"]]
+
+
+@pytest.mark.parametrize(
+    "key", ["a//b", "..", "a/../b", "naïve/日本語", "plus+ per% cent", "semi;colon?#&=", " "]
+)
+def test_a_strange_key_has_versions_like_any_other(s3, bucket, key):
+    first, second = put(s3, bucket, b"one", key), put(s3, bucket, b"two", key)
+    assert (body(s3, bucket, first, key), body(s3, bucket, second, key)) == (b"one", b"two")
+    assert [one[:2] for one in listed(s3, bucket, Prefix=key)] == [(key, second), (key, first)]
+    copied = s3.copy_object(Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": key, "VersionId": first})
+    assert copied["CopySourceVersionId"] == first
+    assert body(s3, bucket, key="copy") == b"one"
+    answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": key, "VersionId": second}]})
+    assert answer["Deleted"][0]["VersionId"] == second
+    assert body(s3, bucket, key=key) == b"one"
