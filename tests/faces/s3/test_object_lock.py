@@ -409,6 +409,24 @@ async def test_policies_can_speak_of_the_lock_that_is_asked_for(locking):
     assert (await locking.ask("PUT", "/lock/key", query="legal-hold=", body=hold, signed=NOBODY)).status == 200
 
 
+async def test_a_right_can_be_about_one_version(locking):
+    ask = {"query": f"legal-hold=&{locking.version}", "signed": NOBODY}
+    id_ = locking.version.removeprefix("versionId=")
+    await allow(locking, "GetObjectLegalHold", Condition={"StringEquals": {"s3:VersionId": id_}})
+    assert (await locking.ask("GET", "/lock/key", **ask)).status == 200
+    assert (await locking.ask("GET", "/lock/key", query="legal-hold=", signed=NOBODY)).status == 403
+    await allow(locking, "PutObjectLegalHold", Condition={"StringEquals": {"s3:VersionId": id_}})
+    assert (await locking.ask("PUT", "/lock/key", body=RELEASE, **ask)).status == 200
+    assert (await locking.ask("PUT", "/lock/key", query="legal-hold=", body=RELEASE, signed=NOBODY)).status == 403
+
+
+@pytest.mark.parametrize("what", ["retention", "legal-hold"])
+async def test_an_empty_version_is_none(locking, what):
+    for method in ("GET", "PUT"):
+        answer = await locking.ask(method, "/lock/key", query=f"{what}=&versionId=", body=RELEASE)
+        assert (answer.status, answer.code) == (400, "InvalidArgument")
+
+
 async def test_a_version_whose_lock_cannot_be_read_stays(locking):
     """RustFS GHSA-j548: a lock whose metadata could not be read was taken for none, and the version deleted."""
 

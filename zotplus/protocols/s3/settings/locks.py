@@ -18,7 +18,7 @@ from zotplus.gateway.facts import gather
 from zotplus.gateway.pipeline import authorise
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import payload, xml_out
-from zotplus.protocols.s3.request import Level, Request
+from zotplus.protocols.s3.request import Level, Request, read_version
 from zotplus.protocols.s3.rows import What, When, row
 from zotplus.protocols.s3.settings.lock_documents import (
     DOCUMENT_LIMIT,
@@ -98,6 +98,11 @@ class _OfVersion(msgspec.Struct, frozen=True, kw_only=True):
         """The object's name in policies."""
         return f"s3:{self.bucket}/{self.key}"
 
+    @property
+    def keys(self) -> dict[str, str]:
+        """The condition key of the version, where one is named."""
+        return {"s3:versionid": self.version} if self.version else {}
+
 
 class _Change(_OfVersion, frozen=True, kw_only=True):
     body: payload.Incoming
@@ -117,7 +122,7 @@ def parse_put_object_retention(request: Request) -> PutObjectRetention:
     return PutObjectRetention(
         bucket=request.bucket,
         key=request.key,
-        version=request.query.get("versionId", ""),
+        version=read_version(request),
         body=payload.parse_incoming(request, needs_length=False),
         bypass=read_bypass(request),
     )
@@ -149,7 +154,7 @@ def parse_put_object_legal_hold(request: Request) -> PutObjectLegalHold:
     return PutObjectLegalHold(
         bucket=request.bucket,
         key=request.key,
-        version=request.query.get("versionId", ""),
+        version=read_version(request),
         body=payload.parse_incoming(request, needs_length=False),
     )
 
@@ -172,7 +177,8 @@ async def _authorise(context: Context, operation: _Change, action: Action, keys:
     """Raises ``ACCESS_DENIED``, ``CREDENTIALS_MISSING``; the right to bypass is asked for before it could matter."""
     if context.route is None:
         raise Problem(errors.ACCESS_DENIED)
-    needs = (Need(action.name, operation.resource, keys), *bypass_needs(operation.resource, bypass=operation.bypass))
+    need = Need(action.name, operation.resource, operation.keys | keys)
+    needs = (need, *bypass_needs(operation.resource, bypass=operation.bypass))
     await gather(context, needs)
     authorise(context, context.route, needs)
 
@@ -182,12 +188,12 @@ class GetObjectRetention(_OfVersion, frozen=True, kw_only=True):
 
     def needs(self) -> tuple[Need, ...]:
         """To read it."""
-        return (Need(actions.GET_OBJECT_RETENTION.name, self.resource),)
+        return (Need(actions.GET_OBJECT_RETENTION.name, self.resource, self.keys),)
 
 
 def parse_get_object_retention(request: Request) -> GetObjectRetention:
-    """Address and version."""
-    version = request.query.get("versionId", "")
+    """Address and version. Raises ``ARGUMENT_INVALID``."""
+    version = read_version(request)
     return GetObjectRetention(bucket=request.bucket, key=request.key, version=version)
 
 
@@ -208,12 +214,12 @@ class GetObjectLegalHold(_OfVersion, frozen=True, kw_only=True):
 
     def needs(self) -> tuple[Need, ...]:
         """To read it."""
-        return (Need(actions.GET_OBJECT_LEGAL_HOLD.name, self.resource),)
+        return (Need(actions.GET_OBJECT_LEGAL_HOLD.name, self.resource, self.keys),)
 
 
 def parse_get_object_legal_hold(request: Request) -> GetObjectLegalHold:
-    """Address and version."""
-    version = request.query.get("versionId", "")
+    """Address and version. Raises ``ARGUMENT_INVALID``."""
+    version = read_version(request)
     return GetObjectLegalHold(bucket=request.bucket, key=request.key, version=version)
 
 
@@ -228,7 +234,8 @@ async def get_object_legal_hold(context: Context, operation: GetObjectLegalHold)
 
 async def _lock(context: Context, operation: _OfVersion) -> Lock | None:
     services = context.services
-    info = await services.objects.head(operation.bucket, operation.key, Selection(version=operation.version))
+    selection = Selection(version=operation.version, keyless=True)
+    info = await services.objects.head(operation.bucket, operation.key, selection)
     require_lock_enabled(await services.documents.bucket(operation.bucket))
     return info.attributes.lock
 
