@@ -65,6 +65,7 @@ from zotplus.services.events.outbox import Outbox
 from zotplus.services.lifecycle.lifecycles import Lifecycles
 from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
+from zotplus.services.plain_reads import PlainReads
 from zotplus.services.policies.applying import Applying
 from zotplus.services.policies.explaining import Explaining
 from zotplus.services.policies.policies import Policies
@@ -116,26 +117,23 @@ def local_store(settings: Settings, told: Observers = UNOBSERVED) -> KeyValueLmd
     return KeyValueLmdb(settings.metadata, on_commit=told.commit)
 
 
-def local_blobs(settings: Settings, told: Observers = UNOBSERVED) -> BlobsFilesystem | LocalBlobsByClass:
-    """The content stores of this machine."""
+def local_blobs(settings: Settings, told: Observers = UNOBSERVED) -> LocalBlobsByClass:
+    """The content stores of this machine; without storage classes too, to tell of one that was taken away."""
 
     def open_store(store: FilesystemBlobsSettings) -> BlobsFilesystem:
         return BlobsFilesystem(store, on_read=told.blob_read, on_write=told.blob_written)
 
-    default = open_store(settings.blobs)
-    if not settings.storage_classes:
-        return default
-    return LocalBlobsByClass(default, {one.name: open_store(one.blobs) for one in settings.storage_classes})
+    stores = {one.name: open_store(one.blobs) for one in settings.storage_classes}
+    return LocalBlobsByClass(open_store(settings.blobs), stores)
 
 
-def saved_blobs(settings: Settings, folder: Path) -> BlobsFilesystem | LocalBlobsByClass:
+def saved_blobs(settings: Settings, folder: Path) -> LocalBlobsByClass:
     """The content stores of the backup in ``folder``: a folder within it for each storage class of the settings."""
     saved = {
         one.name: BlobsFilesystem(FilesystemBlobsSettings(path=str(folder / "classes" / one.name)))
         for one in settings.storage_classes
     }
-    default = BlobsFilesystem(FilesystemBlobsSettings(path=str(folder)))
-    return LocalBlobsByClass(default, saved) if saved else default
+    return LocalBlobsByClass(BlobsFilesystem(FilesystemBlobsSettings(path=str(folder))), saved)
 
 
 def engines(settings: Settings, reporting: Reporting, managed_url: str | None = None) -> Engines:
@@ -188,6 +186,7 @@ def services(settings: Settings, parts: Engines) -> Services:
         events=_events(settings, store),
         access_logging=AccessLogging(store),
         objects=Objects(store, blobs, inline_limit=settings.s3.inline_limit, encryption=encryption),
+        plain_reads=PlainReads(store, known.access),
         multipart=Multipart(store, blobs, encryption=encryption),
         collector=Collector(
             store, blobs, grace=settings.collector.grace, upload_expiry=settings.collector.upload_expiry

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from zotplus.adapters.blobs_fs import BlobsFilesystem, FilesystemBlobsSettings
 from zotplus.app import omissions
-from zotplus.app.composition import local_blobs, local_store
+from zotplus.app.composition import local_blobs, local_store, saved_blobs
 from zotplus.app.offline import administrator_key, prepare, restore
 from zotplus.cli.commands import cli
 from zotplus.domain import errors
@@ -229,3 +229,45 @@ def test_what_the_server_could_not_use_is_no_valid_configuration(monkeypatch, tm
     result = CliRunner().invoke(cli, ["config", "check"])
     assert (result.exit_code, told in result.stderr) == (2, True), result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def cold(folder):
+    return {"ZOTPLUS_STORAGE_CLASSES": json.dumps([{"name": "COLD", "blobs": {"path": str(folder)}}])}
+
+
+@pytest.fixture
+def cold_backup(settings_of, tmp_path):
+    """As ``backup``, of a server that has the object in a storage class of its own."""
+    folder = tmp_path / "backup"
+    serving = settings_of(ZOTPLUS_DATA_DIR=str(tmp_path / "serving"), **cold(tmp_path / "cold"))
+    prepare(serving)
+
+    async def store_and_back_up():
+        store, blobs, saved = local_store(serving), local_blobs(serving), saved_blobs(serving, folder)
+        try:
+            await Buckets(store, "here").create("box", "owner")
+            attributes = Attributes(storage_class="COLD")
+            await Objects(store, blobs, inline_limit=0).put("box", "key", Source(chunks=_chunks()), attributes)
+            await Backups(store, blobs, saved).create(folder)
+        finally:
+            for one in (store, blobs, saved):
+                await one.close()
+
+    asyncio.run(store_and_back_up())
+    return folder
+
+
+def test_a_backup_of_storage_classes_is_restored_into_each(cold_backup, settings_of, tmp_path):
+    assert blob_file(cold_backup).is_relative_to(cold_backup / "classes/COLD")
+    data, place = tmp_path / "new", tmp_path / "new-cold"
+    restored = settings_of(ZOTPLUS_DATA_DIR=str(data), **cold(place))
+    assert restore(restored, cold_backup).copied == 1
+    assert blob_file(place).read_bytes() == CONTENT
+    assert [path for path in data.rglob(DIGEST) if path.is_file()] == []
+
+
+def test_a_backup_needs_the_storage_classes_that_it_holds(cold_backup, settings_of, tmp_path):
+    with pytest.raises(Problem) as raised:
+        restore(settings_of(ZOTPLUS_DATA_DIR=str(tmp_path / "new")), cold_backup)
+    assert raised.value.fault is errors.STORAGE_FAILED
+    assert "COLD" in raised.value.detail
