@@ -158,7 +158,7 @@ class Objects:
         return ObjectContent(info=found.info, inline=None, slices=encrypted_slices(record, key, *place))
 
     async def head(self, bucket: str, key: str, selection: Selection = NEWEST) -> ObjectInfo:
-        """As ``get`` without content; of the selection version, conditions and customer's key count."""
+        """As ``get`` without content; of the selection only range and comparison count not."""
 
         def find(snapshot: Snapshot) -> tuple[ObjectInfo, EncryptionRecord | None]:
             place = find_place(snapshot, bucket, key)
@@ -167,7 +167,7 @@ class Objects:
             return object_info(key, record, place.bucket), encryption_of(record)
 
         info, encryption = await self._store.read(find)
-        if encryption is not None or selection.customer_key:
+        if not selection.keyless and (encryption is not None or selection.customer_key):
             await self._encryption.check(encryption, selection.customer_key)
         return info
 

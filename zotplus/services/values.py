@@ -158,7 +158,8 @@ class ObjectInfo(msgspec.Struct, frozen=True, kw_only=True):
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """Which version to read, and what of it; ``version`` is empty for the newest.
 
-    The range ``wanted`` counts only where the object is ``unchanged``. ``customer_key`` opens what SSE-C encrypted.
+    The range ``wanted`` counts only where the object is ``unchanged``. ``customer_key`` opens what SSE-C encrypted; for
+    what is about tags, lock or rights and not about the content ``keyless`` asks for no such key.
     """
 
     version: str = ""
@@ -166,6 +167,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     conditions: ReadConditions = UNCONDITIONAL_READ
     unchanged: Unchanged | None = None
     customer_key: bytes = b""
+    keyless: bool = False
 
 
 NEWEST = Selection()

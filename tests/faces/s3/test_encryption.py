@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from tests.faces.gateway import settings_for, start
 from zotplus.app.composition import local_blobs, local_store
 from zotplus.services.identity.roles import Role
+from zotplus.services.policies.values import NewVersion
 
 MIB = 1024 * 1024
 CUSTOMER, OTHER = b"C" * 32, b"D" * 32
@@ -352,3 +353,73 @@ def test_a_named_key_needs_its_own_right(s3, bucket, gateway):
         403,
     )
     somebody.close()
+
+
+def test_what_is_not_about_content_needs_no_customers_key(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Body=SMALL, Tagging="a=b", **SSE_C)
+    assert s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == [{"Key": "a", "Value": "b"}]
+    assert code(s3.get_object_attributes, Bucket=bucket, Key="k", ObjectAttributes=["ObjectSize"]) == (
+        "InvalidRequest",
+        400,
+    )
+    md5 = base64.b64encode(hashlib.md5(CUSTOMER, usedforsecurity=False).digest()).decode()
+    keys = {**SENT, "SSECustomerKeyMD5": md5}
+    found = s3.get_object_attributes(Bucket=bucket, Key="k", ObjectAttributes=["ObjectSize"], **keys)
+    assert found["ObjectSize"] == len(SMALL)
+
+
+def allowed(gateway, name, document):
+    """A client for a new key that has that policy."""
+    policy = NewVersion(text=json.dumps(document).encode(), author="tests")
+    gateway.run(gateway.services.policies.put(name, policy))
+    key, secret = gateway.key(name=name)
+    gateway.run(gateway.services.policies.attach(name, key, "tests"))
+    return client(gateway, key, secret)
+
+
+def test_tags_of_a_source_need_their_right_whatever_its_key(s3, bucket, gateway):
+    """Also GHSA-mx42: a copy takes nothing along that its maker may not read."""
+    s3.put_object(Bucket=bucket, Key="k", Body=SMALL, Tagging="a=b", **SSE_C)
+    document = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": f"s3:{bucket}/*"},
+        ],
+    }
+    somebody = allowed(gateway, "copier", document)
+    source = {"CopySourceSSECustomerAlgorithm": "AES256", "CopySourceSSECustomerKey": CUSTOMER}
+    assert code(somebody.copy_object, Bucket=bucket, Key="b", CopySource=f"{bucket}/k", **source) == (
+        "AccessDenied",
+        403,
+    )
+    somebody.close()
+
+
+def test_rights_on_a_key_are_those_to_write_and_to_read(s3, bucket, gateway):
+    gateway.run(gateway.services.kms_keys.create("payroll"))
+    on_objects = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": f"s3:{bucket}/*"}
+    may_write = {"Effect": "Allow", "Action": "kms:GenerateDataKey", "Resource": "kms:payroll"}
+    may_read = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "kms:payroll"}
+    version = {"Version": "2012-10-17"}
+    writer = allowed(gateway, "key-writer", {**version, "Statement": [on_objects, may_write]})
+    reader = allowed(gateway, "key-reader", {**version, "Statement": [on_objects, may_read]})
+    named = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "arn:aws:kms:us-east-1:000000000000:key/payroll"}
+    assert writer.put_object(Bucket=bucket, Key="k", Body=SMALL, **named)["SSEKMSKeyId"] == "payroll"
+    assert reader.get_object(Bucket=bucket, Key="k")["Body"].read() == SMALL
+    assert code(writer.get_object, Bucket=bucket, Key="k") == ("AccessDenied", 403)
+    assert code(reader.put_object, Bucket=bucket, Key="k", Body=SMALL, **named) == ("AccessDenied", 403)
+    # a copy would be another way to read
+    assert code(writer.copy_object, Bucket=bucket, Key="b", CopySource=f"{bucket}/k") == ("AccessDenied", 403)
+    upload = writer.create_multipart_upload(Bucket=bucket, Key="b")["UploadId"]
+    where = {"Bucket": bucket, "Key": "b", "UploadId": upload, "PartNumber": 1}
+    assert code(writer.upload_part_copy, **where, CopySource=f"{bucket}/k") == ("AccessDenied", 403)
+    assert reader.copy_object(Bucket=bucket, Key="b", CopySource=f"{bucket}/k")["ServerSideEncryption"] == "AES256"
+    # and so would be a default that names the key
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "payroll"}}
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    assert code(reader.put_object, Bucket=bucket, Key="c", Body=SMALL) == ("AccessDenied", 403)
+    assert writer.put_object(Bucket=bucket, Key="c", Body=SMALL)["SSEKMSKeyId"] == "payroll"
+    gateway.run(gateway.services.kms_keys.enable("payroll", enabled=False))
+    assert code(s3.get_object, Bucket=bucket, Key="k") == ("KMS.DisabledException", 400)
+    writer.close()
+    reader.close()

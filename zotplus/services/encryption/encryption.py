@@ -61,10 +61,11 @@ class Encryption:
             return msgspec.structs.replace(chosen, key_id=named or self._kms_key)
         return chosen
 
-    @property
-    def default_kms_key(self) -> str:
-        """The key that needs no right of its own, as Amazon's ``aws/s3``."""
-        return self._kms_key
+    def guarded_key(self, protection: Protection | None) -> str:
+        """The KMS key whose use takes a right of its own, empty where none does: the default key is everybody's."""
+        if protection is None or protection.scheme != SSE_KMS or protection.key_id == self._kms_key:
+            return ""
+        return protection.key_id
 
     async def begin(self, chosen: Protection | None) -> tuple[ContentKey, EncryptionRecord] | None:
         """A new object's key and how it is wrapped; None where it is not to be encrypted.

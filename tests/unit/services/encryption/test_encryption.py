@@ -59,7 +59,7 @@ async def test_the_request_comes_before_the_bucket_and_the_bucket_before_the_ser
 async def test_kms_without_a_key_takes_the_buckets_or_the_default(encryption):
     asked = Protection(scheme="SSE-KMS")
     assert encryption.choose(bucket(scheme="SSE-KMS", key_id="k"), asked).key_id == "k"
-    assert encryption.choose(bucket(scheme="SSE-S3"), asked).key_id == encryption.default_kms_key
+    assert encryption.choose(bucket(scheme="SSE-S3"), asked).key_id == "s3-default"
     assert encryption.choose(bucket(), asked).key_id == "s3-default"
 
 
@@ -127,3 +127,9 @@ def test_what_can_be_no_key_is_refused(text):
     with pytest.raises(Problem) as raised:
         read_key_id(text)
     assert raised.value.fault is errors.ARGUMENT_INVALID
+
+
+def test_only_named_keys_take_a_right_of_their_own(encryption):
+    assert encryption.guarded_key(Protection(scheme="SSE-KMS", key_id="payroll")) == "payroll"
+    for other in (None, S3, SSE_C, KMS):
+        assert encryption.guarded_key(other) == ""

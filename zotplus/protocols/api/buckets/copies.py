@@ -19,7 +19,7 @@ from zotplus.gateway.context import Context
 from zotplus.gateway.pipeline import require
 from zotplus.protocols.api.buckets.documents import Copied, Copies, CopyFailure, NewCopies
 from zotplus.protocols.api.endpoint import Call, Endpoint
-from zotplus.services.values import Copy, ListEntry, ListQuery, ObjectInfo
+from zotplus.services.values import Copy, ListEntry, ListQuery, ObjectInfo, Selection
 
 _AT_ONCE = 16  # copies whose changes share a sync
 _ABSENT = WriteConditions(absent=True)
@@ -94,7 +94,13 @@ async def _authorised_copy(context: Context, job: _Job, key: str) -> ObjectInfo:
     read, write = f"s3:{job.bucket}/{key}", f"s3:{bucket}/{target}"
     require(context, Need(actions.GET_OBJECT.name, read))
     require(context, Need(actions.PUT_OBJECT.name, write))
-    tags = (await context.services.objects.head(job.bucket, key)).attributes.tags
+    attributes = (await context.services.objects.head(job.bucket, key, Selection(keyless=True))).attributes
+    encryption, tags = context.services.encryption, attributes.tags
+    chosen = encryption.choose(await context.services.documents.bucket(bucket), None)
+    for action, protection in ((actions.KMS_DECRYPT, attributes.protection), (actions.KMS_GENERATE_DATA_KEY, chosen)):
+        key_id = encryption.guarded_key(protection)
+        if key_id:
+            require(context, Need(action.name, f"kms:{key_id}"))
     if tags:
         require(context, Need(actions.GET_OBJECT_TAGGING.name, read))
         require(context, Need(actions.PUT_OBJECT_TAGGING.name, write, tag_keys(tags)))

@@ -15,6 +15,7 @@ from zotplus.protocols.s3.attributes import http_date, read_need, version_header
 from zotplus.protocols.s3.objects.reading import missing_or_denied
 from zotplus.protocols.s3.request import Level, Request, argument_invalid, number, read_version
 from zotplus.protocols.s3.rows import What, When, row
+from zotplus.protocols.s3.settings.encryption_headers import CUSTOMER, read_customer_key
 from zotplus.protocols.s3.xml_out import XML
 from zotplus.services.values import Checksum, ObjectInfo, Selection
 
@@ -30,6 +31,7 @@ class GetObjectAttributes(msgspec.Struct, frozen=True, kw_only=True):
     bucket: str
     key: str
     version: str
+    customer_key: bytes
     names: tuple[str, ...]
     after: int
     limit: int
@@ -53,6 +55,7 @@ def parse_get_object_attributes(request: Request) -> GetObjectAttributes:
         bucket=request.bucket,
         key=request.key,
         version=read_version(request),
+        customer_key=read_customer_key(request),
         names=tuple([name.strip() for name in listed.split(",") if name.strip()]),
         after=number(paging, "x-amz-part-number-marker", 0, _MARKER_LIMIT),
         limit=number(paging, "x-amz-max-parts", _MAX_PARTS, _MAX_PARTS),
@@ -64,7 +67,7 @@ async def get_object_attributes(context: Context, operation: GetObjectAttributes
     await context.services.documents.bucket(operation.bucket)
     _check_names(operation.names)
     try:
-        selection = Selection(version=operation.version)
+        selection = Selection(version=operation.version, customer_key=operation.customer_key)
         info = await context.services.objects.head(operation.bucket, operation.key, selection)
     except Problem as problem:
         raise missing_or_denied(context, operation.bucket, operation.key, problem) from problem
@@ -117,7 +120,7 @@ def _parts(info: ObjectInfo, operation: GetObjectAttributes) -> str:
 
 ROWS = (
     row(
-        When(level=Level.OBJECT, method="GET", query="attributes", also="versionId"),
+        When(level=Level.OBJECT, method="GET", query="attributes", also="versionId", headers=CUSTOMER),
         What(
             name="GetObjectAttributes",
             summary="Read an object's size, parts and checksum.",

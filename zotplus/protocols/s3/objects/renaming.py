@@ -18,6 +18,7 @@ from zotplus.protocols.s3.objects.reading import missing_or_denied
 from zotplus.protocols.s3.request import Level, Request, argument_invalid
 from zotplus.protocols.s3.rows import What, When, row
 from zotplus.services.renaming import Rename
+from zotplus.services.values import Selection
 
 _SOURCE = "x-amz-rename-source"
 _TOKEN = "x-amz-client-token"  # noqa: S105 - a name of a request, no secret
@@ -90,7 +91,8 @@ async def rename_object(context: Context, operation: RenameObject) -> Reply:
 async def _may_tag(context: Context, wanted: Rename) -> bool:
     """Whether the source's tags may come with it; no tags need no right. Raises ``ACCESS_DENIED``."""
     try:
-        tags = (await context.services.objects.head(wanted.bucket, wanted.source)).attributes.tags
+        info = await context.services.objects.head(wanted.bucket, wanted.source, Selection(keyless=True))
+        tags = info.attributes.tags
     except Problem:
         return False  # the rename says what is wrong, or that it was done before
     if tags:

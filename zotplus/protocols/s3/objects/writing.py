@@ -47,7 +47,7 @@ from zotplus.protocols.s3.settings.encryption_headers import (
 )
 from zotplus.protocols.s3.settings.lifecycle.expiry import expiry_headers
 from zotplus.protocols.s3.settings.lock_headers import lock_keys, lock_needs, read_lock
-from zotplus.protocols.s3.settings.tag_headers import read_copied_tags, tag_needs, tagging_need
+from zotplus.protocols.s3.settings.tag_headers import read_tags, tag_needs, tagging_need
 from zotplus.protocols.s3.sharing.list_documents import list_needs, read_grants
 from zotplus.protocols.s3.xml_out import XML
 from zotplus.services.values import Attributes, Copy, ObjectInfo, Selection
@@ -166,7 +166,7 @@ def parse_copy_object(request: Request) -> CopyObject:
             target_attributes=Attributes(
                 headers={} if replaces else read_redirect(request),
                 lock=read_lock(request.header),
-                tags=read_copied_tags(request.header, replaces=replaces_tags),
+                tags=read_tags(request.header),
                 protection=read_protection(request),
                 acl=read_grants(request.header),
             ),
@@ -207,7 +207,8 @@ async def _keeps_tags(context: Context, wanted: Copy) -> bool:
     Raises ``ACCESS_DENIED``. A source that gets its first tags from here on is copied without them.
     """
     try:
-        source = await context.services.objects.head(*wanted.source, Selection(version=wanted.source_version))
+        selection = Selection(version=wanted.source_version, keyless=True)
+        source = await context.services.objects.head(*wanted.source, selection)
     except Problem:
         return True  # the copy says what is wrong with it
     tags = source.attributes.tags

@@ -170,11 +170,11 @@ async def settled(context: Context, bucket: str, asked: Protection | None) -> Pr
 async def require_source(context: Context, copy: Copy | PartSource) -> None:
     """Refuse a copy from a KMS key that the caller may not use. Raises ``ACCESS_DENIED``; the rest the copy tells."""
     if isinstance(copy, Copy):
-        address, version, key = copy.source, copy.source_version, copy.source_key
+        address, version = copy.source, copy.source_version
     else:
-        address, version, key = (copy.bucket, copy.key), copy.version, copy.customer_key
+        address, version = (copy.bucket, copy.key), copy.version
     try:
-        info = await context.services.objects.head(*address, Selection(version=version, customer_key=key))
+        info = await context.services.objects.head(*address, Selection(version=version, keyless=True))
     except Problem:
         return
     require_readable(context, info.attributes.protection)
@@ -186,7 +186,6 @@ def require_readable(context: Context, protection: Protection | None) -> None:
 
 
 def _require(context: Context, protection: Protection | None, action: str) -> None:
-    if protection is None or protection.scheme != SSE_KMS:
-        return
-    if protection.key_id != context.services.encryption.default_kms_key:
-        require(context, Need(action, f"kms:{protection.key_id}"))
+    key_id = context.services.encryption.guarded_key(protection)
+    if key_id:
+        require(context, Need(action, f"kms:{key_id}"))

@@ -164,7 +164,7 @@ def parse_get_object_tagging(request: Request) -> GetObjectTagging:
 
 async def get_object_tagging(context: Context, operation: GetObjectTagging) -> Reply:
     """An object without tags has an empty set. Raises what ``Objects.head`` does."""
-    selection = Selection(version=operation.version)
+    selection = Selection(version=operation.version, keyless=True)
     info = await context.services.objects.head(operation.bucket, operation.key, selection)
     return Reply(headers=(XML, *version_headers(info)), body=tagging_document(info.attributes.tags))
 
