@@ -93,9 +93,12 @@ class Engine:
         current = await self._store.read(partial(rules_now, target=target))
         if current is None or not any(True for _ in current[1].enabled):
             return
-        for prefix in prefixes_of(current[1]):
-            await self._age_versions(target, current, prefix, aged)
-        await self._age_uploads(target, current[1], aged)
+        bucket, rules = current
+        for prefix in prefixes_of(rules):
+            # Only these can mean a key with the prefix: with many rules, each for its own folder, few for each key.
+            near = tuple([rule for rule in rules.rules if (rule.filter.prefix or "").startswith(prefix)])
+            await self._age_versions(target, (bucket, msgspec.structs.replace(rules, rules=near)), prefix, aged)
+        await self._age_uploads(target, rules, aged)
 
     async def _age_versions(
         self, target: Target, current: tuple[BucketRecord, RuleSet], prefix: str, aged: Aged
