@@ -6,7 +6,7 @@ identity's policies do, or a resource's policy.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from zotplus.domain.actions import ACTIONS, ADMIN_PUT_POLICY, BUCKET_POLICY_ACTIONS
 from zotplus.domain.iam.language import NO_ATTRIBUTES, Allowed, Attributes, Decision, Denied, Layer, Need, Policy
@@ -116,6 +116,13 @@ class _Statements:
         return narrowed
 
 
+class _Asked(NamedTuple):
+    """The statements that allow and deny, and those of resource policies that name the identity itself."""
+
+    own: _Statements
+    direct: _Statements
+
+
 class PolicySet:
     """Policies that apply together, prepared for asking.
 
@@ -131,7 +138,7 @@ class PolicySet:
     Spec: AWS IAM User Guide, "Permissions boundaries for IAM entities", "Session policies".
     """
 
-    __slots__ = ("_boundaries", "_direct", "_everything", "_limited", "_own", "_session", "_unscoped", "facts")
+    __slots__ = ("_asked", "_boundaries", "_everything", "_limited", "_own", "_session", "_unscoped", "facts")
 
     def __init__(
         self,
@@ -150,12 +157,12 @@ class PolicySet:
         limits = [_all_prepared((boundary,), Layer.BOUNDARY) for boundary in boundaries or ()]
         narrowed = _all_prepared(session or (), Layer.SESSION)
         self._own = _Statements(own)
-        self._direct = _Statements(direct)
+        self._asked = _Asked(self._own, _Statements(direct))
         self._boundaries = None if boundaries is None else tuple(map(_Statements, limits))
         self._session = None if session is None else _Statements(narrowed)
         self._limited = boundaries is not None or session is not None
-        self._everything = own
-        self._unscoped: _Statements | None = None
+        self._everything = own, direct
+        self._unscoped: _Asked | None = None
         asking = [row for rows in (own, narrowed, *limits) for row in rows if row.wants_facts]
         self.facts = frozenset([row.scope for row in asking])
 
@@ -164,7 +171,7 @@ class PolicySet:
         if need.action in BUCKET_POLICY_ACTIONS:
             return self._decide_of_bucket_policy(need, attributes)
         if self._limited:
-            return self._decide_limited(need, attributes, self._own)
+            return self._decide_limited(need, attributes, self._asked)
         return self._own.decide(need, attributes) or _denied_for_want(need)
 
     def wants_facts(self, resource: str) -> bool:
@@ -177,22 +184,23 @@ class PolicySet:
 
         Spec: Amazon S3 API Reference, PutBucketPolicy and DeleteBucketPolicy (the root principal always may).
         """
-        decision = self._decide(need, attributes, self._own)
+        decision = self._decide(need, attributes, self._asked)
         if isinstance(decision, Allowed) or decision.layer is not Layer.RESOURCE:
             return decision
-        if not isinstance(self._decide(_every_policy(need), attributes, self._own), Allowed):
+        if not isinstance(self._decide(_every_policy(need), attributes, self._asked), Allowed):
             return decision
         if self._unscoped is None:
-            self._unscoped = _Statements([row for row in self._everything if not row.scope])
+            own, direct = [_Statements([row for row in rows if not row.scope]) for rows in self._everything]
+            self._unscoped = _Asked(own, direct)
         return self._decide(need, attributes, self._unscoped)
 
-    def _decide(self, need: Need, attributes: Attributes, statements: _Statements) -> Decision:
+    def _decide(self, need: Need, attributes: Attributes, asked: _Asked) -> Decision:
         if self._limited:
-            return self._decide_limited(need, attributes, statements)
-        return statements.decide(need, attributes) or _denied_for_want(need)
+            return self._decide_limited(need, attributes, asked)
+        return asked.own.decide(need, attributes) or _denied_for_want(need)
 
-    def _decide_limited(self, need: Need, attributes: Attributes, statements: _Statements) -> Decision:
-        own = statements.decide(need, attributes)
+    def _decide_limited(self, need: Need, attributes: Attributes, asked: _Asked) -> Decision:
+        own = asked.own.decide(need, attributes)
         session = None if self._session is None else self._session.decide(need, attributes)
         limits = [boundary.decide(need, attributes) for boundary in self._boundaries or ()]
         for decision in (own, *limits, session):
@@ -203,7 +211,7 @@ class PolicySet:
         if self._session is not None and session is None:
             return _outside(need, Layer.SESSION)
         if self._boundaries is not None and (None in limits or not limits):
-            return self._direct.decide(need, attributes) or _outside(need, Layer.BOUNDARY)
+            return asked.direct.decide(need, attributes) or _outside(need, Layer.BOUNDARY)
         return own
 
 

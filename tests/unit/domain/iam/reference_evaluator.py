@@ -7,11 +7,26 @@ import ipaddress
 from datetime import datetime
 from fractions import Fraction
 
-from zotplus.domain.iam import VERSION, Effect
+from zotplus.domain.iam import VERSION, Effect, Need
+
+OF_BUCKET_POLICIES = ("s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy")
 
 
-def decide(who, need, known, *, identity, resource, boundary=None, session=None):
-    """``yes``, ``no`` or ``denied``; ``who`` is the caller's own name and those of its groups."""
+def decide(who, need, known, *, resource, **layers):
+    """``yes``, ``no`` or ``denied``; ``who`` is the caller's own name and those of its groups.
+
+    A policy of a bucket cannot take itself from whoever may write every policy.
+    """
+    answer = decide_by_all(who, need, known, resource=resource, **layers)
+    if answer == "yes" or need.action not in OF_BUCKET_POLICIES:
+        return answer
+    every = Need("admin:PutPolicy", f"admin:policies/bucket:{need.resource.removeprefix('s3:')}")
+    if decide_by_all(who, every, known, resource=resource, **layers) != "yes":
+        return answer
+    return decide_by_all(who, need, known, resource=[policy for policy in resource if not policy.scope], **layers)
+
+
+def decide_by_all(who, need, known, *, identity, resource, boundary=None, session=None):
     mine = [(p, s) for p in resource for s in p.statement if means(s, {*who, "*", "public", "authenticated"})]
     itself = [(p, s) for p, s in mine if who[0] in s.principal]
     own = [(p, s) for p in identity for s in p.statement]
@@ -39,6 +54,8 @@ def means(statement, names):
 
 
 def applies(policy, statement, need, known):
+    if policy.scope and need.resource != policy.scope and not need.resource.startswith(policy.scope + "/"):
+        return False
     action = need.action.lower()
     named = any(glob(fill(pattern.lower(), {}, False), action) for pattern in statement.action or statement.not_action)
     if named is bool(statement.not_action):

@@ -215,5 +215,5 @@ def test_a_principal_decides_by_its_own_policies():
 
 def test_actions_know_their_family():
     assert (GET_OBJECT.family, OCI_PULL.family) == ("s3", "oci")
-    families = {"s3", "oci", "rpm", "terraform", "helm", "supplychain", "sts", "admin"}
+    families = {"s3", "kms", "oci", "rpm", "terraform", "helm", "supplychain", "sts", "admin"}
     assert {action.family for action in ACTIONS.values()} == families

@@ -26,9 +26,9 @@ SPEC = importlib.util.spec_from_file_location("reference_evaluator", Path(__file
 reference = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(reference)
 
-ACTIONS = ("s3:GetObject", "s3:PutObject", "oci:Pull", "admin:ListKeys")
+ACTIONS = ("s3:GetObject", "s3:PutObject", "s3:PutBucketPolicy", "oci:Pull", "admin:ListKeys")
 ACTION_PATTERNS = ("*", "s3:*", "S3:getobject", "s3:?etObject", "oci:Pull", "*:*t*")
-RESOURCES = ("s3:a/x", "s3:a/alice/x", "s3:b/*", "oci:team/app", "admin:keys")
+RESOURCES = ("s3:a", "s3:a/x", "s3:a/alice/x", "s3:b/*", "oci:team/app", "admin:keys")
 RESOURCE_PATTERNS = (
     *("*", "s3:*", "s3:a/*", "s3:a/${aws:username}/*", "s3:?/x", "s3:b/${*}", "oci:${aws:PrincipalTag/team, 'team'}/*"),
     *("s3:*/x", "s3:${zotplus:groups}/*", "admin:keys"),
@@ -82,7 +82,8 @@ def statements(draw, *, principals=False):
 
 def policies(*, principals=False):
     rows = st.lists(statements(principals=principals), min_size=1, max_size=3).map(tuple)
-    return st.builds(Policy, statement=rows, version=st.sampled_from([VERSION, VERSION, "2008-10-17"]))
+    scopes = st.sampled_from(["", "", "s3:a", "s3:b"]) if principals else st.just("")
+    return st.builds(Policy, statement=rows, version=st.sampled_from([VERSION, VERSION, "2008-10-17"]), scope=scopes)
 
 
 LAYERS = st.fixed_dictionaries(

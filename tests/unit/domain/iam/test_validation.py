@@ -37,7 +37,7 @@ def refused(kind=PolicyKind.IDENTITY, **fields):
         ({"action": ("s3:Get*", "iam:*")}, "$.Statement[0].Action[1]: no action matches 'iam:*'"),
         ({"action": (), "not_action": ("s3:Gett*",)}, "$.Statement[0].NotAction: no action matches"),
         ({"action": ("*" * 3000,)}, "no action matches"),
-        ({"resource": ("bucket/key",)}, "'bucket/key' is neither '*' nor begins with one of s3:, oci:"),
+        ({"resource": ("bucket/key",)}, "'bucket/key' is neither '*' nor begins with one of s3:, kms:, oci:"),
         ({"resource": ("S3:b",)}, "did you mean 's3'?"),
         ({"resource": ("s3",)}, "is neither"),
         ({"resource": ("s3:",)}, "names nothing after its colon"),
