@@ -50,7 +50,13 @@ def list_keys(*, remote: Remote, as_json: bool) -> None:
         emit_json(msgspec.to_builtins(found.keys))
         return
     rows = [
-        (key.id, key.kind, key.name, *map(human_time, (key.created, key.expires, key.last_used)), _scope_of(key))
+        (
+            key.id,
+            f"{key.kind} (off)" if key.inactive else key.kind,
+            key.name,
+            *map(human_time, (key.created, key.expires, key.last_used)),
+            _scope_of(key),
+        )
         for key in found.keys
     ]
     emit_table(("ID", "KIND", "NAME", "CREATED", "EXPIRES", "LAST USED", "SCOPE"), rows)

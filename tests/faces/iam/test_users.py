@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.faces.iam.conftest import code_of
+from tests.peers.programs import basic, call
 from zotplus.services.identity.roles import Role
 
 READ = json.dumps(
@@ -239,3 +240,11 @@ def test_the_last_administrator_stays(stage):
         assert code_of(last.put_user_policy, **locked) == "UnmodifiableEntity"
     finally:
         stage.gateway.run(stage.gateway.services.access.ensure_administrator(*stage.admin))
+
+
+def test_the_registrys_own_list_shows_whose_a_key_is_and_that_it_is_off(stage):
+    name, key = stage.user()
+    stage.iam.update_access_key(UserName=name, AccessKeyId=key[0], Status="Inactive")
+    status, _, answer = call("GET", f"{stage.gateway.url}/api/v1/keys", headers=basic(*stage.admin))
+    found = next(row for row in json.loads(answer)["keys"] if row["id"] == key[0])
+    assert (status, found["user"], found["inactive"]) == (200, name, True)

@@ -27,6 +27,8 @@ def key(credential: Credential) -> documents.Key:
         expires=expires,
         last_used=None if credential.last_used is None else moment(credential.last_used),
         scope=msgspec.json.decode(credential.scope) if credential.scope else None,
+        user=credential.owner,
+        inactive=credential.inactive,
     )
 
 

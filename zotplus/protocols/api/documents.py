@@ -48,7 +48,10 @@ class KeyRotation(_Document, frozen=True, forbid_unknown_fields=True):
 
 
 class Key(_Document, frozen=True):
-    """A credential without its secret. ``last_used`` is known to the minute; ``scope`` narrows what it may."""
+    """A credential without its secret. ``last_used`` is known to the minute; ``scope`` narrows what it may.
+
+    ``user`` is whose key it is, empty for one that stands for itself; one that is ``inactive`` opens nothing.
+    """
 
     id: str
     kind: str
@@ -57,6 +60,8 @@ class Key(_Document, frozen=True):
     expires: datetime | None
     last_used: datetime | None = None
     scope: dict[str, Any] | None = None
+    user: str = ""
+    inactive: bool = False
 
 
 class CreatedKey(Key, frozen=True, kw_only=True):
