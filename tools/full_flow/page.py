@@ -11,8 +11,8 @@ HEAD = """# A public suite
 full-flow` runs `versitygw test full-flow --versioning-enabled` against a fresh server with its default settings, and
 records the result, from which this page is printed. `make test` runs it too, and fails for a case that fails without a
 reason here, and for one that passes and has one. Users and owners of buckets, which the suite makes with `versitygw
-admin`, are made with this server's means (`tools/full_flow/users.py`). The suite has twenty more cases for buckets without
-versions, of which nearly all lock objects there; object lock needs versions, here as at Amazon.
+admin`, are made with this server's means (`tools/full_flow/users.py`). The suite has twenty more cases for buckets
+without versions, of which nearly all lock objects there; object lock needs versions, here as at Amazon.
 """
 
 
