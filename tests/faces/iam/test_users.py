@@ -131,7 +131,7 @@ def test_a_user_who_still_has_something_is_not_deleted(stage):
 
 
 @pytest.mark.parametrize(
-    ("call", "arguments", "code"),
+    ("action", "arguments", "code"),
     [
         ("create_user", {"UserName": "no spaces"}, "ValidationError"),
         ("create_user", {"UserName": "a", "Path": "no-slash"}, "ValidationError"),
@@ -151,9 +151,9 @@ def test_a_user_who_still_has_something_is_not_deleted(stage):
         ("create_role", {"RoleName": "a", "AssumeRolePolicyDocument": "{}"}, "InvalidAction"),
     ],
 )
-def test_what_cannot_be_is_refused_in_amazons_words(stage, call, arguments, code):
+def test_what_cannot_be_is_refused_in_amazons_words(stage, action, arguments, code):
     iam = stage.client("iam", stage.admin, parameter_validation=False)
-    assert code_of(getattr(iam, call), **arguments) == code
+    assert code_of(getattr(iam, action), **arguments) == code
 
 
 def test_a_name_is_there_once_whatever_its_capitals(stage):
@@ -212,11 +212,11 @@ def test_a_key_of_one_user_is_not_another_users(stage):
     """RustFS GHSA-566f, GHSA-5354: a key was changed by the name of another parent."""
     name, _ = stage.user()
     other, key = stage.user()
-    for call, more in (("update_access_key", {"Status": "Inactive"}), ("delete_access_key", {})):
+    for action, more in (("update_access_key", {"Status": "Inactive"}), ("delete_access_key", {})):
         arguments = {"UserName": name, "AccessKeyId": key[0], **more}
-        assert code_of(getattr(stage.iam, call), **arguments) == "NoSuchEntity"
+        assert code_of(getattr(stage.iam, action), **arguments) == "NoSuchEntity"
         own = {"UserName": name, "AccessKeyId": stage.admin[0], **more}
-        assert code_of(getattr(stage.iam, call), **own) == "NoSuchEntity"
+        assert code_of(getattr(stage.iam, action), **own) == "NoSuchEntity"
     assert stage.iam.list_access_keys(UserName=other)["AccessKeyMetadata"][0]["Status"] == "Active"
 
 
