@@ -160,7 +160,9 @@ async def test_a_copy_keeps_the_tags_or_gets_others(stage):
     assert await tags_of(stage, "copy") == {"c": "d"}
     assert (await copied(tagging_directive="REPLACE")).status == 200
     assert await tags_of(stage, "copy") == {}
-    assert (await copied(tagging="c=d")).code == "InvalidArgument"
+    assert (await copied(tagging="c=d")).status == 200
+    assert await tags_of(stage, "copy") == {"a": "b"}
+    assert (await copied(tagging="c=%")).code == "InvalidArgument"
     assert (await copied(tagging_directive="MERGE")).code == "InvalidArgument"
 
 

@@ -6,8 +6,7 @@ Spec: Amazon S3 API Reference, PutObject and CopyObject (``x-amz-tagging``, ``x-
 
 from collections.abc import Callable, Mapping
 
-from zotplus.domain import actions, errors
-from zotplus.domain.errors import Problem
+from zotplus.domain import actions
 from zotplus.domain.iam import Need
 from zotplus.domain.storage.tags import ConditionKeys, parse_tag_header, tag_keys
 from zotplus.gateway.context import Context
@@ -26,18 +25,12 @@ _ACTIONS = {
 
 
 def read_tags(header: Callable[[str], str | None]) -> dict[str, str]:
-    """The tags that a writer sets. Raises ``ARGUMENT_INVALID``, ``TAG_INVALID``, ``TAGS_TOO_MANY``."""
+    """The tags that a writer sets; a copy that keeps its source's needs the right to set these all the same.
+
+    Raises ``ARGUMENT_INVALID``, ``TAG_INVALID``, ``TAGS_TOO_MANY``.
+    """
     text = header(TAGGING)
     return {} if text is None else parse_tag_header(text)
-
-
-def read_copied_tags(header: Callable[[str], str | None], *, replaces: bool) -> dict[str, str]:
-    """The tags of a copy that ``replaces`` them. Raises ``ARGUMENT_INVALID`` where tags would be ignored."""
-    tags = read_tags(header)
-    if tags and not replaces:
-        detail = f"{TAGGING} needs the x-amz-tagging-directive REPLACE."
-        raise Problem(errors.ARGUMENT_INVALID, detail, ArgumentName=TAGGING)
-    return tags
 
 
 def tag_needs(tags: Mapping[str, str], resource: str) -> tuple[Need, ...]:
