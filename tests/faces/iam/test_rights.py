@@ -1,12 +1,17 @@
 """Each action asks for its own right, and nothing is done or told without it."""
 
+import hashlib
 import json
+import time
 
 import pytest
 
 from tests.faces.iam.conftest import code_of
 from tests.peers.programs import call
 from zotplus.domain.actions import ACTIONS
+from zotplus.domain.headers import PlainHeaders
+from zotplus.domain.signatures.sigv4_canonical import SignedRequest
+from zotplus.domain.signatures.sigv4_sign import SigningCredentials, sign_headers
 from zotplus.protocols.iam.face import OPERATIONS
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -137,3 +142,16 @@ def test_a_changed_form_and_another_services_signature_are_refused(stage):
 def _change(request, **_):
     request.body += b"&Path=/x/" if isinstance(request.body, bytes) else "&Path=/x/"
     request.headers["Content-Length"] = str(len(request.body))
+
+
+@pytest.mark.parametrize(("payload", "status"), [(None, 200), ("0" * 64, 403), ("UNSIGNED-PAYLOAD", 403)])
+def test_the_hash_that_was_signed_is_that_of_the_form(stage, payload, status):
+    """CVE-2025-31489: a signature over another body was taken."""
+    body = b"Action=ListUsers&Version=2010-05-08"
+    host = stage.gateway.url.removeprefix("http://")
+    headers = {"host": host, **FORM}
+    request = SignedRequest(method="POST", raw_path="/iam", raw_query="", headers=PlainHeaders(headers.items()))
+    key = SigningCredentials(access_key=stage.admin[0], secret_key=stage.admin[1], service="iam")
+    digest = payload or hashlib.sha256(body).hexdigest()
+    headers |= sign_headers(request, key, payload_hash=digest, now=time.time())
+    assert call("POST", f"{stage.gateway.url}/iam", headers=headers, body=body)[0] == status
