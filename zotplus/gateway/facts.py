@@ -75,9 +75,14 @@ async def gather(context: "Context", needs: Iterable[Need]) -> None:
             continue
         if context.facts is NO_FACTS:
             context.facts = Facts()
-        bucket, _, key = need.resource.removeprefix(_S3).partition("/")
-        address = Address(bucket=bucket, key=key, version=_version(need))
+        address = address_of(need)
         context.facts.put(need.resource, address.version, await context.services.object_sharing.facts(address, names))
+
+
+def address_of(need: Need) -> Address:
+    """The bucket, object or version that ``need``, which is about S3, names."""
+    bucket, _, key = need.resource.removeprefix(_S3).partition("/")
+    return Address(bucket=bucket, key=key, version=_version(need))
 
 
 def names_of(principal: Principal) -> frozenset[str]:

@@ -16,6 +16,7 @@ from zotplus.domain.iam import Need
 from zotplus.domain.names import check_bucket_name, check_key
 from zotplus.domain.storage.tags import tag_keys
 from zotplus.gateway.context import Context
+from zotplus.gateway.facts import gather
 from zotplus.gateway.pipeline import require
 from zotplus.protocols.api.buckets.documents import Copied, Copies, CopyFailure, NewCopies
 from zotplus.protocols.api.endpoint import Call, Endpoint
@@ -92,8 +93,10 @@ async def _authorised_copy(context: Context, job: _Job, key: str) -> ObjectInfo:
     target, bucket = job.target(key), job.wanted.target_bucket
     check_key(target)
     read, write = f"s3:{job.bucket}/{key}", f"s3:{bucket}/{target}"
-    require(context, Need(actions.GET_OBJECT.name, read))
-    require(context, Need(actions.PUT_OBJECT.name, write))
+    needs = (Need(actions.GET_OBJECT.name, read), Need(actions.PUT_OBJECT.name, write))
+    await gather(context, needs)
+    for need in needs:
+        require(context, need)
     attributes = (await context.services.objects.head(job.bucket, key, Selection(keyless=True))).attributes
     encryption, tags = context.services.encryption, attributes.tags
     chosen = encryption.choose(await context.services.documents.bucket(bucket), None)

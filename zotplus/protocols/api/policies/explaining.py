@@ -8,6 +8,7 @@ from zotplus.domain.iam import NO_ATTRIBUTES, Attributes, Need
 from zotplus.domain.principals import Principal
 from zotplus.gateway.attributes import request_values
 from zotplus.gateway.context import Context
+from zotplus.gateway.facts import address_of, names_of, wants_facts
 from zotplus.gateway.head import RequestHead
 from zotplus.protocols.api.endpoint import Call, Endpoint
 from zotplus.protocols.api.policies.asking import require, require_login
@@ -31,7 +32,8 @@ async def can(context: Context, _call: Call, body: Question) -> AnswerDocument:
     require_login(context)
     principal, others = await _asked_about(context, body)
     need = Need(body.action, body.resource)
-    found = await context.services.explaining.can(principal, need, body.context, others)
+    given = {**await _facts(context, principal, need), **body.context}
+    found = await context.services.explaining.can(principal, need, given, others)
     return AnswerDocument(
         allowed=found.allowed,
         reason=found.reason,
@@ -41,6 +43,13 @@ async def can(context: Context, _call: Call, body: Question) -> AnswerDocument:
         statement=msgspec.Raw(found.statement),
         considered=found.considered,
     )
+
+
+async def _facts(context: Context, principal: Principal, need: Need) -> dict[str, tuple[str, ...]]:
+    """What policies of ``principal`` ask for of the object, as it is now; the question can suppose otherwise."""
+    if not wants_facts(principal, need):
+        return {}
+    return await context.services.object_sharing.facts(address_of(need), names_of(principal))
 
 
 async def permissions(context: Context, _call: Call, _body: None) -> Permissions:
