@@ -210,7 +210,7 @@ async def _keeps_tags(context: Context, wanted: Copy) -> bool:
         selection = Selection(version=wanted.source_version, keyless=True)
         source = await context.services.objects.head(*wanted.source, selection)
     except Problem:
-        return True  # the copy says what is wrong with it
+        return wanted.changes_nothing  # the copy says what is wrong with it
     tags = source.attributes.tags
     if tags:
         require(context, tagging_need("Get", "s3:{}/{}".format(*wanted.source), wanted.source_version))
