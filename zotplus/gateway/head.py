@@ -1,5 +1,6 @@
 """The parsed head of a request, as every step of the pipeline sees it: a value, not an aiohttp object."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import msgspec
@@ -20,7 +21,7 @@ class RequestHead(msgspec.Struct, frozen=True, kw_only=True):
     the ``?``). ``peer`` is the client's address after trusted proxies are taken into account, ``scheme`` ``http`` or
     ``https`` likewise, ``host`` the Host header or the trusted forwarded host. ``certificate`` is the name of the
     operator whose client certificate the connection was made with (``identity.operators``), empty without one; no
-    header can set it.
+    header can set it. ``raw_headers`` are names and values as received, where that is known.
     """
 
     method: str
@@ -32,3 +33,4 @@ class RequestHead(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     listener: Listener = Listener.MAIN
     certificate: str = ""
+    raw_headers: Sequence[tuple[bytes, bytes]] = ()

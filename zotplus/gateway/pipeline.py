@@ -17,12 +17,12 @@ from zotplus.domain.iam import Allowed, Denied, Layer, Need
 from zotplus.domain.principals import Principal, PrincipalKind
 from zotplus.gateway.auditing import UNAUDITED, AuditTrail
 from zotplus.gateway.bodies import RequestBody
-from zotplus.gateway.context import Context
-from zotplus.gateway.facts import gather
+from zotplus.gateway.context import NOBODY, Context
+from zotplus.gateway.facts import gather, wants_facts
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.limits import RequestLimits
 from zotplus.gateway.reply import Reply
-from zotplus.gateway.route import Face, Operation, Route, SupportsOtherOrigins
+from zotplus.gateway.route import Face, Operation, PlainRead, Route, SupportsOtherOrigins, SupportsPlainReads
 from zotplus.ports.identity import TokenRefused
 from zotplus.services.directory import Services
 from zotplus.services.federation.exchange import SELF, Admit
@@ -64,6 +64,7 @@ class Pipeline:
         self._services = services
         self._serial = random.getrandbits(32)
         self._immediate: dict[Face, bool] = {}
+        self._plain: dict[Face, Callable[[Context], PlainRead | None] | None] = {}
 
     def open(self, head: RequestHead, body: RequestBody) -> Context:
         """Begin a request: gives it its id and its face.
@@ -95,6 +96,9 @@ class Pipeline:
         """
         if not self._has_immediate(context.face) or "Origin" in context.head.headers:
             return None
+        plain = self.answer_plainly(context)
+        if plain is not None:
+            return plain
         try:
             parsed = context.face.parse(context.head)
         except Problem:
@@ -111,6 +115,39 @@ class Pipeline:
         if self._limits is not None:
             self._limits.forget(context)
         return None
+
+    def answer_plainly(self, context: Context) -> Reply | None:
+        """The answer to a plain read that is allowed: the steps of ``_answer`` over what its face has read already.
+
+        None leaves the request to them, and nothing has happened then.
+        """
+        face = context.face
+        try:
+            read = self._plain[face]
+        except KeyError:
+            read = self._plain[face] = face.read_plainly if isinstance(face, SupportsPlainReads) else None
+        try:
+            found = None if read is None else read(context)
+        except Problem:  # told by whoever meets it again
+            found = None
+        if found is None or (found.principal.policies.facts and wants_facts(found.principal, found.need)):
+            return None
+        context.principal = found.principal
+        decision = context.decide(found.need)
+        if not isinstance(decision, Allowed):
+            context.principal = NOBODY
+            context.decisions.clear()
+            return None
+        context.route = found.route
+        try:
+            self.audit.require(found.route)
+            self.callers.add(found.principal.id)
+            if self._limits is not None:
+                self._limits.admit(context)
+                self._limits.leave(context)
+            return found.reply()
+        except Problem as problem:
+            return self.refuse(context, problem)
 
     async def _across(self, context: Context, face: SupportsOtherOrigins, reply: Reply) -> Reply:
         """``reply`` for a page of another origin; as it is where the store fails, and the page then may not read it."""

@@ -44,7 +44,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """An answer. Header names are as they go on the wire.
 
     Content-Length is never among the headers: it is the body's, or ``length`` (bytes) where the answer to HEAD tells
-    that of a body which is not sent.
+    that of a body which is not sent. ``lines``, where there are any, are all the headers, as ``field_lines`` has made
+    bytes of them.
     """
 
     status: int = 200
@@ -52,3 +53,13 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     body: Body = b""
     length: int | None = None
     close: bool = False
+    lines: bytes = b""
+
+
+def field_lines(headers: Sequence[tuple[str, str]]) -> bytes:
+    """Headers as they go on the wire. Raises ``ValueError`` for one that would break out of its line."""
+    fields = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    if fields.count("\n") != len(headers) or fields.count("\r") != len(headers) or "\0" in fields:
+        raise ValueError("a header holds a line break")
+    # Header text is bytes that came in as UTF-8 with surrogate escapes and goes out as the same bytes.
+    return fields.encode("utf-8", "surrogateescape")

@@ -74,6 +74,41 @@ class Face(Protocol):
         ...
 
 
+class PlainRead(Protocol):
+    """A read that is all said: who signed it, what it needs, and what it gets if that is allowed."""
+
+    @property
+    def route(self) -> Route:
+        """What it is."""
+        ...
+
+    @property
+    def principal(self) -> Principal:
+        """Who asks, proven."""
+        ...
+
+    @property
+    def need(self) -> Need:
+        """All that must be allowed."""
+        ...
+
+    def reply(self) -> "Reply":
+        """The answer."""
+        ...
+
+
+@runtime_checkable
+class SupportsPlainReads(Protocol):
+    """An ability of a face: to read the plainest of requests without what all others need."""
+
+    def read_plainly(self, context: "Context") -> PlainRead | None:
+        """The request, parsed and authenticated as ``parse`` and ``authenticate`` would, with no effect on anything.
+
+        None for all that is not plain, refusals included: the request then goes the way of all others.
+        """
+        ...
+
+
 @runtime_checkable
 class SupportsOtherOrigins(Protocol):
     """An ability of a face: pages of other origins may read its answers, where something says so."""

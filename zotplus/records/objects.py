@@ -17,6 +17,7 @@ import msgspec
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.integrity.crc import CRC32C
+from zotplus.records.shape import MARKER_BYTES
 
 _HEAD = struct.Struct(">2sHI")
 _LENGTH = struct.Struct(">I")
@@ -123,18 +124,31 @@ def decode_object(data: bytes) -> tuple[ObjectRecord, bytes]:
 
     Raises ``BLOB_CORRUPT`` when the bytes are not those that were stored, ``STORAGE_FAILED`` for an unknown shape.
     """
+    metadata, inline = split_object(data)
+    return decode_metadata(metadata), inline
+
+
+def split_object(data: bytes) -> tuple[bytes, bytes]:
+    """The metadata with its marker before it, for ``decode_metadata``, and the inline content. Raises as above."""
     try:
         marker, fragment_length, expected = _HEAD.unpack_from(data)
         if CRC32C.run(memoryview(data)[_HEAD.size :], 0) != expected:
             raise Problem(errors.BLOB_CORRUPT, "An object's record is damaged.")
         start = _HEAD.size + fragment_length
         (length,) = _LENGTH.unpack_from(data, start)
-        end = start + _LENGTH.size + length
-        metadata = data[start + _LENGTH.size : end]
-        record = _DECODER.decode(metadata) if marker == _MARKER else _OLDER[marker](metadata)
-    except (struct.error, msgspec.MsgspecError, UnicodeDecodeError, KeyError) as error:
+    except struct.error as error:
         raise Problem(errors.STORAGE_FAILED, "An object's record cannot be read.") from error
-    return record, data[end:]
+    start += _LENGTH.size
+    return marker + data[start : start + length], data[start + length :]
+
+
+def decode_metadata(metadata: bytes) -> ObjectRecord:
+    """The record in what ``split_object`` gave. Raises ``STORAGE_FAILED`` for an unknown shape."""
+    try:
+        decode = _DECODER.decode if metadata[:MARKER_BYTES] == _MARKER else _OLDER[metadata[:MARKER_BYTES]]
+        return decode(metadata[MARKER_BYTES:])
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError) as error:
+        raise Problem(errors.STORAGE_FAILED, "An object's record cannot be read.") from error
 
 
 def fragment_of(data: bytes) -> bytes:

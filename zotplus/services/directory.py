@@ -24,6 +24,7 @@ from zotplus.services.identity.users import Users
 from zotplus.services.lifecycle.lifecycles import Lifecycles
 from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
+from zotplus.services.plain_reads import PlainReads
 from zotplus.services.policies.applying import Applying
 from zotplus.services.policies.explaining import Explaining
 from zotplus.services.policies.policies import Policies
@@ -70,6 +71,7 @@ class Services:
     events: Events
     access_logging: AccessLogging
     objects: Objects
+    plain_reads: PlainReads
     multipart: Multipart
     collector: Collector
     scrub: Scrub

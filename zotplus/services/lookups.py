@@ -42,10 +42,10 @@ def find_bucket(snapshot: Snapshot, name: str) -> BucketRecord:
     data = snapshot.get(layout.bucket(name)) if name.isascii() and len(name) <= BUCKET_NAME_MAX else None
     if data is None:
         raise Problem(errors.BUCKET_NOT_FOUND, bucket=name)
-    return _bucket_record(data)
+    return bucket_record(data)
 
 
 @lru_cache(maxsize=1024)
-def _bucket_record(data: bytes) -> BucketRecord:
+def bucket_record(data: bytes) -> BucketRecord:
     """The record in ``data``. Every object operation asks for one, and the same bytes are the same record."""
     return BUCKET.decode(data)

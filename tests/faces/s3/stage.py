@@ -20,12 +20,14 @@ from zotplus.domain.headers import PlainHeaders
 from zotplus.domain.principals import PrincipalKind
 from zotplus.domain.signatures.sigv4_canonical import SignedRequest
 from zotplus.domain.signatures.sigv4_sign import SigningCredentials, presign_url, sign_headers
+from zotplus.gateway.context import NOBODY as NOBODY_YET
 from zotplus.gateway.head import Listener, RequestHead
 from zotplus.gateway.pipeline import Pipeline
-from zotplus.gateway.reply import Reply, Stored
+from zotplus.gateway.reply import Reply, Stored, field_lines
 from zotplus.protocols.s3.face import S3Face
 from zotplus.protocols.s3.request import Site
 from zotplus.services.identity.roles import Role
+from zotplus.services.plain_reads import PlainReads
 from zotplus.services.values import Slice
 
 REGION = "us-east-1"
@@ -131,13 +133,20 @@ class Stage:
 
     def __init__(self, *, domain: str | None = None, allow_signature_v2: bool = False) -> None:
         self.store, self.blobs = KeyValueMemory(), BlobsMemory()
+        self.answered_plainly = 0
         self.ahead = 0.0  # seconds by which the clock of credentials runs ahead
         parts = memory_engines(store=self.store, blobs=self.blobs)
         settings = settings_for(Path("unused"))
         # Nothing is written below the folder: all stores are in memory.
         everything = services(settings, parts)
         known = identities(settings, self.store, parts.sealing, parts.verifier, lambda: time.time() + self.ahead)
-        self.services = replace(everything, access=known.access, callers=known.callers, grants=known.grants)
+        self.services = replace(
+            everything,
+            access=known.access,
+            callers=known.callers,
+            grants=known.grants,
+            plain_reads=PlainReads(self.store, known.access),
+        )
 
         def site(prefix: str) -> Site:
             return Site(prefix=prefix, domain=domain, region=REGION)
@@ -181,11 +190,26 @@ class Stage:
             scheme="http",
             host=call.host,
             listener=call.listener,
+            raw_headers=tuple([(name.encode(), value.encode()) for name, value in headers.items()]),
         )
+
+    def check_plainly(self, head: RequestHead, reply: Reply) -> None:
+        """What is read plainly is answered as it is by the way of all other requests, whatever is tested here."""
+        context = self.pipeline.open(head, Body(b""))
+        if head.method not in ("GET", "HEAD") or "Origin" in head.headers:
+            return
+        plain = self.pipeline.answer_plainly(context)
+        if plain is None:
+            assert (context.principal, context.decisions, context.route) == (NOBODY_YET, [], None)
+            return
+        self.answered_plainly += 1
+        assert (plain.status, plain.lines) == (reply.status, field_lines(reply.headers))
+        assert (plain.body, plain.length) == (reply.body, reply.length)
 
     async def send(self, head: RequestHead, body: Body) -> Answer:
         context = self.pipeline.open(head, body)
         reply = await self.pipeline.respond(context)
+        self.check_plainly(head, reply)
         fault = context.fault.code if context.fault is not None else None
         return Answer(reply=reply, body_was_read=body.was_read, blobs=self.blobs, fault=fault)
 

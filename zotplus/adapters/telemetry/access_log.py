@@ -13,6 +13,8 @@ from zotplus.adapters.telemetry.logs import Event, Logs, timestamp
 from zotplus.ports.telemetry import Finished
 
 STATUS_SERVER_ERROR = 500
+FLUSH_SECONDS = 0.02
+"""How long lines wait for others."""
 
 
 class AccessLine(msgspec.Struct, frozen=True, gc=False):
@@ -52,7 +54,7 @@ class AccessLog:
         except RuntimeError:  # there is no turn to wait for
             self.flush()
         else:
-            loop.call_soon(self.flush)
+            loop.call_later(FLUSH_SECONDS, self.flush)
 
     def flush(self) -> None:
         """Write what waits, whatever its level: a storm of 503 must not flush each line."""

@@ -27,8 +27,12 @@ class SigningKey:
 
     def sign(self, text: str) -> str:
         """The signature of ``text``, 64 hexadecimal digits."""
+        return self.sign_bytes(text.encode())
+
+    def sign_bytes(self, text: bytes) -> str:
+        """The signature of UTF-8 ``text``."""
         inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(text.encode())
+        inner.update(text)
         outer.update(inner.digest())
         return outer.hexdigest()
 

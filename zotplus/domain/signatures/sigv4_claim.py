@@ -164,7 +164,7 @@ def _parse_header(request: Signable, value: str, accepted: tuple[str, str | None
         credential, header_list, signature = _authorization_fields(value)
         said = f"{ALGORITHM} Credential={credential}, SignedHeaders={header_list}, "
         _check_signature(signature)
-    terms = _header_terms(said, *accepted)
+    terms = header_terms(said, *accepted)
     timestamp, amz_date = _header_timestamp(request)
     if not amz_date.startswith(terms.date):
         raise _malformed("Invalid credential date. Date is not the same as X-Amz-Date.")
@@ -181,7 +181,7 @@ def _parse_header(request: Signable, value: str, accepted: tuple[str, str | None
 
 
 @lru_cache(maxsize=_MAX_TERMS)
-def _header_terms(said: str, service: str, region: str | None) -> Terms:
+def header_terms(said: str, service: str, region: str | None) -> Terms:
     """The terms in an Authorization header, of which ``said`` is all but the signature, that stands last."""
     credential, header_list, _ = _authorization_fields(said + _SIGNATURE)
     return _read_terms(credential, header_list, _Accepted(service, region))

@@ -266,6 +266,7 @@ class Server:
             host=host,
             listener=self._listener,
             certificate="" if self._protocols.holder_of is None else _operator(connection),
+            raw_headers=message.raw_headers,
         )
 
     async def _sweep(self) -> None:

@@ -12,7 +12,7 @@ from aiohttp import HttpVersion, HttpVersion11, web
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
-from zotplus.gateway.reply import Body, Relayed, Reply, Stored, Streamed
+from zotplus.gateway.reply import Body, Relayed, Reply, Stored, Streamed, field_lines
 from zotplus.gateway.transport.stored import StoredPump, VerifiedBlocks
 from zotplus.gateway.transport.transfer import RelayPump, TransferBrokenError, Transfers
 from zotplus.gateway.transport.verified import verified_chunks
@@ -75,20 +75,16 @@ def head_bytes(reply: Reply, asked: Asked, stamp: tuple[str, str], *, keep_alive
 
     Raises ``ValueError`` for a header that would break out of its line.
     """
-    status, headers = reply.status, reply.headers
-    fields = "".join([f"{name}: {value}\r\n" for name, value in headers])
-    if fields.count("\n") != len(headers) or fields.count("\r") != len(headers) or "\0" in fields:
-        raise ValueError("a header holds a line break")
-    date = "" if "Date: " in fields else f"Date: {_date.now()}\r\n"  # an upstream's own is kept
+    status, lines = reply.status, reply.lines or field_lines(reply.headers)
+    date = "" if b"Date: " in lines else f"Date: {_date.now()}\r\n"  # an upstream's own is kept
     connection = "" if keep_alive else "Connection: close\r\n"
     if keep_alive and asked.version < HttpVersion11:
         connection = "Connection: keep-alive\r\n"
     text = (
-        f"HTTP/1.1 {status} {_PHRASES.get(status, 'Unknown')}\r\n{fields}{stamp[0]}: {stamp[1]}\r\n"
-        f"{_framing(reply, asked)}{date}Server: zotplus\r\n{connection}\r\n"
+        f"HTTP/1.1 {status} {_PHRASES.get(status, 'Unknown')}\r\n{stamp[0]}: {stamp[1]}\r\n"
+        f"{_framing(reply, asked)}{date}Server: zotplus\r\n{connection}"
     )
-    # Header text is bytes that came in as UTF-8 with surrogate escapes and goes out as the same bytes.
-    return text.encode("utf-8", "surrogateescape")
+    return b"%b%b\r\n" % (text.encode(), lines)
 
 
 def _length_of(reply: Reply) -> int | None:

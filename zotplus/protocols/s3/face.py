@@ -22,6 +22,7 @@ from zotplus.gateway.route import Operation, Route
 from zotplus.protocols.s3.forms.opening import authenticate as authenticate_form
 from zotplus.protocols.s3.forms.posting import POST_OBJECT
 from zotplus.protocols.s3.origins import PREFLIGHT, crossing_headers
+from zotplus.protocols.s3.plain.reading import PlainReading
 from zotplus.protocols.s3.request import (
     Request,
     Site,
@@ -29,6 +30,7 @@ from zotplus.protocols.s3.request import (
     bucket_of_host,
     read_request,
     refuse_unsupported_headers,
+    with_headers_of_link,
 )
 from zotplus.protocols.s3.routes import ROWS, match
 from zotplus.protocols.s3.sharing.owners import EXPECTED, EXPECTED_SOURCE, check_owners
@@ -42,8 +44,8 @@ _PLAIN_SCHEMES = frozenset({"basic", "bearer"})
 class S3Face:
     """One address of the S3 protocol; as ``gateway.route.Face``.
 
-    The site's ``prefix`` (``/s3`` or empty) is part of what clients sign; it is taken off for the address and put before
-    every address that is answered. Its ``domain`` switches virtual hosts (``bucket.domain``) on.
+    The site's ``prefix`` (``/s3`` or empty) is part of what clients sign; it is taken off for the address and put
+    before every address that is answered. Its ``domain`` switches virtual hosts (``bucket.domain``) on.
     """
 
     name = "s3"
@@ -53,6 +55,9 @@ class S3Face:
         self.routes: Sequence[Route] = tuple(row.route for row in (*ROWS, PREFLIGHT))
         self._site = site
         self._allow_signature_v2 = allow_signature_v2
+        named = {route.name: route for route in self.routes}
+        self.read_plainly = PlainReading(site, named["GetObject"], named["HeadObject"]).read
+        """As ``SupportsPlainReads.read_plainly``."""
 
     def read(self, head: RequestHead) -> Request:
         """The address of a request. Raises as ``read_request``."""
@@ -60,6 +65,7 @@ class S3Face:
 
     def parse(self, head: RequestHead) -> tuple[Route, Operation]:
         """As ``Face.parse``."""
+        head = with_headers_of_link(head)
         request = read_request(head, self._site)
         row = match(request)
         refuse_unsupported_headers(head, row.headers)
@@ -71,8 +77,8 @@ class S3Face:
         The signature is verified whatever the body's mode, before a byte of the body is read, and for every region
         that the client may have signed for. Raises ``ACCESS_DENIED`` where a bucket is not of the owner expected.
         """
-        head = context.head
         principal = await self._who(context)
+        head = context.head = with_headers_of_link(context.head)
         if EXPECTED in head.headers or EXPECTED_SOURCE in head.headers:
             context.principal = principal
             await check_owners(context, read_request(head, self._site))

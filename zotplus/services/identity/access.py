@@ -96,6 +96,13 @@ class Access:
             raise Problem(errors.CREDENTIALS_EXPIRED)
         return known.principal, known.secret
 
+    def signer_in(self, snapshot: Snapshot, access_key: str) -> tuple[Principal, str] | None:
+        """As ``signer`` within a snapshot, where that is known already; None leaves it to ``signer``."""
+        known = self._known.peek_in(snapshot, access_key)
+        if known is None or known.principal.kind is not _KEY or known.expires <= self._clock():
+            return None
+        return known.principal, known.secret
+
     async def by_password(self, user: str, password: str, address: str = "") -> Principal:
         """Basic: access key id and secret, or robot name and token, from the client's ``address``.
 

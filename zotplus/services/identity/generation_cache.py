@@ -34,6 +34,10 @@ class GenerationCache(Generic[K, V]):
             return None
         return self._entries.get(name)
 
+    def peek_in(self, snapshot: Snapshot, name: K) -> V | None:
+        """As ``peek`` within a snapshot."""
+        return self._entries.get(name) if generation(snapshot) == self._generation else None
+
     async def get(self, name: K) -> V:
         """What ``load`` says of ``name`` now. Raises what ``load`` raises."""
         current = await self._store.read(generation)

@@ -1,0 +1,79 @@
+"""What the heads of one client have in common: which headers they bring, in which order, and what its signature covers.
+
+A client sends the same headers with every request, and signs for a day under one scope. All that can be said of such
+requests beforehand is found out once: that they hold nothing that changes what is asked for, where the values stand
+that the signature covers, and that it covers all it must. What cannot be said beforehand, or is unusual in any way, is
+left to the readers of all other requests, who then start from the beginning.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from zotplus.domain.errors import Problem
+from zotplus.domain.signatures.sigv4_claim import Terms, header_terms
+
+RawHeaders = Sequence[tuple[bytes, bytes]]
+
+# Headers that mean nothing to a read: what RFC 9110 calls preferences and names of software, and what SDKs count by.
+_MEANINGLESS = frozenset({
+    b"accept", b"accept-encoding", b"accept-language", b"amz-sdk-invocation-id", b"amz-sdk-request", b"cache-control",
+    b"connection", b"pragma", b"user-agent", b"x-amz-user-agent",
+})  # fmt: skip
+_NEEDED = (b"host", b"authorization", b"x-amz-date", b"x-amz-content-sha256")
+_ALLOWED = _MEANINGLESS.union(_NEEDED)
+_SHAPES = 1024
+_PLANS = 4096
+
+
+class Shape:
+    """The header names of a plain head, by where they stand."""
+
+    __slots__ = ("authorization", "date", "payload", "positions")
+
+    def __init__(self, positions: dict[bytes, int]) -> None:
+        self.positions = positions
+        self.authorization = positions[b"authorization"]
+        self.date = positions[b"x-amz-date"]
+        self.payload = positions[b"x-amz-content-sha256"]
+
+
+class Plan:
+    """How to write the canonical headers of a shape: name with colon, and where its value stands; and what follows."""
+
+    __slots__ = ("date", "lines", "names", "scope", "terms")
+
+    def __init__(self, terms: Terms, lines: tuple[tuple[bytes, int], ...]) -> None:
+        self.terms = terms
+        self.lines = lines
+        self.date = terms.date.encode()
+        self.scope = terms.scope.encode()
+        self.names = ";".join(terms.signed_headers).encode()
+
+
+@lru_cache(maxsize=_SHAPES)
+def shape_of(names: tuple[bytes, ...]) -> Shape | None:
+    """The shape of a head with these header names as received; None where there is more to read than a plain one."""
+    lowered = [name.lower() for name in names]
+    positions = {name: place for place, name in enumerate(lowered)}
+    if len(positions) != len(names) or not _ALLOWED.issuperset(positions) or not positions.keys() >= set(_NEEDED):
+        return None
+    return Shape(positions)
+
+
+@lru_cache(maxsize=_PLANS)
+def plan_of(shape: Shape, said: bytes) -> Plan | None:
+    """The plan for an Authorization header of which ``said`` is all before ``Signature=``; None for an unusual one.
+
+    Every ``x-amz-`` header must be signed, and everything that is signed must be there.
+    """
+    try:
+        terms = header_terms(said.decode("ascii"), "s3", None)
+    except (Problem, UnicodeDecodeError):
+        return None
+    signed = [name.encode() for name in terms.signed_headers]
+    positions = shape.positions
+    if not positions.keys() >= set(signed):
+        return None
+    if any(name.startswith(b"x-amz-") and name not in signed for name in positions):
+        return None
+    return Plan(terms, tuple([(name + b":", positions[name]) for name in signed]))
