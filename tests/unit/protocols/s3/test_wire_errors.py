@@ -14,7 +14,7 @@ from zotplus.protocols.s3 import wire_errors
 @pytest.mark.parametrize("code", sorted(CATALOGUE))
 def test_every_fault_has_a_code_and_a_status_in_s3(code):
     name, status = wire_errors.WIRE[CATALOGUE[code]]
-    assert name.isidentifier()
+    assert name.replace(".", "").isidentifier()  # KMS.NotFoundException and the like
     assert 300 <= status <= 599
 
 
