@@ -72,7 +72,10 @@ def test_a_range_is_the_same_slice_of_the_plaintext(data):
     opener, sealed = Opener(cipher_of(), size), sealed_of(content)
     offset, length = opener.stored_run(start, stop)
     assert length <= (stop - start) + 2 * FRAME_BYTES + (length // STORED + 1) * TAG_BYTES
-    assert b"".join(opener.open_run(sealed[offset : offset + length], start, stop)) == content[start:stop]
+    run = sealed[offset : offset + length]
+    assert b"".join(opener.open_run(run, start, stop)) == content[start:stop]
+    buffer = memoryview(bytearray(length))
+    assert opener.open_into(memoryview(run), start, stop, buffer) == content[start:stop]
 
 
 @settings(max_examples=100, deadline=None)
@@ -82,6 +85,8 @@ def test_every_flipped_bit_is_found(bit):
     sealed = bytearray(sealed_of(content_of(size)))
     sealed[bit // 8] ^= 1 << bit % 8
     assert refused(bytes(sealed), size)
+    with pytest.raises(Problem):
+        Opener(cipher_of(), size).open_into(memoryview(sealed), 0, size, memoryview(bytearray(size)))
 
 
 def test_a_cut_stream_is_refused_even_at_the_end_of_a_frame():
