@@ -29,7 +29,8 @@ class Versioning:
             if record.lock_enabled and state != ENABLED:
                 raise Problem(
                     errors.BUCKET_STATE_INVALID,
-                    "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.",
+                    "An Object Lock configuration is present on this bucket, "
+                    "so the versioning state cannot be changed.",
                 )
             return msgspec.structs.replace(record, versioning=state)
 

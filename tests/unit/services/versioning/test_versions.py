@@ -8,9 +8,9 @@ from zotplus.domain.versions import new_version_id, next_sequence, sequence_of, 
 from zotplus.services.buckets import Buckets
 from zotplus.services.configuration.versioning import Versioning
 from zotplus.services.values import (
-    BucketOptions,
     Actor,
     Attributes,
+    BucketOptions,
     Copy,
     Deletion,
     ListQuery,
