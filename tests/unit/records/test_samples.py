@@ -11,13 +11,13 @@ from zotplus.records import (
     audit,
     blobs,
     buckets,
-    encryption,
     objects,
     policies,
     sharing,
     trusts,
     uploads,
 )
+from zotplus.records.encryption import ring_keys
 from zotplus.records.queues import events
 from zotplus.services.configuration.access_logging import LOGGING
 from zotplus.services.events.announcing import RULES
@@ -44,7 +44,7 @@ SHAPES = {
     "logging": LOGGING,
     "notification": RULES,
     "dead letter": events.DEAD_LETTER,
-    "ring key": encryption.RING_KEY,
+    "ring key": ring_keys.RING_KEY,
     "user": access.USER,
     "bucket policy": sharing.BUCKET_POLICY,
     "access control list": sharing.ACL,

@@ -13,7 +13,7 @@ from zotplus.domain.encryption.schemes import SSE_S3_KEY, read_key_id
 from zotplus.domain.errors import Problem
 from zotplus.ports.keyvalue import KeyValue, Transaction
 from zotplus.ports.sealing import Sealing
-from zotplus.records.encryption import RingKeyRecord, find_ring_key, put_ring_key, ring_keys
+from zotplus.records.encryption.ring_keys import RingKeyRecord, find_ring_key, put_ring_key, ring_keys
 from zotplus.services.encryption.ring import new_ring_key, with_new_version
 from zotplus.services.lookups import Clock, now_ms
 

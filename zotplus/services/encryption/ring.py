@@ -18,7 +18,7 @@ from zotplus.ports.ciphers import Ciphers
 from zotplus.ports.keyvalue import KeyValue, Transaction
 from zotplus.ports.sealing import Sealing
 from zotplus.records import layout
-from zotplus.records.encryption import RingKeyRecord, RingVersionRecord, find_ring_key, put_ring_key
+from zotplus.records.encryption.ring_keys import RingKeyRecord, RingVersionRecord, find_ring_key, put_ring_key
 from zotplus.services.lookups import Clock, now_ms
 
 _FORM = b"\x01"

@@ -15,7 +15,7 @@ from zotplus.ports.sealing import SupportsRotation
 from zotplus.records import layout
 from zotplus.records.access import CREDENTIAL
 from zotplus.records.audit import SEALED_AUDIT_KEYS
-from zotplus.records.encryption import SEALED_RING_KEYS
+from zotplus.records.encryption.ring_keys import SEALED_RING_KEYS
 from zotplus.records.sealed import SealedTable, field_of
 from zotplus.services.tokens import signing_keys
 

@@ -8,7 +8,7 @@ from zotplus.domain import errors
 from zotplus.domain.encryption.schemes import read_key_id
 from zotplus.domain.errors import Problem
 from zotplus.records.buckets import BucketRecord, DefaultEncryptionRecord
-from zotplus.records.encryption import find_ring_key, put_ring_key
+from zotplus.records.encryption.ring_keys import find_ring_key, put_ring_key
 from zotplus.services.encryption.content_keys import new_content_key
 from zotplus.services.encryption.encryption import Encryption, check_customer_key, key_md5
 from zotplus.services.encryption.ring import with_new_version

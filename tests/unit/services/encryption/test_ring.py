@@ -6,7 +6,7 @@ import pytest
 from zotplus.adapters.sealing_aead.ciphers import AesGcm
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
-from zotplus.records.encryption import find_ring_key, put_ring_key, ring_keys
+from zotplus.records.encryption.ring_keys import find_ring_key, put_ring_key, ring_keys
 from zotplus.services.encryption import ring as ring_module
 from zotplus.services.encryption.ring import LocalKeyRing, new_ring_key, with_new_version
 
