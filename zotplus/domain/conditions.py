@@ -46,16 +46,22 @@ class WriteConditions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Existing(Protocol):
-    """What conditions ask of the object that is there; ``etag`` without quotes."""
+    """What conditions ask of the object that is there."""
 
     @property
-    def etag(self) -> str: ...  # noqa: D102 - see above
+    def etag(self) -> str:
+        """Its entity tag, without quotes."""
+        ...
 
     @property
-    def size(self) -> int: ...  # noqa: D102
+    def size(self) -> int:
+        """Bytes."""
+        ...
 
     @property
-    def modified_ms(self) -> int: ...  # noqa: D102
+    def modified_ms(self) -> int:
+        """When it was last modified, in milliseconds since the epoch."""
+        ...
 
 
 UNCONDITIONAL_READ = ReadConditions()
