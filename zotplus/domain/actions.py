@@ -1,8 +1,8 @@
 """Every action that a policy can name. An action that is not in this table grants nothing and is refused in policies.
 
 Names of S3 and STS actions are AWS's. Resources are ``s3:bucket`` and ``s3:bucket/key``, ``oci:repository``,
-``rpm:repository``, ``terraform:namespace/name/provider``, ``helm:namespace/chart``, ``kms:key`` and ``admin:name``; what
-an action on artifacts is about is named by the door that holds the artifact.
+``rpm:repository``, ``terraform:namespace/name/provider``, ``helm:namespace/chart``, ``kms:key`` and ``admin:name``;
+what an action on artifacts is about is named by the door that holds the artifact.
 """
 
 import msgspec

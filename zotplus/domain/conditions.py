@@ -50,7 +50,7 @@ class Existing(Protocol):
 
     @property
     def etag(self) -> str:
-        """Its entity tag, without quotes."""
+        """Its entity tag."""
         ...
 
     @property
@@ -60,7 +60,7 @@ class Existing(Protocol):
 
     @property
     def modified_ms(self) -> int:
-        """When it was last modified, in milliseconds since the epoch."""
+        """When it was written, in milliseconds since the epoch."""
         ...
 
 

@@ -16,7 +16,7 @@ from zotplus.domain.iam import Need
 from zotplus.domain.names import check_bucket_name, check_key
 from zotplus.domain.storage.tags import tag_keys
 from zotplus.gateway.context import Context
-from zotplus.gateway.facts import gather
+from zotplus.gateway.conditions.facts import gather
 from zotplus.gateway.pipeline import require
 from zotplus.protocols.api.buckets.documents import Copied, Copies, CopyFailure, NewCopies
 from zotplus.protocols.api.endpoint import Call, Endpoint

@@ -6,7 +6,7 @@ import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from zotplus.domain.principals import Principal, PrincipalKind
-from zotplus.gateway.attributes import request_values
+from zotplus.gateway.conditions.attributes import request_values
 from zotplus.gateway.context import Context
 from zotplus.gateway.head import RequestHead
 
