@@ -13,12 +13,12 @@ from zotplus.records import (
     buckets,
     objects,
     policies,
-    sharing,
     trusts,
     uploads,
 )
 from zotplus.records.encryption import ring_keys
 from zotplus.records.queues import events
+from zotplus.records.sharing import documents as sharing
 from zotplus.services.configuration.access_logging import LOGGING
 from zotplus.services.events.announcing import RULES
 

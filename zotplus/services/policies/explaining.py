@@ -28,7 +28,7 @@ from zotplus.domain.principals import Principal, PrincipalKind
 from zotplus.ports.keyvalue import KeyValue, Snapshot
 from zotplus.records.access import GrantRecord, grants_of
 from zotplus.records.policies import attached_to, find_version, policy_id, resource_policies, split_policy_id
-from zotplus.records.sharing import shared_buckets
+from zotplus.records.sharing.documents import shared_buckets
 from zotplus.services.identity.access import Access
 from zotplus.services.identity.grantees import AUTHENTICATED, PUBLIC, is_credential, is_grantee
 from zotplus.services.identity.people import People, Somebody

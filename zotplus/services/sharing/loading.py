@@ -11,7 +11,7 @@ from zotplus.domain.iam.statements import Prepared, prepared
 from zotplus.domain.storage.acls import closed, list_policy
 from zotplus.ports.keyvalue import Snapshot
 from zotplus.records.buckets import BucketRecord
-from zotplus.records.sharing import shared_buckets
+from zotplus.records.sharing.documents import shared_buckets
 from zotplus.services.lookups import find_bucket
 from zotplus.services.sharing.stored import find_block, find_bucket_policy, find_list, lists_count
 

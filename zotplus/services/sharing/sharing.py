@@ -15,7 +15,7 @@ from zotplus.domain.iam.buckets.reading import parse_bucket_policy
 from zotplus.domain.storage.acls import ENFORCED, FULL_CONTROL, Lines, resolved
 from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
 from zotplus.records.buckets import BucketRecord
-from zotplus.records.sharing import (
+from zotplus.records.sharing.documents import (
     BLOCK_KIND,
     BUCKET_POLICY,
     POLICY_KIND,

@@ -4,7 +4,7 @@ from zotplus.domain.storage.acls import ENFORCED, FULL_CONTROL, Lines
 from zotplus.ports.keyvalue import Snapshot, Transaction
 from zotplus.records.buckets import BucketRecord
 from zotplus.records.objects import GrantRecord
-from zotplus.records.sharing import (
+from zotplus.records.sharing.documents import (
     ACL,
     ACL_KIND,
     BLOCK_KIND,

@@ -1,0 +1,1 @@
+"""Records of what opens a bucket to others."""
