@@ -135,8 +135,19 @@ def test_a_changed_form_and_another_services_signature_are_refused(stage):
     iam = stage.client("iam", stage.admin)
     iam.meta.events.register("before-send.iam.*", _change)
     assert code_of(iam.create_user, UserName="changed") == "SignatureDoesNotMatch"
-    status, _, told = call("GET", f"{stage.gateway.url}/iam?Action=ListUsers")
+    status, _, told = call("GET", f"{stage.gateway.url}/iam?Action=CreateUser&UserName=a")
     assert (status, b"InvalidAction" in told) == (405, True)
+    status, _, told = call("GET", f"{stage.gateway.url}/iam?Action=ListUsers")
+    assert (status, b"MissingAuthenticationToken" in told) == (403, True)
+    assert call("PUT", f"{stage.gateway.url}/iam", body=b"")[0] == 405
+
+
+@pytest.mark.parametrize("at", ["s3", "main", "iam"])
+def test_a_list_can_be_asked_for_by_a_link(stage, at):
+    link = stage.client("iam", stage.admin, at).generate_presigned_url("list_users", HttpMethod="GET")
+    status, _, told = call("GET", link)
+    assert (status, b"<Users>" in told) == (200, True)
+    assert call("GET", link.replace("Action=ListUsers", "Action=ListPolicies"))[0] == 403
 
 
 def _change(request, **_):

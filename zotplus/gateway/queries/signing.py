@@ -6,6 +6,7 @@ Spec: AWS "Authenticating Requests (AWS Signature Version 4)".
 import hashlib
 import hmac
 import time
+from urllib.parse import unquote
 
 import msgspec
 
@@ -20,7 +21,9 @@ from zotplus.gateway.head import RequestHead
 
 def is_signed_for(head: RequestHead, service: str) -> bool:
     """Whether the request says that it is signed for ``service``; what it says is verified elsewhere."""
-    return f"/{service}/aws4_request" in head.headers.get("Authorization", "")
+    if "Authorization" in head.headers:
+        return f"/{service}/aws4_request" in head.headers["Authorization"]
+    return f"/{service}/aws4_request" in unquote(head.raw_query)
 
 
 async def signer(context: Context, body: bytes, service: str) -> Principal:

@@ -17,7 +17,7 @@ from zotplus.domain.principals import Principal
 from zotplus.gateway.context import NOBODY, Context
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.pipeline import authorise
-from zotplus.gateway.queries.reading import Parameters, invalid, read_parameters, require_version
+from zotplus.gateway.queries.reading import Parameters, read_parameters, require_version
 from zotplus.gateway.queries.refusing import code_of
 from zotplus.gateway.queries.signing import signer
 from zotplus.gateway.queries.writing import Wire, answer, element, group, refuse
@@ -42,6 +42,7 @@ _CODES: dict[Fault, tuple[str, int]] = {
     errors.USER_KEYS_EXCEEDED: ("LimitExceeded", 409),
     errors.LAST_ADMINISTRATOR: ("UnmodifiableEntity", 400),
 }
+_READABLE = frozenset({row.name for row in OPERATIONS if not row.action.writes})
 # Actions that are about the caller's own user where they name none.
 _OWN = frozenset({"GetUser", "CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteAccessKey"})
 
@@ -88,8 +89,8 @@ class IamFace:
 
     def parse(self, head: RequestHead) -> tuple[Route, RouteOperation]:
         """As ``Face.parse``; the action is in the body."""
-        if head.method != "POST":
-            raise Problem(errors.METHOD_NOT_ALLOWED, "This address takes POST.", allow="POST")
+        if head.method not in ("POST", "GET"):
+            raise Problem(errors.METHOD_NOT_ALLOWED, "This address takes POST and GET.", allow="POST, GET")
         return self._entry, Form()
 
     async def authenticate(self, _context: Context) -> Principal:
@@ -102,7 +103,7 @@ class IamFace:
 
     async def _handle(self, context: Context, _operation: RouteOperation) -> Reply:
         """Raises ``ACCESS_DENIED`` before anything is told of what the action is about."""
-        parameters, body = await read_parameters(context, (), FORM_MAX_BYTES)
+        parameters, body = await read_parameters(context, _READABLE, FORM_MAX_BYTES)
         principal = await signer(context, body, SERVICE)
         action = parameters.get("Action", "")
         found = self._known.get(action)
@@ -144,5 +145,6 @@ def _own_user(principal: Principal) -> str | None:
 
 def _named(parameters: Parameters, own: str | None) -> Parameters:
     if own is None:
-        raise invalid("UserName", "Must specify userName when calling with non-User credentials.")
+        detail = "Must specify userName when calling with non-User credentials"
+        raise Problem(errors.ARGUMENT_INVALID, detail, argument="UserName")
     return {**parameters, "UserName": own}

@@ -20,6 +20,7 @@ PAGE_MAX: Final = 1_000
 POLICY_ARN: Final = f"arn:aws:iam::{ACCOUNT}:policy/"
 _PAGE = 100
 _COMMON = frozenset({"Action", "Version"})
+_OF_SIGNATURE = "X-Amz-"
 _is_page_size = re.compile(r"[1-9][0-9]{0,3}").fullmatch
 
 Work = Callable[[Context, Parameters], Awaitable[Sequence[str] | None]]
@@ -50,6 +51,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         """Refuse what would be ignored. Raises ``ARGUMENT_INVALID``."""
         known = _COMMON.union(self.takes.split())
         for name in parameters:
+            if name.startswith(_OF_SIGNATURE):
+                continue
             if name.partition(".")[0] not in known:
                 raise invalid(name, f"{self.name} does not support this parameter here.")
 

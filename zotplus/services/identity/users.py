@@ -102,7 +102,7 @@ class Users:
         return await self._store.write(insert)
 
     async def get(self, name: str) -> User:
-        """The user of this name. Raises ``RECORD_NOT_FOUND``."""
+        """The user of this name. Raises ``RECORD_NOT_FOUND``, and as everywhere ``ARGUMENT_INVALID`` for what is no name."""
         return await self._store.read(lambda snapshot: _user(_require(snapshot, name)))
 
     async def list(self, path: str = "/") -> tuple[User, ...]:
@@ -123,7 +123,7 @@ class Users:
             }
             for what, found in left.items():
                 if found:
-                    raise Problem(errors.USER_IN_USE, f"Cannot delete the user {name}, who still has {what}.")
+                    raise Problem(errors.USER_IN_USE, f"Cannot delete entity, must delete {what} first.")
             delete_user(transaction, name)
 
         await self._store.write(remove)
@@ -188,7 +188,7 @@ class Users:
         """A user's access key, with its last use. Raises ``RECORD_NOT_FOUND`` for every other key."""
 
         def find(snapshot: Snapshot) -> Credential:
-            record = find_credential(snapshot, key_id) if is_key_id(key_id) else None
+            record = _find_key(snapshot, key_id)
             if record is None or not record.owner:
                 raise _no_key(key_id)
             return shown_credential(key_id, record, last_used_ms(snapshot, key_id))
@@ -237,9 +237,10 @@ def _keys_of(snapshot: Snapshot, name: str) -> list[tuple[str, CredentialRecord]
 
 
 def _require(snapshot: Snapshot, name: str) -> UserRecord:
-    record = find_user(snapshot, name) if _is_user_name(name) is not None else None
+    _require_form("UserName", name, _is_user_name(name) is not None)
+    record = find_user(snapshot, name)
     if record is None:
-        raise Problem(errors.RECORD_NOT_FOUND, f"The user with name {name[:64]} cannot be found.")
+        raise Problem(errors.RECORD_NOT_FOUND, f"The user with name {name} cannot be found.")
     return record
 
 
@@ -252,14 +253,19 @@ def _require_policy(record: UserRecord, policy: str) -> bytes:
 
 def _require_key(snapshot: Snapshot, name: str, key_id: str) -> CredentialRecord:
     _require(snapshot, name)
-    record = find_credential(snapshot, key_id) if is_key_id(key_id) else None
+    record = _find_key(snapshot, key_id)
     if record is None or record.owner != name:
         raise _no_key(key_id)
     return record
 
 
+def _find_key(snapshot: Snapshot, key_id: str) -> CredentialRecord | None:
+    _require_form("AccessKeyId", key_id, is_key_id(key_id))
+    return find_credential(snapshot, key_id)
+
+
 def _no_key(key_id: str) -> Problem:
-    return Problem(errors.RECORD_NOT_FOUND, f"The Access Key with id {key_id[:128]} cannot be found.")
+    return Problem(errors.RECORD_NOT_FOUND, f"The Access Key with id {key_id} cannot be found")
 
 
 def _require_form(argument: str, text: str, is_right: bool) -> None:  # noqa: FBT001 - what the check said
