@@ -6,8 +6,8 @@ from zotplus.domain.audit.records import DECISIONS_MAX
 from zotplus.domain.errors import Fault
 from zotplus.domain.iam import Allowed, Decision, Denied, Need
 from zotplus.domain.principals import Principal, PrincipalKind
-from zotplus.gateway.conditions.attributes import IDENTIFYING, identifying, request_values
 from zotplus.gateway.bodies import RequestBody
+from zotplus.gateway.conditions.attributes import IDENTIFYING, identifying, request_values
 from zotplus.gateway.conditions.facts import NO_FACTS, wants_facts
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.route import Face, Route

@@ -17,8 +17,8 @@ from zotplus.domain.iam import Allowed, Denied, Layer, Need
 from zotplus.domain.principals import Principal, PrincipalKind
 from zotplus.gateway.auditing import UNAUDITED, AuditTrail
 from zotplus.gateway.bodies import RequestBody
-from zotplus.gateway.context import NOBODY, Context
 from zotplus.gateway.conditions.facts import gather, wants_facts
+from zotplus.gateway.context import NOBODY, Context
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.limits import RequestLimits
 from zotplus.gateway.reply import Reply

@@ -6,8 +6,8 @@ import pytest
 
 from zotplus.domain.iam import Allowed, Denied, Effect, Need, Policy, PolicySet, Statement
 from zotplus.domain.principals import Principal, PrincipalKind
-from zotplus.gateway.context import Context
 from zotplus.gateway.conditions.facts import NO_FACTS, gather, names_of
+from zotplus.gateway.context import Context
 
 
 class Objects:

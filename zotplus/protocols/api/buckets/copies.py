@@ -15,8 +15,8 @@ from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.domain.names import check_bucket_name, check_key
 from zotplus.domain.storage.tags import tag_keys
-from zotplus.gateway.context import Context
 from zotplus.gateway.conditions.facts import gather
+from zotplus.gateway.context import Context
 from zotplus.gateway.pipeline import require
 from zotplus.protocols.api.buckets.documents import Copied, Copies, CopyFailure, NewCopies
 from zotplus.protocols.api.endpoint import Call, Endpoint

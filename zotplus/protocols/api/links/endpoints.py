@@ -18,8 +18,8 @@ from zotplus.domain.names import check_bucket_name, check_key
 from zotplus.domain.principals import Principal, PrincipalKind
 from zotplus.domain.signatures.links import Link, Place, UploadForm, sign_form, sign_link
 from zotplus.domain.signatures.sigv4_sign import SigningCredentials
-from zotplus.gateway.context import Context
 from zotplus.gateway.conditions.facts import gather
+from zotplus.gateway.context import Context
 from zotplus.protocols.api.endpoint import Call, Endpoint
 from zotplus.services.federation.federation import SESSION_NAME_KEY
 from zotplus.services.federation.sessions import SessionPolicies

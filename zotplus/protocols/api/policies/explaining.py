@@ -7,8 +7,8 @@ from zotplus.domain.errors import Problem
 from zotplus.domain.iam import NO_ATTRIBUTES, Attributes, Need
 from zotplus.domain.principals import Principal
 from zotplus.gateway.conditions.attributes import request_values
-from zotplus.gateway.context import Context
 from zotplus.gateway.conditions.facts import address_of, names_of, wants_facts
+from zotplus.gateway.context import Context
 from zotplus.gateway.head import RequestHead
 from zotplus.protocols.api.endpoint import Call, Endpoint
 from zotplus.protocols.api.policies.asking import require, require_login

@@ -13,8 +13,8 @@ from zotplus.domain.errors import Problem
 from zotplus.domain.names import check_key
 from zotplus.domain.signatures.form_signatures import missing, parse_form_claim
 from zotplus.domain.storage.tags import OBJECT_TAGS
-from zotplus.gateway.context import Context
 from zotplus.gateway.conditions.facts import gather
+from zotplus.gateway.context import Context
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.pipeline import authorise
 from zotplus.gateway.reply import Reply

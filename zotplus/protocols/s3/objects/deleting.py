@@ -11,8 +11,8 @@ from zotplus.domain.dates import parse_timestamp
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.domain.names import check_key
-from zotplus.gateway.context import Context
 from zotplus.gateway.conditions.facts import gather
+from zotplus.gateway.context import Context
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import payload, xml_in, xml_out
 from zotplus.protocols.s3.attributes import VERSION_HEADER

@@ -13,8 +13,8 @@ from zotplus.domain.actions import Action
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.domain.storage.locks import Retention, check_retention, format_instant
-from zotplus.gateway.context import Context
 from zotplus.gateway.conditions.facts import gather
+from zotplus.gateway.context import Context
 from zotplus.gateway.pipeline import authorise
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import payload, xml_out

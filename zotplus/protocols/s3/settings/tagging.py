@@ -12,8 +12,8 @@ from zotplus.domain import actions, errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.domain.storage.tags import BUCKET_TAGS, OBJECT_TAGS, check_tags, decode_tags, encode_tags
-from zotplus.gateway.context import Context
 from zotplus.gateway.conditions.facts import gather
+from zotplus.gateway.context import Context
 from zotplus.gateway.pipeline import require
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import payload, xml_out

@@ -12,8 +12,8 @@ from zotplus.domain import actions, errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.domain.storage.access_lines import DELIVERY_TIME, EVENT_TIME, SIMPLE, LoggingTarget
-from zotplus.gateway.context import Context
 from zotplus.gateway.conditions.facts import gather
+from zotplus.gateway.context import Context
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import payload, xml_out
 from zotplus.protocols.s3.request import Level, Request
