@@ -3,6 +3,9 @@
 import pytest
 
 from tests.faces.s3.stage import Stage
+from tests.keyrings.transit import transit
+
+__all__ = ["transit"]
 
 
 @pytest.fixture

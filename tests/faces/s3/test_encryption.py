@@ -1,10 +1,13 @@
 """Encryption as a real SDK uses it, over real sockets and real files: what comes back, and what is on the disk."""
 
+import asyncio
 import base64
 import hashlib
 import json
 import logging
 import os
+import urllib.error
+import urllib.request
 
 import boto3
 import msgspec
@@ -13,6 +16,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.faces.gateway import settings_for, start
+from zotplus.adapters.keyring_vault.settings import VaultSettings
+from zotplus.adapters.keyring_vault.transit import VaultKeyRing
 from zotplus.app.composition import local_blobs, local_store
 from zotplus.services.identity.roles import Role
 from zotplus.services.policies.values import NewVersion
@@ -423,3 +428,43 @@ def test_rights_on_a_key_are_those_to_write_and_to_read(s3, bucket, gateway):
     assert code(s3.get_object, Bucket=bucket, Key="k") == ("KMS.DisabledException", 400)
     writer.close()
     reader.close()
+
+
+def test_a_customers_key_is_no_part_of_a_link(s3, bucket):
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "k"})
+    link = f"{url}&x-amz-server-side-encryption-customer-key={SENT['SSECustomerKey']}"
+    with pytest.raises(urllib.error.HTTPError) as raised:
+        urllib.request.urlopen(link, timeout=20)
+    with raised.value as answer:
+        assert (answer.code, b"InvalidArgument" in answer.read()) == (400, True)
+
+
+async def test_what_is_small_is_read_from_a_key_service_too(tmp_path, transit):
+    """Small objects are answered without a task of their own, in which no question to a key service could wait."""
+    vault = VaultSettings(url=transit.url, token="good")
+    settings = settings_for(tmp_path)
+    kms = msgspec.structs.replace(settings.kms, vault=vault, default_key="backups")
+    running = start(tmp_path, settings=msgspec.structs.replace(settings, kms=kms), keyring=VaultKeyRing(vault))
+    try:
+        await asyncio.to_thread(_use_key_service, running, transit)
+    finally:
+        await asyncio.to_thread(running.stop)
+
+
+def _use_key_service(running, transit):
+    s3 = client(running)
+    s3.create_bucket(Bucket="bucket")
+    for key, data in (("small", SMALL), ("large", LARGE)):
+        s3.put_object(Bucket="bucket", Key=key, Body=data, ServerSideEncryption="aws:kms")
+        got = s3.get_object(Bucket="bucket", Key=key)
+        assert (got["Body"].read(), got["SSEKMSKeyId"]) == (data, "backups")
+    transit.rotate("backups")
+    assert running.run(running.services.rewrapping.run()).rewrapped == 2
+    assert s3.get_object(Bucket="bucket", Key="small")["Body"].read() == SMALL
+    transit.tokens.clear()
+    assert code(s3.get_object, Bucket="bucket", Key="small") == ("AccessDenied", 403)
+    assert code(s3.put_object, Bucket="bucket", Key="n", Body=SMALL, ServerSideEncryption="aws:kms") == (
+        "AccessDenied",
+        403,
+    )
+    s3.close()

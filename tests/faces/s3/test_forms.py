@@ -440,3 +440,11 @@ async def test_the_file_of_a_form_can_be_read_at_once_within_a_limit():
 async def _nothing():
     for piece in ():
         yield piece
+
+
+async def test_a_form_can_ask_for_encryption(stage):
+    answer = await post(stage, presigned({"x-amz-server-side-encryption": "AES256"}), b"a secret" * 5000)
+    assert answer.status == 204
+    assert answer.headers["x-amz-server-side-encryption"] == "AES256"
+    assert not [blob for blob in stage.blobs.blobs.values() if b"a secret" in blob.content]
+    assert await stored(stage) == b"a secret" * 5000

@@ -325,7 +325,7 @@ def _part(part: PartInfo) -> str:
 
 ROWS = (
     row(
-        When(level=Level.OBJECT, method="GET", query="uploadId"),
+        When(level=Level.OBJECT, method="GET", query="uploadId", headers=CUSTOMER),
         What(name="ListParts", summary="List an upload's parts.", action=actions.LIST_MULTIPART_UPLOAD_PARTS),
         parse_list_parts,
         list_parts,

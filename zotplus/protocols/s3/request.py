@@ -107,6 +107,8 @@ def with_headers_of_link(head: RequestHead) -> RequestHead:
     for name, value in read_query(head.raw_query).items():
         if not name.startswith("x-amz-") or name in _OF_CREDENTIALS or name.startswith(_NEVER_IN_LINKS):
             continue
+        if "-customer-" in name:
+            raise argument_invalid(name, "", "A customer's encryption key is no part of a link, which others log.")
         if headers.setdefault(name, value) != value:
             raise argument_invalid(name, value, "The header has another value than in the link.")
     return msgspec.structs.replace(head, headers=CIMultiDictProxy(headers))

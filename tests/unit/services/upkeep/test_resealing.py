@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 
 import zotplus
+from zotplus.adapters.sealing_aead.ciphers import AesGcm
 from zotplus.adapters.sealing_aead.sealing import AeadSealing
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.principals import PrincipalKind
 from zotplus.records import layout
 from zotplus.records.access import CREDENTIAL
+from zotplus.services.encryption.kms_keys import KmsKeys
+from zotplus.services.encryption.ring import LocalKeyRing
 from zotplus.services.identity.access import Access
 from zotplus.services.identity.key_lifecycle import KeyLifecycle
 from zotplus.services.tokens.signing_keys import KEY_PREFIX, SigningKeys
@@ -26,6 +29,9 @@ SEALING_MODULES = {
     "services/identity/key_lifecycle.py": "keys and robots",
     "services/tokens/signing_keys.py": "signing keys",
     "services/audit/evidence.py": "keys of the audit log",
+    "services/identity/users.py": "keys and robots",
+    "services/encryption/kms_keys.py": "encryption keys",
+    "services/encryption/ring.py": "encryption keys",
 }
 """Module that seals values into the store -> its table."""
 
@@ -164,3 +170,13 @@ def test_every_module_that_seals_has_a_table_here():
     storing_nothing = {"services/federation/sessions.py"}  # a session token ends with the key that sealed it
     assert asking - storing_nothing == set(SEALING_MODULES)
     assert set(SEALING_MODULES.values()) == {table.name for table in SEALED_TABLES}
+
+
+async def test_keys_of_encryption_open_under_the_new_key_alone_afterwards(store, sealing):
+    wrapped = await LocalKeyRing(store, sealing, AesGcm, makes=frozenset({"sse:s3"})).wrap("sse:s3", b"o" * 32, b"")
+    await KmsKeys(store, sealing).rotate("sse:s3")
+    resealed = await reseal(store, AeadSealing([NEW, OLD]))
+    assert resealed["encryption keys"] == 1
+    alone = LocalKeyRing(store, AeadSealing([NEW]), AesGcm)
+    assert await alone.unwrap("sse:s3", wrapped, b"") == b"o" * 32
+    assert not await alone.is_current("sse:s3", wrapped)

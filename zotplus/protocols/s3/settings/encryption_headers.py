@@ -125,9 +125,9 @@ def _proven(key: str, digest: str, prefix: str) -> bytes:
         secret = b""
     if len(secret) != CUSTOMER_KEY_BYTES:
         raise argument_invalid(prefix + "key", "", "The secret key was invalid for the specified algorithm.")
-    if not hmac.compare_digest(key_md5(secret), digest.strip()):
+    if not hmac.compare_digest(key_md5(secret).encode(), digest.strip().encode(errors="surrogateescape")):
         detail = "The calculated MD5 hash of the key did not match the hash that was provided."
-        raise argument_invalid(prefix + "key-MD5", digest, detail)
+        raise argument_invalid(prefix + "key-MD5", "", detail)
     return secret
 
 
