@@ -18,7 +18,7 @@ from zotplus.gateway.context import Context
 from zotplus.gateway.pipeline import authorise
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import payload, xml_out
-from zotplus.protocols.s3.request import Level, Request, read_version
+from zotplus.protocols.s3.request import Level, Request
 from zotplus.protocols.s3.rows import What, When, row
 from zotplus.protocols.s3.settings.lock_documents import (
     DOCUMENT_LIMIT,
@@ -117,12 +117,17 @@ class PutObjectRetention(_Change, frozen=True, kw_only=True):
     """How long a version is kept from now on; ``bypass`` lets governance be shortened by who may."""
 
 
+def _version(request: Request) -> str:
+    """``versionId``; an empty one means the newest here, as programs that handle locks of all buckets alike send it."""
+    return request.query.get("versionId", "")
+
+
 def parse_put_object_retention(request: Request) -> PutObjectRetention:
     """Raises what ``payload.parse_incoming`` and ``read_bypass`` do."""
     return PutObjectRetention(
         bucket=request.bucket,
         key=request.key,
-        version=read_version(request),
+        version=_version(request),
         body=payload.parse_incoming(request, needs_length=False),
         bypass=read_bypass(request),
     )
@@ -154,7 +159,7 @@ def parse_put_object_legal_hold(request: Request) -> PutObjectLegalHold:
     return PutObjectLegalHold(
         bucket=request.bucket,
         key=request.key,
-        version=read_version(request),
+        version=_version(request),
         body=payload.parse_incoming(request, needs_length=False),
     )
 
@@ -192,8 +197,8 @@ class GetObjectRetention(_OfVersion, frozen=True, kw_only=True):
 
 
 def parse_get_object_retention(request: Request) -> GetObjectRetention:
-    """Address and version. Raises ``ARGUMENT_INVALID``."""
-    version = read_version(request)
+    """Address and version; an empty one is the newest."""
+    version = _version(request)
     return GetObjectRetention(bucket=request.bucket, key=request.key, version=version)
 
 
@@ -218,8 +223,8 @@ class GetObjectLegalHold(_OfVersion, frozen=True, kw_only=True):
 
 
 def parse_get_object_legal_hold(request: Request) -> GetObjectLegalHold:
-    """Address and version. Raises ``ARGUMENT_INVALID``."""
-    version = read_version(request)
+    """Address and version; an empty one is the newest."""
+    version = _version(request)
     return GetObjectLegalHold(bucket=request.bucket, key=request.key, version=version)
 
 
