@@ -102,7 +102,7 @@ class Users:
         return await self._store.write(insert)
 
     async def get(self, name: str) -> User:
-        """The user of this name. Raises ``RECORD_NOT_FOUND``; as everywhere ``ARGUMENT_INVALID`` for what is no name."""
+        """The user of this name. Raises ``RECORD_NOT_FOUND``, and as all others ``ARGUMENT_INVALID`` for no name."""
         return await self._store.read(lambda snapshot: _user(_require(snapshot, name)))
 
     async def list(self, path: str = "/") -> tuple[User, ...]:
