@@ -98,6 +98,17 @@ def test_a_removal_is_a_job_that_can_be_watched(server):
     assert [one["id"] for one in server.ask("GET /api/v1/removals").json()["removals"]] == [begun["removal"]]
 
 
+def test_a_removal_is_shown_to_those_who_may_purge_such_a_bucket(server):
+    server.bucket("alpha")
+    put(server, "alpha", "one")
+    id_ = server.ask("DELETE /api/v1/buckets/alpha?purge=true&wait=false").json()["removal"]
+    reader = server.key(("reader", "s3:*"))
+    assert server.ask(f"GET /api/v1/removals/{id_}", user=reader).json()["code"] == "access_denied"
+    assert server.ask("GET /api/v1/removals", user=reader).json() == {"removals": []}
+    for target in ("removals", f"removals/{id_}"):
+        assert server.ask(f"GET /api/v1/{target}", user=None).json()["code"] == "credentials_missing"
+
+
 @pytest.mark.parametrize("id_", ["0" * 16, "short", "z" * 16])
 def test_a_removal_that_is_not_there_is_done(server, id_):
     assert server.ask(f"GET /api/v1/removals/{id_}").json()["code"] == "record_not_found"
