@@ -169,3 +169,32 @@ def test_a_boundary_outside_of_its_form_is_refused(content_type):
     with pytest.raises(Problem) as caught:
         boundary_of(content_type)
     assert caught.value.fault is errors.FORM_MALFORMED
+
+
+WHOLE = form(
+    (FIELD.format("key"), b"a/b"), (FIELD.format("Content-Type"), b"text/plain"), (FILE.format("f"), b"content")
+)
+
+
+@settings(max_examples=200)
+@given(
+    st.integers(0, len(WHOLE)), st.integers(0, 12), st.binary(max_size=12), st.lists(st.integers(0, 300), max_size=4)
+)
+def test_whatever_is_done_to_a_form_it_is_read_or_refused(at, removed, inserted, cuts):
+    body = WHOLE[:at] + inserted + WHOLE[at + removed :]
+    try:
+        found = read(body, [min(cut, len(body)) for cut in cuts])
+    except Problem:
+        return
+    assert found is None or all(name == name.lower() and "\r\n--b" not in found[0][name] for name in found[0])
+
+
+@settings(max_examples=100)
+@given(st.text(max_size=80))
+def test_whatever_a_content_type_says_it_is_read_or_refused(text):
+    for content_type in (text, "multipart/form-data; boundary=" + text, "multipart/form-data;" + text):
+        try:
+            boundary = boundary_of(content_type)
+        except Problem:
+            continue
+        assert boundary is None or 0 < len(boundary) <= 70

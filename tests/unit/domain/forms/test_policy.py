@@ -4,6 +4,8 @@ import base64
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
@@ -136,3 +138,24 @@ def test_every_range_of_lengths_counts():
     assert (both.least, both.most) == (5, 100)
     none = parse_policy(policy())
     assert (none.least, none.most) == (0, None)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=12,
+)
+CONDITIONS = st.lists(
+    JSON | st.tuples(st.sampled_from(["eq", "starts-with", "content-length-range"]), JSON, JSON).map(list), max_size=5
+)
+
+
+@settings(max_examples=200)
+@given(
+    CONDITIONS, st.sampled_from([LATER, "x", 1]), st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=4)
+)
+def test_whatever_a_policy_says_it_is_read_or_refused(conditions, expiration, fields):
+    try:
+        require_allowed(parse_policy(policy(*conditions, expiration=expiration)), fields, NOW)
+    except Problem as problem:
+        assert problem.fault in (errors.FORM_POLICY_INVALID, errors.ACCESS_DENIED)  # noqa: PT017 - either is right
