@@ -91,10 +91,11 @@ class Encryption:
         if chosen.scheme == SSE_S3:
             wrapped = await rings.own.wrap(SSE_S3_KEY, key.secret, b"")
             return EncryptionRecord(scheme=SSE_S3, wrapped=wrapped, detail=detail)
+        key_id = chosen.key_id or self._kms_key
         return EncryptionRecord(
             scheme=SSE_KMS,
-            key_id=chosen.key_id,
-            wrapped=await rings.kms.wrap(chosen.key_id, key.secret, chosen.context.encode()),
+            key_id=key_id,
+            wrapped=await rings.kms.wrap(key_id, key.secret, chosen.context.encode()),
             context=chosen.context,
             bucket_key=chosen.bucket_key,
             detail=detail,

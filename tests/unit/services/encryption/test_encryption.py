@@ -39,6 +39,11 @@ async def test_a_key_opens_as_it_was_wrapped(encryption, chosen):
     assert (await encryption.open(record, chosen.customer_key)).secret == key.secret
 
 
+async def test_sse_kms_without_a_key_is_wrapped_under_the_default(encryption):
+    _, record = await encryption.begin(Protection(scheme="SSE-KMS"))
+    assert record.key_id == "s3-default"
+
+
 async def test_every_object_has_a_key_of_its_own(encryption):
     assert (await encryption.begin(S3))[0].secret != (await encryption.begin(S3))[0].secret
 
