@@ -93,3 +93,13 @@ def test_all_below_a_prefix_is_copied_in_batches(terminal, name, tmp_path):
     assert keys == [f"to/f{number}" for number in range(5)]
     code, words = terminal.fails("cp", "--recursive", f"s3://{name}/from", f"s3://{name}/from/below")
     assert (code != 0, "among what is to be copied" in words) == (True, True)
+
+
+def test_a_bucket_can_encrypt_by_default_from_its_beginning(terminal, name, gateway):
+    terminal.ok("buckets", "create", name, "--encryption", "sse-s3")
+    record = gateway.run(gateway.services.documents.bucket(name))
+    assert record.encryption.scheme == "SSE-S3"
+    code, words = terminal.fails("buckets", "create", f"{name}-2", "--kms-key", "nosuchkey")
+    assert code != 0, words
+    assert "key" in words, words
+    assert f"{name}-2" not in terminal.ok("buckets", "list")

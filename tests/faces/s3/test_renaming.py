@@ -1,5 +1,6 @@
 """RenameObject: another key, and nothing else changes."""
 
+import asyncio
 import time
 
 import pytest
@@ -152,3 +153,12 @@ async def test_a_rename_is_told_as_a_new_object_and_the_end_of_the_old(stage, mo
     told.clear()
     assert (await rename(stage)).status == 200
     assert told == [("ObjectCreated:Copy", "new"), ("ObjectRemoved:Delete", "old")]
+
+
+async def test_of_renames_at_once_exactly_one_wins(stage):
+    await stage.put("old", LARGE)
+    answers = await asyncio.gather(*[rename(stage, target=f"new-{number}") for number in range(8)])
+    assert sorted(answer.status for answer in answers) == [200, *[404] * 7]
+    assert len(await keys(stage)) == 1
+    assert await stage.services.usage.prove(repair=False) == []
+    assert (await stage.services.scrub.run()).findings == ()
