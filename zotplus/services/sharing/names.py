@@ -7,6 +7,7 @@ back into a name: it is compared with those of everybody who is known.
 import hashlib
 import re
 from collections.abc import Collection, Iterable
+from functools import cached_property
 
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam.arns import principal_of_arn
@@ -60,14 +61,14 @@ class Names:
         """The name behind an id in the form of Amazon's; empty where it is nobody's."""
         if _is_canonical(text) is None:
             return ""
-        return self._known.get(text) or self._credential(text)
+        return self._known.get(text) or self._credentials.get(text, "")
 
-    def _credential(self, canonical: str) -> str:
-        for key, _ in self._snapshot.scan(*layout.table_span(layout.CREDENTIALS)):
-            name = key[len(layout.CREDENTIALS) :].decode()
-            if canonical_id(name) == canonical:
-                return name
-        return ""
+    @cached_property
+    def _credentials(self) -> dict[str, str]:
+        """All keys and robots by such ids; made once, however many a list names."""
+        found = self._snapshot.scan(*layout.table_span(layout.CREDENTIALS))
+        names = [key[len(layout.CREDENTIALS) :].decode() for key, _ in found]
+        return {canonical_id(name): name for name in names}
 
     def _is_somebody(self, name: str) -> bool:
         """Whether there is such a key, robot or trust, or could be such a person, group or operator."""

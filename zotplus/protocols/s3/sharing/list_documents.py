@@ -43,8 +43,8 @@ _GROUPS = {
 }
 _URIS = {name: uri for uri, name in _GROUPS.items()}
 _NO_EMAIL = "Grantees by e-mail address are not implemented; name them by id."
-# One grantee of a header: a type, and a value that may stand in quotes.
-_grantee = re.compile(r'\s*(?:([A-Za-z]+)\s*=\s*)?(?:"([^"]*)"|([^",]*?))\s*(?:,|$)').match
+# One grantee of a header: a type, and a value that may stand in quotes. Possessive, so that it is read in one pass.
+_grantee = re.compile(r'\s*+(?:([A-Za-z]++)\s*+=\s*+)?(?:"([^"]*+)"|([^",]*+))\s*+(?:,|$)').match
 
 Header = Callable[[str], str | None]
 
@@ -84,7 +84,7 @@ def _grantees(text: str) -> list[str]:
         if match is None:
             raise argument_invalid(f"{GRANT_PREFIX}*", text, "Argument format not recognized")
         kind, quoted, plain = match.groups()
-        found.append(_grantee_named(kind or "id", quoted or plain or ""))
+        found.append(_grantee_named(kind or "id", (quoted or plain or "").strip()))
         at = match.end()
     return found
 
