@@ -164,7 +164,7 @@ def test_conditions_of_an_unauthorised_request_tell_nothing(s3, user, bucket):
 
 
 def test_headers_that_a_client_makes_up_bring_no_condition_key(s3, user, bucket):
-    """RustFS GHSA-6r96, GHSA-v9cp: headers named like condition keys or proxies were believed."""
+    """RustFS GHSA-6r96: headers of the caller overrode what conditions are made on."""
     conditions = {"StringEquals": {"aws:PrincipalArn": "arn:aws:iam::000000000000:user/ZPADMIN"}}
     s3.put_bucket_policy(Bucket=bucket, Policy=allow(bucket, Condition=conditions))
 
@@ -180,7 +180,7 @@ def test_headers_that_a_client_makes_up_bring_no_condition_key(s3, user, bucket)
 
 
 def test_all_values_and_any_value_mean_what_they_say(s3, user, bucket):
-    """RustFS GHSA-fc6g: ForAnyValue was evaluated like ForAllValues, so that absent keys matched."""
+    """RustFS GHSA-v9cp, GHSA-fc6g: the quantifiers of conditions over several values were mixed up."""
     condition = {"ForAnyValue:StringEquals": {"s3:RequestObjectTagKeys": ["team", "cost"]}}
     s3.put_bucket_policy(
         Bucket=bucket,
@@ -218,7 +218,7 @@ def test_a_block_comes_back_as_it_was_set(s3, bucket):
 
 
 def test_a_public_policy_is_refused_where_these_are_blocked(s3, user, bucket):
-    """RustFS GHSA-x298: public access blocks were stored and never looked at."""
+    """BlockPublicPolicy: it holds for what is set, whoever sets it."""
     block(s3, bucket, BlockPublicPolicy=True)
     assert code(s3.put_bucket_policy, Bucket=bucket, Policy=allow(bucket)) == "AccessDenied"
     s3.put_bucket_policy(Bucket=bucket, Policy=allow(bucket, Principal={"AWS": user.key}))
@@ -226,11 +226,17 @@ def test_a_public_policy_is_refused_where_these_are_blocked(s3, user, bucket):
 
 
 def test_a_public_bucket_is_restricted_to_who_logs_in(s3, user, nobody, bucket):
-    """RustFS GHSA-x298: RestrictPublicBuckets holds for policies that are there already, from the next request on."""
-    s3.put_bucket_policy(Bucket=bucket, Policy=allow(bucket))
+    """RustFS GHSA-x298: lists of versions went past the block of public access. It holds for every operation."""
+    everything = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
+    s3.put_bucket_policy(Bucket=bucket, Policy=allow(bucket, Action="s3:*", Resource=everything))
+    listing = (nobody.list_objects, nobody.list_objects_v2, nobody.list_object_versions, nobody.list_multipart_uploads)
+    for call in listing:
+        call(Bucket=bucket)
     assert nobody.get_object(Bucket=bucket, Key="a/key")["Body"].read() == b"content"
     block(s3, bucket, RestrictPublicBuckets=True)
+    assert [code(call, Bucket=bucket) for call in listing] == ["AccessDenied"] * len(listing)
     assert code(nobody.get_object, Bucket=bucket, Key="a/key") == "AccessDenied"
+    assert code(nobody.put_object, Bucket=bucket, Key="b", Body=b"x") == "AccessDenied"
     assert user.get_object(Bucket=bucket, Key="a/key")["Body"].read() == b"content"
     s3.delete_public_access_block(Bucket=bucket)
     assert nobody.get_object(Bucket=bucket, Key="a/key")["Body"].read() == b"content"
