@@ -6,6 +6,8 @@ import hashlib
 import msgspec
 import pytest
 
+from zotplus.adapters.blobs_classes import BlobsByClass
+from zotplus.adapters.blobs_memory import BlobsMemory
 from zotplus.adapters.sealing_aead.ciphers import AesGcm
 from zotplus.domain import errors
 from zotplus.domain.conditions import UNCONDITIONAL_WRITE
@@ -13,6 +15,7 @@ from zotplus.domain.encryption.framing import FRAME_BYTES, TAG_BYTES
 from zotplus.domain.errors import Problem
 from zotplus.domain.integrity.checksums import ChecksumAlgorithm, compute
 from zotplus.domain.ranges import FromTo, Part
+from zotplus.ports.blobs import class_suffix
 from zotplus.records import layout
 from zotplus.records.buckets import DefaultEncryptionRecord
 from zotplus.records.objects import decode_object, encode_object
@@ -24,6 +27,8 @@ from zotplus.services.encryption.content_keys import new_content_key
 from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
 from zotplus.services.projections import with_extras
+from zotplus.services.upkeep.collector import Collector
+from zotplus.services.upkeep.scrub import Scrub
 from zotplus.services.values import (
     Assembly,
     Attributes,
@@ -33,6 +38,8 @@ from zotplus.services.values import (
     Protection,
     Selection,
 )
+from zotplus.services.versioning.finding import find_place, find_version
+from zotplus.services.versioning.moving import Moving, move
 
 CUSTOMER = b"c" * 32
 OTHER = b"d" * 32
@@ -408,3 +415,38 @@ async def test_parts_cannot_change_places_in_the_record(multipart, begin, conten
 
     await rewrite("k", swapped)
     assert await refusal(read("k")) is errors.BLOB_CORRUPT
+
+
+# --- upkeep, which needs no key
+
+
+async def test_the_scrub_finds_encrypted_content_whole_and_the_collector_leaves_it(put, objects, store, blobs, read):
+    for number, scheme in enumerate((None, *SCHEMES)):
+        await put(f"{number}", LARGE, scheme)
+        await put(f"small{number}", SMALL, scheme)
+    await objects.copy(Copy(source=("box", "1"), target=("box", "copy")))
+    await objects.delete("box", "1")
+    assert (await Scrub(store, blobs).run()).findings == ()
+    await Collector(store, blobs).run(2e9 + 1e6)
+    assert (await Scrub(store, blobs).run()).findings == ()
+    assert await read("copy") == LARGE
+
+
+async def test_encrypted_content_moves_to_the_store_of_another_class_as_it_is(store, encryption, content, bucket):
+    blobs = BlobsByClass(BlobsMemory(), {"COLD": BlobsMemory()})
+    objects = Objects(store, blobs, inline_limit=100, encryption=encryption)
+    await objects.put(bucket, "k", content.source(LARGE), Attributes(protection=SSE_S3))
+    await objects.put(bucket, "c", content.source(LARGE), Attributes(protection=SSE_S3, storage_class="COLD"))
+
+    def judge(snapshot):
+        place = find_place(snapshot, bucket, "k")
+        found = find_version(snapshot, place, "null")
+        return None if found is None or found.record.storage_class == "COLD" else (place, found)
+
+    moving = Moving(judge=judge, storage_class="COLD", suffix=class_suffix(blobs, "COLD"), finish=lambda *_: None)
+    assert await move(store, blobs, moving)
+    assert (await Scrub(store, blobs).run()).findings == ()
+    for key in ("k", "c"):
+        found, _ = await objects.get(bucket, key)
+        assert b"".join([chunk async for chunk in read_slices(blobs, found.slices)]) == LARGE
+        assert found.info.attributes.storage_class == "COLD"
