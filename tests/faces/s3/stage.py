@@ -190,7 +190,9 @@ class Stage:
             scheme="http",
             host=call.host,
             listener=call.listener,
-            raw_headers=tuple([(name.encode(), value.encode()) for name, value in headers.items()]),
+            raw_headers=tuple(
+                [(name.encode(), value.encode(errors="surrogateescape")) for name, value in headers.items()]
+            ),
         )
 
     def check_plainly(self, head: RequestHead, reply: Reply) -> None:
