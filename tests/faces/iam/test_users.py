@@ -248,3 +248,39 @@ def test_the_registrys_own_list_shows_whose_a_key_is_and_that_it_is_off(stage):
     status, _, answer = call("GET", f"{stage.gateway.url}/api/v1/keys", headers=basic(*stage.admin))
     found = next(row for row in json.loads(answer)["keys"] if row["id"] == key[0])
     assert (status, found["user"], found["inactive"]) == (200, name, True)
+
+
+def test_what_a_user_may_is_explained(stage):
+    name, key = stage.user()
+    stage.iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=READ)
+    asked = {"action": "s3:PutObject", "resource": f"s3:data/{name}/a"}
+    headers = {"Content-Type": "application/json", **basic(*stage.admin)}
+    for who in (key[0], f"user:iam:{name}"):
+        body = json.dumps({**asked, "who": who}).encode()
+        status, _, answer = call("POST", f"{stage.gateway.url}/api/v1/can", headers=headers, body=body)
+        told = json.loads(answer)
+        assert status == 200, told
+        if who == key[0]:
+            assert (told["allowed"], told["policy"]) == (True, f"user:iam:{name}/own")
+            assert told["statement"]["Action"] == ["s3:GetObject", "s3:PutObject"]
+        else:
+            assert not told["allowed"]  # without a key there is no aws:username
+
+
+def test_conditions_know_a_user_by_its_arn(stage):
+    name, key = stage.user()
+    statement = {
+        "Effect": "Allow",
+        "Action": "s3:PutObject",
+        "Resource": "arn:aws:s3:::data/by-condition",
+        "Condition": {"ArnEquals": {"aws:PrincipalArn": f"arn:aws:iam::000000000000:user/{name}"}},
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    at = {"Bucket": "data", "Key": "by-condition", "Body": b"x"}
+    for user, own in ((name, key), stage.user()):
+        stage.iam.put_user_policy(UserName=user, PolicyName="p", PolicyDocument=document)
+        s3 = stage.client("s3", own)
+        if user == name:
+            s3.put_object(**at)
+        else:
+            assert code_of(s3.put_object, **at) == "AccessDenied"

@@ -448,3 +448,17 @@ async def test_a_form_can_ask_for_encryption(stage):
     assert answer.headers["x-amz-server-side-encryption"] == "AES256"
     assert not [blob for blob in stage.blobs.blobs.values() if b"a secret" in blob.content]
     assert await stored(stage) == b"a secret" * 5000
+
+
+async def test_conditions_of_policies_know_how_a_form_was_signed(stage):
+    conditions = {
+        "StringEquals": {"s3:authType": "POST", "s3:signatureversion": "AWS4-HMAC-SHA256"},
+        "NumericLessThan": {"s3:signatureAge": "60000"},
+    }
+    allow = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "*", "Condition": conditions}
+    wanted = NewVersion(text=json.dumps({"Statement": allow}).encode(), author="test")
+    await stage.services.policies.put("forms-only", wanted)
+    await stage.services.policies.attach("forms-only", NOBODY.access_key, "test")
+    assert (await post(stage, presigned(user=NOBODY))).status == 204
+    assert (await post(stage, {}, body=encode({"key": KEY}, b"x"), signed=NOBODY)).status == 403
+    assert (await stage.put("a", signed=NOBODY)).status == 403

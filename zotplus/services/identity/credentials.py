@@ -9,6 +9,7 @@ import msgspec
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Policy, PolicyKind, parse_policy, unreadable
+from zotplus.domain.iam.arns import arn_of_principal
 from zotplus.domain.iam.principal_names import USER_PREFIX
 from zotplus.domain.principals import PrincipalKind
 from zotplus.ports.sealing import Sealing
@@ -64,8 +65,10 @@ class NewCredential(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def credential_attributes(id_: str, record: CredentialRecord) -> dict[str, tuple[str, ...]]:
-    """Condition keys of a credential's holder."""
+    """Condition keys of a credential's holder; a user's key is known by the user's name and ARN."""
+    user = {"aws:principalarn": (arn_of_principal(USER_PREFIX + record.owner),)} if record.owner else {}
     return {
+        **user,
         "aws:username": (record.owner or record.name,),
         "aws:userid": (id_,),
         "aws:principaltype": (record.kind,),

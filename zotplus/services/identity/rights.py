@@ -96,7 +96,7 @@ class Rights:
         known = [name for name in everything if len(name.encode()) <= GRANTEE_MAX_BYTES]
         granted = [policy for name in known for policy in _granted(snapshot, name)]
         attached = [attachment for name in known for attachment in attached_to(snapshot, name)]
-        granted += [policy for name in known if name.startswith(USER_PREFIX) for policy in _inline(snapshot, name)]
+        granted += [policy for name in known for policy in inline_policies(snapshot, name)]
         boundaries = [kept(_attached(one)) for one in attached if one.is_boundary]
         return PolicySet(
             own,
@@ -158,8 +158,10 @@ def _granted(snapshot: Snapshot, grantee: str) -> list[Policy]:
     return [granted_policy(record) for _, record in grants_of(snapshot, grantee)]
 
 
-def _inline(snapshot: Snapshot, grantee: str) -> list[Policy]:
-    """The policies of a user's own."""
+def inline_policies(snapshot: Snapshot, grantee: str) -> list[Policy]:
+    """The policies of a user's own; nobody else has any."""
+    if not grantee.startswith(USER_PREFIX):
+        return []
     record = find_user(snapshot, grantee.removeprefix(USER_PREFIX))
     inline = {} if record is None else record.inline
     return [_parsed(f"{grantee}/{name}", text, PolicyKind.IDENTITY) for name, text in inline.items()]

@@ -32,7 +32,7 @@ from zotplus.records.sharing.documents import shared_buckets
 from zotplus.services.identity.access import Access
 from zotplus.services.identity.grantees import AUTHENTICATED, PUBLIC, is_credential, is_grantee
 from zotplus.services.identity.people import People, Somebody
-from zotplus.services.identity.rights import ANONYMOUS, granted_policy
+from zotplus.services.identity.rights import ANONYMOUS, granted_policy, inline_policies
 from zotplus.services.identity.roles import everyone_policy
 from zotplus.services.lookups import Clock
 from zotplus.services.policies.documents import statement_in
@@ -187,7 +187,9 @@ class Explaining:
             if stored is not None:
                 record = find_version(snapshot, *stored)
                 return None if record is None else statement_in(record.text, label)
-            own = (everyone_policy(), *[granted_policy(row) for row in _grants(snapshot, _names(principal))])
+            names = _names(principal)
+            granted = [granted_policy(row) for row in _grants(snapshot, names)]
+            own = (everyone_policy(), *granted, *[one for name in names for one in inline_policies(snapshot, name)])
             named = next((one for one in own if one.id == policy), None) or policy_named(snapshot, policy)
             return None if named is None else statement_in(policy_text(named).encode(), label)
 
@@ -220,6 +222,7 @@ def _granted(snapshot: Snapshot, names: tuple[str, ...]) -> list[Right]:
         for row in attached_to(snapshot, name):
             what = "boundary" if row.is_boundary else "policy"
             found.append(Right(what=what, name=policy_id(row.policy_name, row.version), through=name))
+        found += [Right(what="policy", name=one.id, through=name) for one in inline_policies(snapshot, name)]
     return found
 
 

@@ -3,15 +3,19 @@
 Spec: Amazon S3 API Reference, POST Object.
 """
 
+import time
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 import msgspec
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from zotplus.domain import actions, errors, percent
+from zotplus.domain.dates import parse_basic_date
 from zotplus.domain.errors import Problem
+from zotplus.domain.iam import Need
 from zotplus.domain.names import check_key
 from zotplus.domain.signatures.form_signatures import missing, parse_form_claim
+from zotplus.domain.signatures.sigv4_canonical import ALGORITHM
 from zotplus.domain.storage.tags import OBJECT_TAGS
 from zotplus.gateway.conditions.facts import gather
 from zotplus.gateway.context import Context
@@ -40,6 +44,7 @@ _OBJECT_HEADERS = (
     "x-amz-acl", "x-amz-grant-", "x-amz-meta-", "x-amz-object-lock-", "x-amz-server-side-", "x-amz-storage-class",
     "x-amz-tagging", "x-amz-website-",
 )  # fmt: skip
+_VERSION_2 = "AWS"
 _STATUSES = {"200": 200, "201": 201}
 _SEE_OTHER, _NO_CONTENT, _CREATED = 303, 204, 201
 _REDIRECTS = ("success_action_redirect", "redirect")
@@ -73,8 +78,9 @@ async def post_object(context: Context, operation: PostObject) -> Reply:
     wanted, request = _put_object(form, operation.request)
     context.head = request.head  # the fields are its headers, also for conditions and whoever looks from here on
     if context.route is not None:
-        await gather(context, wanted.needs())
-        authorise(context, context.route, wanted.needs())
+        needs = _needs(form, wanted)
+        await gather(context, needs)
+        authorise(context, context.route, needs)
     redirect = _redirect(form, request.bucket)
     written = await put_object(context, wanted)
     location = f"{request.head.scheme}://{request.head.host}{_path(operation.request, wanted.key)}"
@@ -90,6 +96,17 @@ async def _form(context: Context, request: Request) -> FormBody:
         raise Problem(errors.CREDENTIALS_AMBIGUOUS, "Both the request and its form are signed.")
     context.claim = None  # it vouched for the whole body, which is checked beside; the file has no hash of its own
     return form
+
+
+def _needs(form: FormBody, wanted: PutObject) -> tuple[Need, ...]:
+    """What must be allowed; a form's own signature is not in the head, where conditions look for it otherwise."""
+    signed = parse_basic_date(form.fields.get("x-amz-date", ""))
+    if form.policy is None:
+        return wanted.needs()
+    keys = {"s3:authtype": "POST", "s3:signatureversion": _VERSION_2 if signed is None else ALGORITHM}
+    if signed is not None:
+        keys["s3:signatureage"] = str(max(0, int((time.time() - signed) * 1000)))
+    return tuple([msgspec.structs.replace(need, keys={**need.keys, **keys}) for need in wanted.needs()])
 
 
 def _put_object(form: FormBody, request: Request) -> tuple[PutObject, Request]:
