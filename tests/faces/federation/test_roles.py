@@ -7,6 +7,7 @@ import pytest
 
 from tests.faces.federation.conftest import ROLE
 from tests.faces.federation.test_sts import READ_ONLY, code_of, put
+from tests.peers.programs import call
 from zotplus.domain.principals import PrincipalKind
 from zotplus.services.identity.roles import Role
 from zotplus.services.policies.values import NewVersion
@@ -163,3 +164,27 @@ def test_nobody_gets_a_session_without_a_signature(stage):
     for action in ("GetSessionToken", "AssumeRole"):
         status, _, body = stage.post("/sts", Action=action, Version="2011-06-15", RoleArn=ROLE + "release")
         assert (status, b"MissingAuthenticationToken" in body) == (403, True)
+
+
+@pytest.mark.parametrize("version", ["s3v4", "s3"])
+def test_a_form_that_a_session_signed_ends_with_it(stage, version):
+    somebody = stage.gateway.key((Role.PUBLISHER, "s3:releases"))
+    made = sts(stage, somebody).get_session_token()["Credentials"]
+    signer = stage.client("s3", stage.s3_url, made, signature_version=version)
+    form = signer.generate_presigned_post("releases", "by-form")
+    assert "x-amz-security-token" in form["fields"]
+    assert upload(form) == 204
+    other = sts(stage, somebody).get_session_token()["Credentials"]["SessionToken"]
+    assert upload(form, **{"x-amz-security-token": other}) in (400, 403)
+    assert upload({**form, "fields": {k: v for k, v in form["fields"].items() if k != "x-amz-security-token"}}) == 403
+    stage.gateway.run(stage.federation.standing.revoke(somebody[0]))
+    assert upload(form) == 400
+
+
+def upload(form, **changed):
+    """The status of a form's answer."""
+    fields = {**form["fields"], **changed}
+    parts = [f'--b\r\nContent-Disposition: form-data; name="{n}"\r\n\r\n{v}\r\n' for n, v in fields.items()]
+    file = '--b\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\ncontent\r\n--b--\r\n'
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    return call("POST", form["url"], headers=headers, body=("".join(parts) + file).encode())[0]
