@@ -74,6 +74,7 @@ def test_issuers_come_from_the_environment_as_json():
         (FILE.replace(URL, "http://login.example.org"), "asked by https; see allow_http"),
         (FILE.replace("roles: []", "rolls: []"), "unknown field `rolls` - at `$[1].claims`"),
         (FILE.replace("name: cluster", "name: keycloak"), "every issuer has a name and a url of its own"),
+        (FILE.replace("name: cluster", "name: iam"), "no issuer can be called iam"),
     ],
 )
 def test_a_mistake_in_a_list_is_told_with_its_place(config, text, told):
