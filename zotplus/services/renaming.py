@@ -18,7 +18,7 @@ from zotplus.ports.keyvalue import KeyValue, Snapshot, Transaction
 from zotplus.records import layout
 from zotplus.records.blobs import acquire
 from zotplus.records.buckets import RENAMED, RenamedRecord
-from zotplus.services.configuration.usage import charge
+from zotplus.services.configuration.usage import bounded_usage, charge
 from zotplus.services.lookups import Clock, now_ms
 from zotplus.services.projections import attributes_of, encoded_object
 from zotplus.services.values import NOBODY, Actor
@@ -101,12 +101,13 @@ def _move(
 ) -> None:
     """What was at the target goes, and the source takes its place; no blob is without a reference in between."""
     (source, target), (found, former) = places, versions
+    before = bounded_usage(transaction, target.bucket)
     acquire(transaction, found.record.slices)
     if former is not None:
         drop(transaction, target, former, now)
     drop(transaction, source, found, now)
     transaction.put(target.at, encoded_object(found.record, found.inline))
-    charge(transaction, target.bucket, found.record.size, 1)
+    charge(transaction, target.bucket, found.record.size, 1, before)
 
 
 def _tell(transaction: Transaction, places: tuple[Place, Place], found: Version, by: tuple[Actor, int]) -> None:

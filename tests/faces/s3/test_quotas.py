@@ -88,6 +88,13 @@ async def test_writers_at_once_cannot_pass_a_quota_together(bounded):
 async def test_a_bucket_that_holds_more_than_its_new_quota_can_shrink(bounded):
     await bounded.services.usage.set_quota("bucket", 10, 1)
     assert (await bounded.put("two", b"")).code == "QuotaExceeded"
+    assert (await bounded.put("one", b"x" * 41)).code == "QuotaExceeded"
+    assert (await bounded.put("one", b"x" * 40)).status == 200
+    assert (await bounded.put("one", b"x" * 30)).status == 200
+    renamed = {"x-amz-rename-source": "one"}
+    assert (await bounded.ask("PUT", "/bucket/other", query="renameObject", headers=renamed)).status == 200
+    renamed = {"x-amz-rename-source": "other"}
+    assert (await bounded.ask("PUT", "/bucket/one", query="renameObject", headers=renamed)).status == 200
     assert (await bounded.ask("DELETE", "/bucket/one")).status == 204
     assert (await bounded.put("two", b"x" * 10)).status == 200
 

@@ -24,20 +24,29 @@ def find_usage(snapshot: Snapshot, bucket: BucketRecord) -> UsageRecord | None:
     return None if data is None else USAGE.decode(data)
 
 
-def charge(transaction: Transaction, bucket: BucketRecord, size: int, objects: int) -> None:
+def bounded_usage(snapshot: Snapshot, bucket: BucketRecord) -> UsageRecord | None:
+    """What a bucket with a quota holds before a change that first takes something away; None without a quota."""
+    return find_usage(snapshot, bucket) if bucket.quota_bytes or bucket.quota_objects else None
+
+
+def charge(
+    transaction: Transaction, bucket: BucketRecord, size: int, objects: int, before: UsageRecord | None = None
+) -> None:
     """Note that the bucket holds ``size`` bytes and ``objects`` versions more, or less where they are negative.
 
-    Raises ``QUOTA_EXCEEDED`` where it grows past a quota; what shrinks is never refused.
+    Raises ``QUOTA_EXCEEDED`` where it grows past a quota, compared with ``before`` (None: with now); what does not grow
+    is never refused.
     """
     usage = find_usage(transaction, bucket)
     if usage is None or (size == 0 and objects == 0):
         return
     grown = msgspec.structs.replace(usage, size=usage.size + size, objects=usage.objects + objects)
+    base = before or usage
     if not usage.counting and (
-        (size > 0 and _passes(grown.size, bucket.quota_bytes))
-        or (objects > 0 and _passes(grown.objects, bucket.quota_objects))
+        (grown.size > base.size and _passes(grown.size, bucket.quota_bytes))
+        or (grown.objects > base.objects and _passes(grown.objects, bucket.quota_objects))
     ):
-        raise _exceeded(bucket, usage)
+        raise _exceeded(bucket, base)
     transaction.put(layout.usage(bucket.id), USAGE.encode(grown))
 
 

@@ -12,7 +12,7 @@ from zotplus.records import layout
 from zotplus.records.blobs import release
 from zotplus.records.objects import LockRecord, ObjectRecord
 from zotplus.services.configuration.locks import check_unlocked, initial_lock
-from zotplus.services.configuration.usage import charge
+from zotplus.services.configuration.usage import bounded_usage, charge
 from zotplus.services.events.announcing import Change, announce
 from zotplus.services.projections import encoded_object, lock_value, with_extras
 from zotplus.services.sharing.ownership import owned
@@ -51,9 +51,10 @@ def store(transaction: Transaction, place: Place, new: NewVersion, conditions: W
     newest = find_newest(transaction, place)
     check_write(conditions, None if newest is None or newest.record.is_marker else newest.record)
     record = _placed(transaction, place, new, newest)
+    before = bounded_usage(transaction, place.bucket)
     _make_room(transaction, place, newest, record.modified_ms)
     transaction.put(place.at, encoded_object(record, new.inline))
-    charge(transaction, place.bucket, record.size, 1)
+    charge(transaction, place.bucket, record.size, 1, before)
     _announce(transaction, place, record, new)
     return record
 
