@@ -21,7 +21,8 @@ class RequestHead(msgspec.Struct, frozen=True, kw_only=True):
     the ``?``). ``peer`` is the client's address after trusted proxies are taken into account, ``scheme`` ``http`` or
     ``https`` likewise, ``host`` the Host header or the trusted forwarded host. ``certificate`` is the name of the
     operator whose client certificate the connection was made with (``identity.operators``), empty without one; no
-    header can set it. ``raw_headers`` are names and values as received, where that is known.
+    header can set it. ``raw_headers`` are names and values as received, where that is known. ``tls_version`` is that of
+    the client's connection (``1.3``), empty without TLS and behind a proxy.
     """
 
     method: str
@@ -34,3 +35,4 @@ class RequestHead(msgspec.Struct, frozen=True, kw_only=True):
     listener: Listener = Listener.MAIN
     certificate: str = ""
     raw_headers: Sequence[tuple[bytes, bytes]] = ()
+    tls_version: str = ""

@@ -84,6 +84,7 @@ _KEYS: dict[str, Callable[[RequestHead], str | None]] = {
     "s3:signatureversion": _signature_version,
     "s3:signatureage": _signature_age,
     "s3:authtype": _authentication,
+    "s3:tlsversion": lambda head: head.tls_version or None,
     "s3:resourceaccount": lambda _head: ACCOUNT,
     "aws:resourceaccount": lambda _head: ACCOUNT,
 }

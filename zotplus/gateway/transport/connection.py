@@ -32,10 +32,10 @@ class GatewayProtocol(RequestHandler):
     """One connection. Notes since when it has been silent or dribbling a head, so that such ones can be closed.
 
     ``prepared`` is the answer to the request that is handled next, where it was found at once but takes a task to send.
-    ``holder`` is whose client certificate the connection was made with.
+    ``holder`` is whose client certificate the connection was made with, ``tls_version`` that of TLS (``1.3``).
     """
 
-    __slots__ = ("head_since", "holder", "prepared", "since")
+    __slots__ = ("head_since", "holder", "prepared", "since", "tls_version")
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
@@ -43,11 +43,15 @@ class GatewayProtocol(RequestHandler):
         self.head_since: float | None = None
         self.prepared: tuple[Context, Reply] | None = None
         self.holder = NOBODYS
+        self.tls_version = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection stands, and with TLS the handshake is done."""
         super().connection_made(transport)
         manager = self._manager
+        secured = transport.get_extra_info("ssl_object")
+        if secured is not None:
+            self.tls_version = (secured.version() or "").removeprefix("TLSv")
         if isinstance(manager, GatewayServer) and manager.holder_of is not None:
             self.holder = manager.holder_of(transport.get_extra_info("ssl_object"))
 

@@ -250,12 +250,13 @@ class Server:
         path, _, query = message.path.partition("?")
         headers: CIMultiDictProxy[str] = message.headers
         peer, scheme = _peer(connection), "https" if connection.ssl_context else "http"
-        host = headers.get("Host", "")
+        host, tls_version = headers.get("Host", ""), getattr(connection, "tls_version", "")
         if self._limits.trusted_proxies and _is_within(peer, self._limits.trusted_proxies):
             forwarded = ",".join(headers.getall("X-Forwarded-For", []))
             peer = _client_behind(peer, forwarded, self._limits.trusted_proxies)
             scheme = headers.getall("X-Forwarded-Proto", [scheme])[-1]
             host = headers.getall("X-Forwarded-Host", [host])[-1]
+            tls_version = ""  # that of the proxy's client is not told
         return RequestHead(
             method=message.method,
             raw_path=path,
@@ -267,6 +268,7 @@ class Server:
             listener=self._listener,
             certificate="" if self._protocols.holder_of is None else _operator(connection),
             raw_headers=message.raw_headers,
+            tls_version=tls_version,
         )
 
     async def _sweep(self) -> None:

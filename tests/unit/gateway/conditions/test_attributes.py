@@ -44,6 +44,7 @@ def context(principal=None):
         (head(), "s3:x-amz-acl", None),
         (head(("s3:prefix", "x")), "s3:prefix", None),
         (head(), "zotplus:invented", None),
+        (head(), "s3:tlsversion", None),
         (head(), "s3:resourceaccount", ("000000000000",)),
         (head(), "aws:resourceaccount", ("000000000000",)),
         (head(), "s3:signatureversion", None),

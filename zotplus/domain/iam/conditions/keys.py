@@ -134,7 +134,7 @@ _key(
 _key("s3:signatureversion", _STRING, "signed requests", "`AWS4-HMAC-SHA256`, or `AWS` for signature version 2.")
 _key("s3:signatureAge", _NUMERIC, "presigned requests", "Milliseconds since the request was signed.")
 _key("s3:authType", _STRING, "signed requests", "`REST-HEADER`, `REST-QUERY-STRING` or `POST`.")
-_key("s3:TlsVersion", _NUMERIC, _LATER, "The version of TLS.", is_reserved=True)
+_key("s3:TlsVersion", _NUMERIC, "connections with TLS, not behind a proxy", "The version of TLS, such as 1.3.")
 _key("s3:ResourceAccount", _STRING, "requests of the S3 API", "The registry's one account, `000000000000`.")
 _key("aws:ResourceAccount", _STRING, "requests of the S3 API", "The same.")
 _key("aws:RequestTag/…", _STRING, _LATER, "A tag that the request gives.", is_reserved=True)
