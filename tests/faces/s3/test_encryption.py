@@ -468,3 +468,19 @@ def _use_key_service(running, transit):
         403,
     )
     s3.close()
+
+
+def test_a_policy_can_demand_a_scheme(s3, bucket, gateway):
+    on_objects = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"s3:{bucket}/*"}
+    demand = {
+        "Effect": "Deny",
+        "Action": "s3:PutObject",
+        "Resource": f"s3:{bucket}/*",
+        "Condition": {"StringNotEquals": {"s3:x-amz-server-side-encryption": "aws:kms"}},
+    }
+    somebody = allowed(gateway, "demanding", {"Version": "2012-10-17", "Statement": [on_objects, demand]})
+    where = {"Bucket": bucket, "Key": "k", "Body": SMALL}
+    assert code(somebody.put_object, **where) == ("AccessDenied", 403)
+    assert code(somebody.put_object, **where, ServerSideEncryption="AES256") == ("AccessDenied", 403)
+    assert somebody.put_object(**where, ServerSideEncryption="aws:kms")["SSEKMSKeyId"] == "s3-default"
+    somebody.close()
