@@ -9,7 +9,7 @@ from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Allowed, Need
 from zotplus.domain.storage.acls import BUCKET_OWNER, WRITER
 from zotplus.records import layout
-from zotplus.records.access import CredentialRecord, generation, put_credential
+from zotplus.records.access import CredentialRecord, UserRecord, generation, put_credential, put_user
 from zotplus.records.trusts import TrustRecord, put_trust
 from zotplus.services.buckets import Buckets
 from zotplus.services.identity.rights import Rights
@@ -150,6 +150,10 @@ async def test_a_policy_is_found_by_the_name_that_decisions_give_it(store, shari
         ("AWS", "trust:release", "trust:release"),
         ("AWS", "arn:aws:iam::000000000000:role/release", "trust:release"),
         ("AWS", "trust:missing", ""),
+        ("AWS", "arn:aws:iam::000000000000:user/eve", "user:iam:eve"),
+        ("AWS", "user:iam:eve", "user:iam:eve"),
+        ("AWS", "user:iam:nobody", ""),
+        ("AWS", "eve", ""),
         ("AWS", "authenticated", "authenticated"),
         ("AWS", "public", "public"),
         ("AWS", "anonymous", ""),
@@ -162,6 +166,8 @@ async def test_principals_are_found_by_every_name(store, sharing, type_, text, n
         issuer="kc", audience="a", claims=(), lifetime=1, reuse=False, description="", created_ms=0, changed_ms=0
     )
     await store.write(lambda transaction: put_trust(transaction, "release", trust))
+    user = UserRecord(name="eve", id="AIDA", path="/", created_ms=0)
+    await store.write(lambda transaction: put_user(transaction, user))
     found = await store.read(lambda snapshot: Names(snapshot, ["kc"], ["owner"]).of_principal(type_, text))
     assert found == name
 
