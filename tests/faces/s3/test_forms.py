@@ -219,6 +219,16 @@ async def test_a_form_uploads_to_the_bucket_of_its_policy_only(stage, path):
     assert (await post(stage, presigned(bucket=".zotplus"), path="/.zotplus")).code == "InvalidBucketName"
 
 
+async def test_a_field_does_not_stand_in_for_the_bucket_of_the_address(stage):
+    """CVE-2023-43040, RustFS GHSA-w5fh: what a form says of its bucket is nothing that its policy could allow."""
+    await stage.ask("PUT", "/other-bucket")
+    answer = await post(stage, {"bucket": "bucket", **presigned()}, path="/other-bucket")
+    assert (answer.status, answer.code) == (403, "AccessDenied")
+    assert stage.objects_stored() == 0
+    assert (await stage.ask("HEAD", f"/other-bucket/{KEY}")).status == 404
+    assert (await post(stage, {"bucket": "bucket", **presigned()})).status == 204
+
+
 async def test_the_bucket_must_be_in_the_policy(stage):
     policy = {"expiration": "2100-01-01T00:00:00Z", "conditions": [["starts-with", "$key", ""]]}
     answer = await post(stage, _signed(policy, {"key": KEY}))

@@ -136,8 +136,11 @@ async def authenticate(context: Context, request: Request, *, allow_signature_v2
 
 
 def _allowed(claim: FormClaim, form: FormBody, bucket: str, now: float) -> FormPolicy:
+    """What the policy allows; the bucket is that of the address, and a field that names another is refused."""
+    if form.fields.get("bucket", bucket) != bucket:
+        raise Problem(errors.ACCESS_DENIED, "The form names another bucket than its address.")
     policy = parse_policy(claim.policy)
-    require_allowed(policy, {"bucket": bucket, **form.fields}, now)
+    require_allowed(policy, {**form.fields, "bucket": bucket}, now)
     return policy
 
 
