@@ -123,8 +123,11 @@ def settle(at: At, client: str, version: str, found: dict[str, str]) -> None:
     if os.environ.get(RECORDING):
         _record(client, where, version, found)
         return
-    table = json.loads(RESULTS.read_text())
-    assert found == table.get(client, {}).get(where), f"{client} at {where}: run `make clients` where this is right"
+    known = json.loads(RESULTS.read_text()).get(client, {}).get(where, {})
+    differs = {
+        name: (found.get(name), known.get(name)) for name in {*found, *known} if found.get(name) != known.get(name)
+    }
+    assert not differs, f"{client} at {where}, found and known: {differs}; run `make clients` where the first is right"
 
 
 def _record(client: str, where: str, version: str, found: dict[str, str]) -> None:

@@ -34,9 +34,15 @@ class Mounted:
         self.log = (at.folder / "log").open("w+")
         self.process = subprocess.Popen(argv, stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
 
+    def is_mounted(self) -> bool:
+        try:
+            return self.folder.is_mount()
+        except OSError:  # while it is being given up
+            return False
+
     def connect(self):
         until = time.monotonic() + MOUNT_SECONDS
-        while not self.folder.is_mount():
+        while not self.is_mounted():
             if self.process.poll() is not None or time.monotonic() > until:
                 self.log.seek(0)
                 said = self.log.read()
