@@ -33,7 +33,7 @@ from zotplus.protocols.s3.request import (
     with_headers_of_link,
 )
 from zotplus.protocols.s3.routes import ROWS, match
-from zotplus.protocols.s3.sharing.owners import EXPECTED, EXPECTED_SOURCE, check_owners
+from zotplus.protocols.s3.sharing.owners import expecting_owners, names_owners
 from zotplus.protocols.s3.wire_errors import FAULT_HEADER, HOST_ID, error_document, wire
 
 _NOT_MODIFIED = 304
@@ -56,6 +56,7 @@ class S3Face:
         self._site = site
         self._allow_signature_v2 = allow_signature_v2
         named = {route.name: route for route in self.routes}
+        self._expecting = {route.name: expecting_owners(route, self.read) for route in self.routes}
         self.read_plainly = PlainReading(site, named["GetObject"], named["HeadObject"]).read
         """As ``SupportsPlainReads.read_plainly``."""
 
@@ -69,19 +70,17 @@ class S3Face:
         request = read_request(head, self._site)
         row = match(request)
         refuse_unsupported_headers(head, row.headers)
-        return row.route, row.parse(request)
+        route = self._expecting[row.route.name] if names_owners(head) and not row.route.public else row.route
+        return route, row.parse(request)
 
     async def authenticate(self, context: Context) -> Principal:
         """As ``Face.authenticate``; sets the context's claim and secret.
 
         The signature is verified whatever the body's mode, before a byte of the body is read, and for every region
-        that the client may have signed for. Raises ``ACCESS_DENIED`` where a bucket is not of the owner expected.
+        that the client may have signed for.
         """
         principal = await self._who(context)
-        head = context.head = with_headers_of_link(context.head)
-        if EXPECTED in head.headers or EXPECTED_SOURCE in head.headers:
-            context.principal = principal
-            await check_owners(context, read_request(head, self._site))
+        context.head = with_headers_of_link(context.head)
         return principal
 
     async def _who(self, context: Context) -> Principal:
