@@ -9,6 +9,7 @@ import msgspec
 
 from zotplus.domain import errors, names, percent
 from zotplus.domain.errors import Problem
+from zotplus.domain.iam import Need
 
 # Encoded, a key of 1,024 bytes takes three times as many; the rest is for bucket, prefix and version.
 _MAX_LENGTH = 4096
@@ -49,6 +50,16 @@ def parse_copy_source(header: str, *, prefix: str = "") -> CopySource:
     except Problem as problem:
         raise _invalid("Invalid copy source object key") from problem
     return CopySource(bucket=bucket, key=key, version_id=version_id)
+
+
+def copying(need: Need, bucket: str, key: str) -> Need:
+    """``need``, to write what is copied from there: conditions see the one source, however a client spells it.
+
+    As ``bucket/key`` and ``/bucket/key``, since policies write both. Spec: Service Authorization Reference, "Condition
+    keys for Amazon S3", ``s3:x-amz-copy-source``.
+    """
+    source = f"{bucket}/{key}"
+    return msgspec.structs.replace(need, keys={**need.keys, "s3:x-amz-copy-source": (source, f"/{source}")})
 
 
 def _split_version(header: str) -> tuple[str, str | None]:

@@ -3,6 +3,7 @@
 What concerns every operation at once is in ``test_authorization_matrix`` (CVE-2025-31489, CVE-2026-40344).
 """
 
+import json
 import logging
 import time
 import tracemalloc
@@ -256,3 +257,40 @@ async def test_cve_2020_29662_both_addresses_give_the_same_answers(stage):
         ):
             answers = [await stage.ask(method, path, query=query, signed=user, listener=at) for at in Listener]
             assert len({(answer.status, answer.code) for answer in answers}) == 1
+
+
+SECRET_SOURCES = [
+    "bucket/secret/key",
+    "/bucket/secret/key",
+    "bucket%2Fsecret%2Fkey",
+    "%62ucket/%73ecret/key",
+    "/s3/bucket/secret/key",
+]
+
+
+@pytest.mark.parametrize("source", SECRET_SOURCES)
+@pytest.mark.parametrize("pattern", ["bucket/secret/*", "/bucket/secret/*"])
+async def test_a_denied_source_of_copies_is_denied_however_it_is_spelled(stage, source, pattern):
+    """versitygw of July 2026 read a source in one way to judge it and in another to copy it."""
+    await stage.put("secret/key")
+    await stage.put("open/key")
+    await stage.ask("PUT", "/target-bucket")
+    statement = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:PutObject",
+        "Resource": "arn:aws:s3:::target-bucket/*",
+        "Condition": {"StringLike": {"s3:x-amz-copy-source": pattern}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]}).encode()
+    assert (await stage.ask("PUT", "/target-bucket", query="policy=", body=policy)).status == 204
+
+    async def copied(source: str, query: str = "") -> int:
+        headers = {"x-amz-copy-source": source}
+        call = Call(method="PUT", path="/target-bucket/key", query=query, headers=headers, listener=Listener.MAIN)
+        return (await stage.call(call)).status
+
+    begun = await stage.ask("POST", "/target-bucket/key", query="uploads=")
+    part = f"partNumber=1&uploadId={begun.text('UploadId')}"
+    assert [await copied(source), await copied(source, part)] == [403, 403]
+    assert [await copied("bucket/open/key"), await copied("bucket/open/key", part)] == [200, 200]

@@ -12,6 +12,7 @@ from zotplus.domain.conditions import (
     parse_copy_source_conditions,
     parse_write_conditions,
 )
+from zotplus.domain.copysource import copying
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.domain.integrity.checksum_headers import parse_checksum, parse_multipart_checksum, parse_type
@@ -139,7 +140,10 @@ class UploadPartCopy(_OneUpload, frozen=True, kw_only=True):
 
     def needs(self) -> tuple[Need, ...]:
         """To write the object and to read the source."""
-        return (*super().needs(), read_need(self.source.bucket, self.source.key, self.source.version))
+        source = self.source
+        (write,) = super().needs()
+        read = read_need(source.bucket, source.key, source.version)
+        return (copying(write, source.bucket, source.key), read)
 
 
 def parse_upload_part_copy(request: Request) -> UploadPartCopy:

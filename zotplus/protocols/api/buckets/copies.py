@@ -11,6 +11,7 @@ import msgspec
 
 from zotplus.domain import actions, errors
 from zotplus.domain.conditions import UNCONDITIONAL_WRITE, WriteConditions
+from zotplus.domain.copysource import copying
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.domain.names import check_bucket_name, check_key
@@ -45,8 +46,11 @@ async def copy_batch(context: Context, call: Call, body: NewCopies) -> Copies:
     job = _Job(bucket=call.path["name"], wanted=body)
     check_bucket_name(body.target_bucket)
     _require_apart(job)
-    require(context, Need(actions.LIST_BUCKET.name, f"s3:{job.bucket}", {"s3:prefix": body.source_prefix}))
-    await context.services.buckets.get(body.target_bucket)
+    listing = Need(actions.LIST_BUCKET.name, f"s3:{job.bucket}", {"s3:prefix": body.source_prefix})
+    await gather(context, (listing,))
+    require(context, listing)
+    if context.may(Need(actions.GET_BUCKET_LOCATION.name, f"s3:{body.target_bucket}")):  # else each copy is refused
+        await context.services.buckets.get(body.target_bucket)
     query = ListQuery(prefix=body.source_prefix, after=body.after, limit=body.limit)
     page = await context.services.objects.list(job.bucket, query)
     keys = [item.key for item in page.items if isinstance(item, ListEntry)]
@@ -93,7 +97,7 @@ async def _authorised_copy(context: Context, job: _Job, key: str) -> ObjectInfo:
     target, bucket = job.target(key), job.wanted.target_bucket
     check_key(target)
     read, write = f"s3:{job.bucket}/{key}", f"s3:{bucket}/{target}"
-    needs = (Need(actions.GET_OBJECT.name, read), Need(actions.PUT_OBJECT.name, write))
+    needs = (Need(actions.GET_OBJECT.name, read), copying(Need(actions.PUT_OBJECT.name, write), job.bucket, key))
     await gather(context, needs)
     for need in needs:
         require(context, need)

@@ -11,6 +11,7 @@ from zotplus.domain.conditions import (
     parse_copy_source_conditions,
     parse_write_conditions,
 )
+from zotplus.domain.copysource import copying
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.domain.integrity.checksum_headers import parse_algorithm
@@ -140,11 +141,9 @@ class CopyObject(msgspec.Struct, frozen=True, kw_only=True):
 
     def needs(self) -> tuple[Need, ...]:
         """To write the target and to read the source."""
-        target = self.wanted.target
-        return (
-            *write_needs(*target, self.wanted.target_attributes),
-            read_need(*self.wanted.source, self.wanted.source_version),
-        )
+        write, *beside = write_needs(*self.wanted.target, self.wanted.target_attributes)
+        read = read_need(*self.wanted.source, self.wanted.source_version)
+        return (copying(write, *self.wanted.source), *beside, read)
 
 
 def parse_copy_object(request: Request) -> CopyObject:
