@@ -1,6 +1,7 @@
 """Buckets as a whole: create, find, list, delete."""
 
 import hashlib
+import json
 
 import pytest
 
@@ -143,3 +144,20 @@ async def test_buckets_are_paged_and_filtered(stage):
 @pytest.mark.parametrize("value", ["0", "-1", "x", "99999999999999999999"])
 async def test_a_bad_number_of_buckets_is_refused(stage, value):
     assert (await stage.ask("GET", "/", query=f"max-buckets={value}")).code == "InvalidArgument"
+
+
+async def test_a_bucket_whose_tags_deny_it_is_in_no_list(stage):
+    """What policies ask of a bucket is looked up for lists too, or a denial by tag would not hide its name."""
+    tagging = b"<Tagging><TagSet><Tag><Key>hidden</Key><Value>yes</Value></Tag></TagSet></Tagging>"
+    statement = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": ["s3:GetBucketLocation", "s3:ListBucket"],
+        "Resource": "arn:aws:s3:::bucket",
+        "Condition": {"StringEquals": {"aws:ResourceTag/hidden": "yes"}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]}).encode()
+    assert (await stage.ask("PUT", "/bucket", query="policy=", body=policy)).status == 204
+    assert b"<Name>bucket</Name>" in (await stage.ask("GET", "/")).body
+    assert (await stage.ask("PUT", "/bucket", query="tagging=", body=tagging)).status == 204
+    assert b"<Name>bucket</Name>" not in (await stage.ask("GET", "/")).body

@@ -5,6 +5,7 @@ from zotplus.domain.actions import Action
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.domain.storage.tags import BUCKET_TAGS, check_tags
+from zotplus.gateway.conditions.facts import gather
 from zotplus.gateway.context import Context
 from zotplus.gateway.openapi import QueryParameter
 from zotplus.gateway.pipeline import require
@@ -31,7 +32,9 @@ async def list_buckets(context: Context, _call: Call, _body: None) -> Buckets:
     _require_somebody(context)
     found = await context.services.buckets.list()
     usages = await context.services.usage.read_all()
-    seen = [row for row in found if context.may(Need(actions.LIST_BUCKET.name, f"s3:{row.name}"))]
+    asked = [(row, Need(actions.LIST_BUCKET.name, f"s3:{row.name}")) for row in found]
+    await gather(context, [need for _, need in asked])
+    seen = [row for row, need in asked if context.may(need)]
     may_see = actions.ADMIN_READ_BUCKET_USAGE.name
     told = [
         bucket(row, usages.get(row.name) if context.may(Need(may_see, f"admin:buckets/{row.name}")) else None)
