@@ -380,7 +380,7 @@ def test_workers_follow_the_containers_limit(monkeypatch, tmp_path, limit, expec
 
 
 def test_a_server_started_by_a_test_run_overlooks_the_variables_of_the_run():
-    sources = [*ROOT.glob("tests/**/*.py"), *ROOT.glob("tools/*.py"), *ROOT.glob("bench/*.py")]
+    sources = [*ROOT.glob("tests/**/*.py"), *ROOT.glob("tools/**/*.py"), *ROOT.glob("bench/*.py")]
     read = {found for path in sources for found in re.findall(r'environ\.get\("(ZOTPLUS_\w+)"', path.read_text())}
     given = set(re.findall(r"(ZOTPLUS_\w+)=", (ROOT / "Makefile").read_text()))
     assert {"ZOTPLUS_SKIPS", "ZOTPLUS_PEERS"} <= read | given

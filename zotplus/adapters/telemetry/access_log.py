@@ -1,4 +1,4 @@
-"""The access log: one line for each request, written together for all that one turn of the event loop has answered.
+"""The access log: one line for each request, written together for all that were answered in one moment.
 
 Done at once, a line costs twice as much, since it finds the caches full of the request's own code and data, and the
 client waits for it.

@@ -10,6 +10,7 @@ import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from zotplus.adapters.telemetry import tracing
+from zotplus.adapters.telemetry.access_log import FLUSH_SECONDS
 from zotplus.adapters.telemetry.logs import Logs
 from zotplus.adapters.telemetry.metrics import Metrics, sums
 from zotplus.adapters.telemetry.requests import RequestTelemetry
@@ -226,12 +227,14 @@ def test_telling_about_a_request_costs_microseconds(telemetry):
     assert os.getpid()
 
 
-async def test_the_lines_of_one_turn_of_the_loop_are_written_together(telemetry, tmp_path):
+async def test_the_lines_of_a_moment_are_written_together(telemetry, tmp_path):
     subject = telemetry()
     subject.finish(finished(request_id="A"))
     subject.finish(finished(request_id="B", status=503, fields={"fault": "upstream_unavailable"}))
     assert lines(tmp_path) == []
-    await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        while not lines(tmp_path):
+            await asyncio.sleep(FLUSH_SECONDS)
     assert [(line["request_id"], line["level"], line.get("fault")) for line in lines(tmp_path)] == [
         ("A", "info", None),
         ("B", "error", "upstream_unavailable"),

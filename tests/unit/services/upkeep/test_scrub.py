@@ -10,6 +10,7 @@ from zotplus.records import layout
 from zotplus.records.blobs import REFERENCE, ReferenceRecord
 from zotplus.records.buckets import USAGE, UsageRecord
 from zotplus.services.configuration.counting import Usage
+from zotplus.services.configuration.versioning import Versioning
 from zotplus.services.lookups import find_bucket
 from zotplus.services.upkeep import references
 from zotplus.services.upkeep.scrub import Scrub
@@ -65,6 +66,15 @@ async def test_a_damaged_blob_is_set_aside_and_everybody_named(scrub, blobs, sto
     assert DIGEST in blobs.quarantined
     assert DIGEST not in blobs.blobs
     assert findings(await scrub.run()) == [("missing", DIGEST, everybody(stored))]
+
+
+async def test_earlier_versions_refer_to_blobs_and_are_named(scrub, store, blobs, objects, content, stored):  # noqa: PLR0917 - fixtures
+    await Versioning(store).set("box", "Enabled")
+    await objects.put("box", "a", content.source(b"newer"), Attributes(), UNCONDITIONAL_WRITE)
+    assert (await scrub.run()).findings == ()
+    damage(blobs)
+    ((_, _, who),) = findings(await scrub.run())
+    assert set(who) == {"box/a (earlier version)", "box/b", f"box/c (upload {stored}, part 7)"}
 
 
 async def test_putting_the_content_again_heals(scrub, blobs, objects, content):
