@@ -24,7 +24,7 @@ OTHER_VARIABLES = frozenset(
     for name in (
         "CONFIG",  # the file itself
         *("ENDPOINT", "ACCESS_KEY", "SECRET_KEY", "TOKEN", "PROFILE", "CREDENTIALS", "CA", "INSECURE"),  # the CLI
-        *("FAILPOINT", "ZOT", "PEERS", "SKIPS", "KILL_ROUNDS", "TEST_LARGE_GIB"),  # tests
+        *("FAILPOINT", "ZOT", "PEERS", "SKIPS", "KILL_ROUNDS", "LINEARIZABILITY_RUNS", "TEST_LARGE_GIB"),  # tests
     )
 )
 """Variables that begin with the prefix and are no settings."""
