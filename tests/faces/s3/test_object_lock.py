@@ -477,3 +477,16 @@ async def test_mfa_delete_cannot_be_switched_on(stage):
 async def test_object_lock_needs_a_document(locking, body):
     answer = await locking.ask("PUT", "/lock", query="object-lock=", body=body)
     assert answer.code == ("MalformedXML" if body else "MissingRequestBodyError")
+
+
+@pytest.mark.parametrize(
+    "until", ["9999-12-31T23:59:59-14:00", "9999-12-31T23:59:59.999999999Z", "0001-01-01T00:00:00+14:00"]
+)
+async def test_a_date_that_is_outside_of_all_years_with_its_zone_is_refused(stage, until):
+    await stage.ask("PUT", "/locked-bucket", headers={"x-amz-bucket-object-lock-enabled": "true"})
+    await stage.ask("PUT", "/locked-bucket/key", body=b"content")
+    lock = {"x-amz-object-lock-mode": "GOVERNANCE", "x-amz-object-lock-retain-until-date": until}
+    assert (await stage.ask("PUT", "/locked-bucket/key", body=b"other", headers=lock)).status == 400
+    document = f"<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>{until}</RetainUntilDate></Retention>".encode()
+    assert (await stage.ask("PUT", "/locked-bucket/key", query="retention=", body=document)).status == 400
+    assert (await stage.ask("GET", "/locked-bucket/key")).body == b"content"

@@ -22,6 +22,8 @@ MAX_YEARS = 100
 """Years of a bucket's default retention (the same)."""
 DAY_MS = 86_400_000
 _LAST_YEAR = 9999  # the last that an ISO 8601 date of four digits can name
+_FIRST_MS = int(datetime(1, 1, 1, tzinfo=UTC).timestamp()) * 1000
+_LAST_MS = int(datetime(_LAST_YEAR, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()) * 1000 + 999
 # Years of four digits, and a fraction of bounded length: seconds are what is kept to the millisecond.
 _INSTANT = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII
@@ -120,7 +122,8 @@ def end_of_period(now_ms: int, *, days: int, years: int) -> int:
 def parse_instant(text: str) -> int | None:
     """Milliseconds since the epoch of an ISO 8601 date and time (``2030-01-01T00:00:00Z``), None where it is none.
 
-    Parts of a millisecond count as a whole one, so that nothing ends early.
+    Parts of a millisecond count as a whole one, so that nothing ends early. What ``format_instant`` could not write is
+    none: with parts and zone it can lie outside of the years of four digits.
     """
     found = _INSTANT(text)
     if found is None:
@@ -132,7 +135,8 @@ def parse_instant(text: str) -> int | None:
         return None
     shift = 0 if sign is None else (int(east) * 60 + int(minutes)) * 60_000 * (-1 if sign == "+" else 1)
     parts = -(-int((fraction or "0").ljust(9, "0")) // 1_000_000)
-    return int(moment.timestamp()) * 1000 + parts + shift
+    found_ms = int(moment.timestamp()) * 1000 + parts + shift
+    return found_ms if _FIRST_MS <= found_ms <= _LAST_MS else None
 
 
 def format_instant(epoch_ms: int) -> str:

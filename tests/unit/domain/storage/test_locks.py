@@ -166,6 +166,9 @@ def test_an_instant_is_read_in_every_form_that_clients_write(text, epoch_ms):
         "2030-01-02T03:04:05",
         "tomorrow",
         "\u0662030-01-02T03:04:05Z",
+        "9999-12-31T23:59:59-14:00",
+        "9999-12-31T23:59:59.9999Z",
+        "0001-01-01T00:00:00+14:00",
         "9" * 5000,
     ],
 )
