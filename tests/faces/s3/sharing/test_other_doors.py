@@ -13,13 +13,13 @@ DENIED_WHERE_KEPT = {"StringEquals": {"s3:ExistingObjectTag/keep": "yes"}}
 
 @pytest.fixture
 def ask(gateway):
-    def call(path, body, user=None):
+    def call(path, body, user=None, method="POST"):
         key = (gateway.access_key, gateway.secret) if user is None else (user.key, user.secret)
         head = {
             "Authorization": "Basic " + base64.b64encode(":".join(key).encode()).decode(),
             "Content-Type": "application/json",
         }
-        made = urllib.request.Request(f"{gateway.url}/api/v1{path}", json.dumps(body).encode(), head, method="POST")
+        made = urllib.request.Request(f"{gateway.url}/api/v1{path}", json.dumps(body).encode(), head, method=method)
         try:
             with urllib.request.urlopen(made) as answer:
                 return answer.status, json.load(answer)
@@ -66,3 +66,20 @@ def test_can_looks_at_the_object_unless_the_question_says_otherwise(ask, user, s
     s3.put_object_acl(Bucket=kept, Key="a/key", GrantRead=f"id={user.key}")
     assert can("a/key", who=user.key)["policy"] == f"acl:{kept}"
     assert not can("a/kept", who=user.key)["allowed"]
+
+
+def test_nobody_learns_of_policies_of_buckets_that_they_may_not_see(ask, user, s3, kept):
+    """What is said to everybody means everybody, but neither its text nor its bucket is everybody's business."""
+
+    def seen(by):
+        rights = ask("/whoami/permissions", None, by, method="GET")[1]["rights"]
+        question = {"action": "s3:GetObject", "resource": f"s3:{kept}/a/kept"}
+        return f"bucket:{kept}" in [right["name"] for right in rights], ask("/can", question, by)[1]["statement"]
+
+    assert seen(user) == (False, None)
+    is_listed, statement = seen(None)
+    assert is_listed
+    assert statement["Effect"] == "Deny"
+    location = allow(kept, Action=["s3:GetBucketLocation", "s3:GetBucketPolicy"], Resource=f"arn:aws:s3:::{kept}")
+    s3.put_bucket_policy(Bucket=kept, Policy=location)
+    assert seen(user) == (True, None)

@@ -34,15 +34,30 @@ async def can(context: Context, _call: Call, body: Question) -> AnswerDocument:
     need = Need(body.action, body.resource)
     given = {**await _facts(context, principal, need), **body.context}
     found = await context.services.explaining.can(principal, need, given, others)
+    may_see = principal is not context.principal or _may_see(context, found.policy, of_text=True)
     return AnswerDocument(
         allowed=found.allowed,
         reason=found.reason,
         layer=found.layer,
         policy=found.policy,
         version=found.version,
-        statement=msgspec.Raw(found.statement),
+        statement=msgspec.Raw(found.statement if may_see else b"null"),
         considered=found.considered,
     )
+
+
+def _may_see(context: Context, policy: str, *, of_text: bool) -> bool:
+    """Whether the caller may know of a bucket's policy or list, of which decisions speak; of all others they may.
+
+    What it says (``of_text``) takes the right to read it, that it is there the right that shows the bucket in lists.
+    """
+    kind, colon, bucket = policy.partition(":")
+    if not colon or kind not in _READING:
+        return True
+    return context.may(Need((_READING[kind] if of_text else actions.GET_BUCKET_LOCATION).name, f"s3:{bucket}"))
+
+
+_READING = {"bucket": actions.GET_BUCKET_POLICY, "acl": actions.GET_BUCKET_ACL}
 
 
 async def _facts(context: Context, principal: Principal, need: Need) -> dict[str, tuple[str, ...]]:
@@ -53,11 +68,15 @@ async def _facts(context: Context, principal: Principal, need: Need) -> dict[str
 
 
 async def permissions(context: Context, _call: Call, _body: None) -> Permissions:
-    """The grants and policies that apply to the caller."""
+    """The grants and policies that apply to the caller, but for those of buckets that they may not know of."""
     require_login(context)
     principal = context.principal
     found = await context.services.explaining.rights(principal)
-    rights = [RightDocument(what=one.what, name=one.name, through=one.through) for one in found]
+    rights = [
+        RightDocument(what=one.what, name=one.name, through=one.through)
+        for one in found
+        if one.what != "resource" or _may_see(context, one.name, of_text=False)
+    ]
     return Permissions(id=principal.id, names=principal.names, rights=tuple(rights))
 
 
