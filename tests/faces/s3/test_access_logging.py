@@ -124,6 +124,16 @@ def test_logs_go_only_where_whoever_sets_them_may_write(gateway, s3, bucket):
     somebody.close()
 
 
+def test_a_right_to_short_keys_is_none_to_the_long_ones_of_logs(gateway, s3, bucket):
+    """``?`` takes any one character, a star too that stands for all keys with the prefix."""
+    key = gateway.key((Role.ADMINISTRATOR, f"s3:{bucket}"), (Role.ADMINISTRATOR, f"s3:{bucket}-log/own?"))
+    somebody = client(gateway, key, gateway.s3_url)
+    with pytest.raises(ClientError) as caught:
+        enable(somebody, bucket, TargetPrefix="own")
+    assert caught.value.response["Error"]["Code"] == "InvalidTargetBucketForLogging"
+    somebody.close()
+
+
 def test_every_request_to_the_bucket_is_a_line(gateway, s3, bucket, logs):
     enable(s3, bucket)
     gateway.run(logs.refresh())

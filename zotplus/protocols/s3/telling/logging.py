@@ -6,12 +6,14 @@ Grants on the logs are refused; a policy of the target bucket says who reads the
 Spec: Amazon S3 API Reference, PutBucketLogging, GetBucketLogging.
 """
 
+import time
+
 import msgspec
 
 from zotplus.domain import actions, errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
-from zotplus.domain.storage.access_lines import DELIVERY_TIME, EVENT_TIME, SIMPLE, LoggingTarget
+from zotplus.domain.storage.access_lines import DELIVERY_TIME, EVENT_TIME, SIMPLE, LoggingTarget, log_key
 from zotplus.gateway.conditions.facts import gather
 from zotplus.gateway.context import Context
 from zotplus.gateway.reply import Reply
@@ -44,7 +46,7 @@ def parse_put(request: Request) -> PutBucketLogging:
 async def put(context: Context, operation: PutBucketLogging) -> Reply:
     """Raises ``XML_MALFORMED``, ``OPERATION_UNKNOWN``, ``LOGGING_TARGET_INVALID``, ``BUCKET_NOT_FOUND``."""
     target = read_target(await payload.read_document(context, operation.body, _DOCUMENT_LIMIT))
-    if target is not None and not await _may_write(context, f"s3:{target.bucket}/{target.prefix}*"):
+    if target is not None and not await _may_log(context, operation.bucket, target):
         raise Problem(
             errors.LOGGING_TARGET_INVALID,
             "You may not put objects with the prefix into the target bucket for logging.",
@@ -54,10 +56,13 @@ async def put(context: Context, operation: PutBucketLogging) -> Reply:
     return Reply()
 
 
-async def _may_write(context: Context, resource: str) -> bool:
-    need = Need(actions.PUT_OBJECT.name, resource)
-    await gather(context, (need,))
-    return context.may(need)
+async def _may_log(context: Context, bucket: str, target: LoggingTarget) -> bool:
+    """Whether the caller may put all keys with the prefix, and such as logs have: a ``?`` also takes the star."""
+    region, now = (await context.services.buckets.get(bucket)).region, time.time()
+    example = log_key(target, (region, bucket), (now, now), "0" * 16)
+    needs = [Need(actions.PUT_OBJECT.name, f"s3:{target.bucket}/{key}") for key in (f"{target.prefix}*", example)]
+    await gather(context, needs)
+    return all(context.may(need) for need in needs)
 
 
 class GetBucketLogging(msgspec.Struct, frozen=True, kw_only=True):
