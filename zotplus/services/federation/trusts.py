@@ -18,6 +18,7 @@ from zotplus.services.identity.generation_cache import GenerationCache
 from zotplus.services.identity.grants import new_grant_id, put_grant_once
 from zotplus.services.identity.roles import Role, role_policy
 from zotplus.services.lookups import Clock, milliseconds
+from zotplus.services.sharing.leaving import forget_principal
 
 TRUST_PREFIX = "trust:"
 """What the principal id of a trust begins with; grants and attachments are given to that id."""
@@ -130,6 +131,7 @@ class Trusts:
             for grant_id, record in grants_of(transaction, TRUST_PREFIX + name):
                 delete_grant(transaction, grant_id, record)
             detach_all(transaction, TRUST_PREFIX + name)
+            forget_principal(transaction, TRUST_PREFIX + name)
             raise_generation(transaction)
 
         await self._store.write(change)

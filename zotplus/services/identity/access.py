@@ -44,6 +44,7 @@ from zotplus.services.identity.rights import ANONYMOUS, Rights
 from zotplus.services.identity.roles import Role
 from zotplus.services.lookups import Clock, milliseconds
 from zotplus.services.protection.failed_logins import FailedLogins
+from zotplus.services.sharing.leaving import forget_principal
 
 _KEY = PrincipalKind.KEY
 
@@ -257,9 +258,13 @@ class Access:
 
 
 def delete_credential(transaction: Transaction, id_: str) -> None:
-    """Remove a key or robot with its grants and what is attached to it. The caller guards the last administrator."""
+    """Remove a key or robot with its grants, what is attached to it, and what buckets share with it by name.
+
+    The caller guards the last administrator.
+    """
     for grant_id, record in grants_of(transaction, id_):
         delete_grant(transaction, grant_id, record)
     detach_all(transaction, id_)
+    forget_principal(transaction, id_)
     transaction.delete(layout.credential(id_))
     transaction.delete(layout.last_used(id_))

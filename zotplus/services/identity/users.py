@@ -50,6 +50,7 @@ from zotplus.services.identity.credentials import (
 )
 from zotplus.services.identity.grants import insert_credential
 from zotplus.services.lookups import Clock, milliseconds
+from zotplus.services.sharing.leaving import forget_principal
 
 KEYS_MAX: Final = 10
 """Access keys of one user; AWS has two, and rotating by hand needs no more."""
@@ -124,6 +125,7 @@ class Users:
             for what, found in left.items():
                 if found:
                     raise Problem(errors.USER_IN_USE, f"Cannot delete entity, must delete {what} first.")
+            forget_principal(transaction, grantee)
             delete_user(transaction, name)
 
         await self._store.write(remove)
