@@ -22,6 +22,10 @@ _PRIVATE = tuple(
     for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
 )
 """Networks of one's own (RFC 1918, RFC 6598, RFC 4193)."""
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that is the internet (IANA "IPv6 Address Space"): the rest is reserved, local, or stands for IPv4."""
+_METADATA = frozenset(map(ipaddress.ip_address, ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16")))
+"""What clouds (Amazon, Google, Alibaba, Azure) keep for their machines at addresses that are not link-local."""
 _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
 """IPv4 addresses behind a NAT64."""
 
@@ -34,16 +38,17 @@ def is_within(address: Address, reach: Reach) -> bool:
     """Whether an endpoint of this reach may have ``address``.
 
     ``public`` is the internet, ``private`` adds networks of one's own, ``local`` this machine too. Link-local addresses
-    (the metadata services of clouds), multicast and the like are none of it.
+    and the metadata services of clouds, multicast and the like are none of it.
     """
     inner = _unwrapped(address)
-    if inner is None:
+    if inner is None or inner in _METADATA:
         return False
     if inner.is_loopback:
         return reach == "local"
     if any(inner in network for network in _PRIVATE):
         return reach != "public"
-    return inner.is_global and not inner.is_multicast
+    is_internet = isinstance(inner, ipaddress.IPv4Address) or inner in _GLOBAL_UNICAST
+    return is_internet and inner.is_global and not inner.is_multicast
 
 
 def _unwrapped(address: Address) -> Address | None:
