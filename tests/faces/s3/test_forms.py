@@ -229,6 +229,13 @@ async def test_a_field_does_not_stand_in_for_the_bucket_of_the_address(stage):
     assert (await post(stage, {"bucket": "bucket", **presigned()})).status == 204
 
 
+async def test_a_form_has_no_field_for_the_owner_that_is_expected(stage):
+    """The header is understood; a field would be believed to be, and was passed over."""
+    answer = await post(stage, presigned({"x-amz-expected-bucket-owner": "111122223333"}))
+    assert (answer.status, answer.code) == (400, "InvalidArgument")
+    assert stage.objects_stored() == 0
+
+
 async def test_the_bucket_must_be_in_the_policy(stage):
     policy = {"expiration": "2100-01-01T00:00:00Z", "conditions": [["starts-with", "$key", ""]]}
     answer = await post(stage, _signed(policy, {"key": KEY}))

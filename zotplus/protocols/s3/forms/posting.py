@@ -38,8 +38,10 @@ _CONTENT_FIELDS = frozenset(
 _AMAZON_PREFIX = "x-amz-"
 # Fields that are about the form, not about the object.
 _OF_FORM = frozenset({"x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-security-token", "x-amz-signature"})
-# Headers about the body: a form's file is neither chunked nor hashed by them.
-_OF_BODY = frozenset({"x-amz-content-sha256", "x-amz-decoded-content-length", "x-amz-trailer"})
+# Headers about the body, for a form's file is neither chunked nor hashed by them, and about the request as a whole.
+_OF_REQUEST = frozenset({
+    "x-amz-content-sha256", "x-amz-decoded-content-length", "x-amz-expected-bucket-owner", "x-amz-trailer",
+})  # fmt: skip
 _OBJECT_HEADERS = (
     "x-amz-acl", "x-amz-grant-", "x-amz-meta-", "x-amz-object-lock-", "x-amz-server-side-", "x-amz-storage-class",
     "x-amz-tagging", "x-amz-website-",
@@ -140,7 +142,7 @@ def _head(form: FormBody, head: RequestHead) -> RequestHead:
             headers["x-amz-acl"] = value
         elif name == "tagging":
             headers["x-amz-tagging"] = urlencode(read_tagging(value.encode(), OBJECT_TAGS), quote_via=quote)
-        elif name in _OF_BODY:
+        elif name in _OF_REQUEST:
             raise argument_invalid(name, value, "A form has no such field.")
         elif name.startswith(_AMAZON_PREFIX) and name not in _OF_FORM:
             headers[name] = value
