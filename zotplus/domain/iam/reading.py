@@ -6,7 +6,7 @@ length. Text comes from whoever may write policies, and session policies from ev
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
@@ -37,8 +37,9 @@ DEPTH_MAX = 8
 STATEMENTS_MAX = 500
 
 Json: TypeAlias = Any
-_FIELDS = {"Version", "Id", "Statement"}
-_STATEMENT_FIELDS = (
+FIELDS = frozenset({"Version", "Id", "Statement"})
+"""What a policy can have."""
+STATEMENT_FIELDS = (
     *("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"),
 )
 _brackets = re.compile(r'"(?:[^"\\]|\\.)*+"?|([\[{])|([\]}])', re.DOTALL).finditer
@@ -56,7 +57,7 @@ def parse_policy(data: bytes | str, kind: PolicyKind, *, policy_id: str = "") ->
     Raises ``POLICY_INVALID`` whose detail begins with the path of what is wrong (``$.Statement[2].Action``).
     """
     document = read_object(_text(data, kind))
-    _require_fields(document, _FIELDS, "$")
+    _require_fields(document, FIELDS, "$")
     version = document.get("Version", VERSION_WITHOUT_VARIABLES)
     if version not in (VERSION, VERSION_WITHOUT_VARIABLES):
         raise refusal("$.Version", f"there is no version {shown(version)}; use {VERSION!r}")
@@ -132,7 +133,7 @@ def _no_constant(name: str) -> Json:
 def _statement(row: Json, path: str) -> Statement:
     if not isinstance(row, dict):
         raise refusal(path, "a statement is an object")
-    _require_fields(row, _STATEMENT_FIELDS, path)
+    _require_fields(row, STATEMENT_FIELDS, path)
     effect = row.get("Effect")
     if effect not in (Effect.ALLOW.value, Effect.DENY.value):
         raise refusal(f"{path}.Effect", "it is 'Allow' or 'Deny'")
@@ -149,7 +150,7 @@ def _statement(row: Json, path: str) -> Statement:
     )
 
 
-def _require_fields(row: dict[str, Json], known: Sequence[str] | set[str], path: str) -> None:
+def _require_fields(row: dict[str, Json], known: Collection[str], path: str) -> None:
     for name in row:
         if name not in known:
             raise refusal(path, f"there is no field {shown(name)}{nearest(name, known)}")

@@ -105,7 +105,7 @@ def _check_variables(text: str, path: str, *, has_variables: bool) -> None:
     for variable in variables:
         row = condition_key(variable.key)
         if row is None:
-            raise refusal(path, f"there is no variable {shown(variable.key)}{_nearest_key(variable.key)}")
+            raise refusal(path, f"there is no variable {shown(variable.key)}{nearest_key(variable.key)}")
 
 
 def _check_principals(names: tuple[str, ...], path: str) -> None:
@@ -123,7 +123,7 @@ def _check_condition(statement: Statement, path: str, *, has_variables: bool) ->
         for key, accepted in keys.items():
             where = f"{path}.{operator}.{shown(key)[1:-1]}"
             if condition_key(key) is None:
-                raise refusal(where, f"there is no condition key {shown(key)}{_nearest_key(key)}")
+                raise refusal(where, f"there is no condition key {shown(key)}{nearest_key(key)}")
             values = values_of(accepted)
             may_hold_variables = has_variables and found.operator.has_variables
             for value in values:
@@ -140,7 +140,8 @@ def _check_values(found: Comparison, operator: str, values: Sequence[str], path:
         raise refusal(path, f"as {found.operator.type.value} for {operator}, {error}") from None
 
 
-def _nearest_key(key: str) -> str:
+def nearest_key(key: str) -> str:
+    """What can be added to a refusal of the condition key ``key``: the most similar of those that exist."""
     return nearest(key, [row.name.removesuffix("…") for row in CONDITION_KEYS.values()])
 
 

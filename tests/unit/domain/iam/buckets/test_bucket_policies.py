@@ -264,3 +264,55 @@ def test_not_resource_and_not_action_mean_the_others_of_the_bucket():
         Need("admin:CreateKey", "admin:keys"),
     ):
         assert isinstance(somebody.decide(need), Denied), need
+
+
+def told(data: bytes) -> str:
+    with pytest.raises(Problem) as caught:
+        read(data)
+    return str(caught.value.fields["Detail"])
+
+
+@pytest.mark.parametrize(
+    ("data", "detail"),
+    [
+        (b"{true}", "$: the text is not JSON"),
+        (b'{"a": "\xff"}', "$: the text is not UTF-8."),
+        (b'{"Statement": 5}', "$.Statement: it is an object or a list of objects."),
+        (b'{"Statement": []}', "$.Statement: it is empty."),
+        (b'{"Version": "2012"}', "$.Version: there is no version '2012'; use '2012-10-17'."),
+        (b"{}", "$: it has no Statement."),
+        (b'{"Statements": []}', "$: there is no field 'Statements'; did you mean 'Statement'?"),
+        (document(Effect="allow"), "$.Statement[0].Effect: 'allow' is neither 'Allow' nor 'Deny'."),
+        (document(Effect=None), "$.Statement[0]: it has no Effect."),
+        (document(Effect=None, Efect="x"), "$.Statement[0]: there is no field 'Efect'; did you mean 'Effect'?"),
+        (document(Principal={"AWS": ["ZPALICE", "no"]}), "$.Statement[0].Principal.AWS: 'no' is nobody here."),
+        (document(Principal="no"), "$.Statement[0].Principal: 'no' is nobody here."),
+        (document(Principal={"Aws": "*"}), "there is no type 'Aws' of principals; did you mean 'AWS'?"),
+        (document(Principal={}), "$.Statement[0].Principal: it names nobody."),
+        (document(Principal=["*", "ZPALICE"]), "'*' stands for everybody, and beside nobody else."),
+        (document(Principal=5), "$.Statement[0].Principal: '5' is neither a text nor a list of texts, or empty."),
+        (document(Principal=None), "$.Statement[0]: it has no Principal."),
+        (document(Action="s3:GetObjct"), "'s3:GetObjct'; did you mean 's3:GetObject'?"),
+        (document(Action=None), "$.Statement[0]: it has no Action."),
+        (document(Resource="arn:aws:s3:::other/*"), "'arn:aws:s3:::other/*' is neither 'arn:aws:s3:::bucket' nor in"),
+        (document(Resource=BUCKET), "$.Statement[0].Action: 's3:GetObject' is about objects"),
+        (document(Action="s3:ListBucket"), "$.Statement[0].Action: 's3:ListBucket' is about the bucket itself"),
+        (document(Condition=[]), "$.Statement[0].Condition: it is an object."),
+        (document(Condition={"Bool": []}), "$.Statement[0].Condition.Bool: it is an object of keys and their values."),
+        (document(Condition={"StringEqual": {}}), "no operator 'StringEqual'; did you mean 'StringEquals'?"),
+        (
+            document(Condition={"Bool": {"aws:SecureTransprt": "true"}}),
+            "$.Statement[0].Condition.Bool: there is no key 'aws:SecureTransprt'; did you mean 'aws:SecureTransport'?",
+        ),
+        (
+            document(Condition={"StringEquals": {"s3:prefix": "x"}}),
+            "$.Statement[0].Condition.StringEquals: requests for 's3:GetObject' have no key 's3:prefix'.",
+        ),
+        (
+            document(Condition={"IpAddress": {"aws:SourceIp": "10.0.0.300"}}),
+            "$.Statement[0].Condition.IpAddress.aws:SourceIp: '10.0.0.300' is neither an address nor a network.",
+        ),
+    ],
+)
+def test_beside_the_words_of_amazon_a_refusal_tells_where_and_what_is_wrong(data, detail):
+    assert detail in told(data)
