@@ -15,6 +15,7 @@ from zotplus.domain import errors
 from zotplus.domain.conditions import UNCONDITIONAL_WRITE, WriteConditions, parse_tags
 from zotplus.domain.dates import parse_timestamp
 from zotplus.domain.errors import Problem
+from zotplus.domain.iam.refusals import shown
 from zotplus.domain.integrity.checksums import ChecksumAlgorithm, is_value
 from zotplus.protocols.s3.request import argument_invalid
 from zotplus.services.values import PartChoice
@@ -184,7 +185,7 @@ def read_size(name: str, text: str) -> int:
 def _boolean(element: Element) -> bool:
     value = element.text.strip().lower()
     if value not in ("true", "false"):
-        raise _malformed(f"{element.name} is true or false.")
+        raise _malformed(f"{element.name} is true or false, not {shown(value)}.")
     return value == "true"
 
 
@@ -208,7 +209,7 @@ def _part(element: Element) -> PartChoice:
         raise argument_invalid("PartNumber", number, "PartNumber must be >= 1")
     # At most five digits: int() takes only what the limit can hold, and no "+1", "1_0" or foreign digits.
     if not (number.isascii() and number.isdigit() and len(number) <= 5 and 1 <= int(number) <= PARTS_LIMIT):  # noqa: PLR2004
-        raise _malformed(f"PartNumber is 1 to {PARTS_LIMIT}.")
+        raise _malformed(f"PartNumber is 1 to {PARTS_LIMIT}, not {shown(number)}.")
     if "ETag" not in fields:
         raise _malformed("Part needs an ETag.")
     etag = fields["ETag"].strip().strip('"')

@@ -8,6 +8,7 @@ import msgspec
 from zotplus.domain import actions, errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
+from zotplus.domain.iam.refusals import shown
 from zotplus.gateway.context import Context
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import payload, xml_in, xml_out
@@ -72,7 +73,7 @@ async def put_bucket_versioning(context: Context, operation: PutBucketVersioning
     if fields.get("MfaDelete", "Disabled") != "Disabled":
         raise _without_mfa()
     if fields.get("Status") not in STATES:
-        raise Problem(errors.XML_MALFORMED, "Status is Enabled or Suspended.")
+        raise Problem(errors.XML_MALFORMED, f"Status is Enabled or Suspended, not {shown(fields.get('Status', ''))}.")
     await context.services.versioning.set(operation.bucket, fields["Status"])
     return Reply()
 

@@ -8,6 +8,7 @@ import msgspec
 from zotplus.domain import actions, errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
+from zotplus.domain.iam.refusals import shown
 from zotplus.domain.storage.cors import CorsRule, check_rules, decode_rules, encode_rules
 from zotplus.gateway.context import Context
 from zotplus.gateway.reply import Reply
@@ -133,7 +134,7 @@ def _age(text: str) -> int:
     digits = text.removeprefix("-")
     if digits.isascii() and digits.isdigit() and len(digits) <= _AGE_DIGITS and int(digits) <= _LARGEST_AGE:
         return int(text)
-    raise Problem(errors.XML_MALFORMED, "MaxAgeSeconds is a number of seconds.")
+    raise Problem(errors.XML_MALFORMED, f"MaxAgeSeconds is a number of seconds, not {shown(text)}.")
 
 
 def _misplaced(element: Element, parent: str) -> Problem:

@@ -9,6 +9,7 @@ from zotplus.domain import actions, errors
 from zotplus.domain.encryption.schemes import SSE_KMS, SSE_S3, read_key_id
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
+from zotplus.domain.iam.refusals import shown
 from zotplus.gateway.context import Context
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import payload, xml_out
@@ -115,7 +116,7 @@ def read_default(document: bytes) -> DefaultEncryptionRecord:
     fields = {name: one.text.strip() for name, one in _once(default, {"SSEAlgorithm", "KMSMasterKeyID"}).items()}
     bucket_key = parts["BucketKeyEnabled"].text.strip() if "BucketKeyEnabled" in parts else "false"
     if bucket_key not in ("true", "false"):
-        raise Problem(errors.XML_MALFORMED, "BucketKeyEnabled is true or false.")
+        raise Problem(errors.XML_MALFORMED, f"BucketKeyEnabled is true or false, not {shown(bucket_key)}.")
     key_id = fields.get("KMSMasterKeyID", "")
     scheme = _scheme(fields.get("SSEAlgorithm", ""))
     if scheme == SSE_S3 and key_id:
@@ -131,7 +132,7 @@ def _scheme(algorithm: str) -> str:
     if algorithm == "aws:kms:dsse":
         raise Problem(errors.OPERATION_UNKNOWN, "Dual-layer encryption (aws:kms:dsse) is not implemented.")
     if algorithm not in (AES256, KMS):
-        raise Problem(errors.XML_MALFORMED, "SSEAlgorithm is AES256 or aws:kms.")
+        raise Problem(errors.XML_MALFORMED, f"SSEAlgorithm is AES256 or aws:kms, not {shown(algorithm)}.")
     return SSE_S3 if algorithm == AES256 else SSE_KMS
 
 

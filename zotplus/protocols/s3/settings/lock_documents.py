@@ -5,6 +5,7 @@ Spec: Amazon S3 API Reference, ObjectLockConfiguration, ObjectLockRetention, Obj
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
+from zotplus.domain.iam.refusals import shown
 from zotplus.domain.storage.locks import MODES, NO_RETENTION, Retention, check_period, parse_instant
 from zotplus.protocols.s3.xml_in import Element, read_fields, read_tree
 from zotplus.records.buckets import RetentionRecord
@@ -24,7 +25,7 @@ def read_configuration(document: bytes) -> RetentionRecord | None:
     children = _by_name(read_tree(document, "ObjectLockConfiguration"), "ObjectLockEnabled", "Rule")
     enabled = children.get("ObjectLockEnabled")
     if enabled is None or enabled.text.strip() != "Enabled" or enabled.children:
-        raise _malformed("ObjectLockEnabled must be Enabled.")
+        raise _malformed(f"ObjectLockEnabled must be Enabled, not {shown(enabled.text if enabled else '')}.")
     rule = children.get("Rule")
     if rule is None:
         return None
@@ -46,9 +47,10 @@ def read_retention(document: bytes) -> Retention:
     fields = read_fields(read_tree(document, "Retention"), ("Mode", "RetainUntilDate"))
     if not fields:
         return NO_RETENTION
-    until_ms = parse_instant(fields.get("RetainUntilDate", "").strip())
+    until = fields.get("RetainUntilDate", "").strip()
+    until_ms = parse_instant(until)
     if until_ms is None:
-        raise _malformed("RetainUntilDate is a date and time in ISO 8601.")
+        raise _malformed(f"RetainUntilDate is a date and time in ISO 8601, not {shown(until)}.")
     return Retention(mode=_mode(fields), until_ms=until_ms)
 
 
@@ -56,14 +58,14 @@ def read_legal_hold(document: bytes) -> bool:
     """Whether a LegalHold is on. Raises ``XML_MALFORMED``."""
     status = read_fields(read_tree(document, "LegalHold"), ("Status",)).get("Status", "").strip()
     if status not in ("ON", "OFF"):
-        raise _malformed("Status is ON or OFF.")
+        raise _malformed(f"Status is ON or OFF, not {shown(status)}.")
     return status == "ON"
 
 
 def _mode(fields: dict[str, str]) -> str:
     mode = fields.get("Mode", "").strip()
     if mode not in MODES:
-        raise _malformed("Mode is GOVERNANCE or COMPLIANCE.")
+        raise _malformed(f"Mode is GOVERNANCE or COMPLIANCE, not {shown(mode)}.")
     return mode
 
 
@@ -72,7 +74,7 @@ def _number(text: str | None) -> int | None:
         return None
     digits = text.strip().removeprefix("-")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS):
-        raise _malformed("Days and Years are numbers.")
+        raise _malformed(f"Days and Years are numbers, not {shown(text)}.")
     return int(text)
 
 

@@ -14,6 +14,7 @@ from zotplus.domain import actions, errors
 from zotplus.domain.actions import Action
 from zotplus.domain.errors import Fault, Problem
 from zotplus.domain.iam import Need
+from zotplus.domain.iam.refusals import shown
 from zotplus.gateway.context import Context
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import payload, xml_out
@@ -94,7 +95,7 @@ async def put_bucket_request_payment(context: Context, operation: PutBucketReque
     if payer == "Requester":
         raise Problem(errors.OPERATION_UNKNOWN, "Requester pays is not implemented: nobody is charged here.")
     if payer != "BucketOwner":
-        raise Problem(errors.XML_MALFORMED, "Payer is BucketOwner or Requester.")
+        raise Problem(errors.XML_MALFORMED, f"Payer is BucketOwner or Requester, not {shown(payer)}.")
     await context.services.documents.bucket(operation.bucket)
     return Reply()
 

@@ -9,6 +9,7 @@ import msgspec
 from zotplus.domain import actions, errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
+from zotplus.domain.iam.refusals import shown
 from zotplus.domain.storage.acls import ENFORCED, OWNERSHIPS
 from zotplus.gateway.context import Context
 from zotplus.gateway.reply import Reply
@@ -61,9 +62,13 @@ def read_controls(document: bytes) -> str:
     rules = read_tree(document, _DOCUMENT).children
     words = [child for rule in rules for child in rule.children]
     names = [element.name for element in (*rules, *words)]
-    if names != ["Rule", "ObjectOwnership"] or words[0].children or words[0].text.strip() not in OWNERSHIPS:
+    if names != ["Rule", "ObjectOwnership"] or words[0].children:
         raise Problem(errors.XML_MALFORMED, f"{_DOCUMENT} has one Rule with one ObjectOwnership.")
-    return words[0].text.strip()
+    found = words[0].text.strip()
+    if found not in OWNERSHIPS:
+        known = ", ".join(sorted(OWNERSHIPS))
+        raise Problem(errors.XML_MALFORMED, f"ObjectOwnership is one of {known}, not {shown(found)}.")
+    return found
 
 
 class GetBucketOwnershipControls(msgspec.Struct, frozen=True, kw_only=True):

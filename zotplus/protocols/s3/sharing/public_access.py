@@ -8,6 +8,7 @@ import msgspec
 from zotplus.domain import actions, errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
+from zotplus.domain.iam.refusals import shown
 from zotplus.gateway.context import Context
 from zotplus.gateway.reply import Reply
 from zotplus.protocols.s3 import payload, xml_out
@@ -56,8 +57,10 @@ def read_block(document: bytes) -> PublicAccessBlock:
     found: dict[str, bool] = {}
     for child in read_tree(document, _DOCUMENT).children:
         name, value = _FIELDS.get(child.name), _WORDS.get(child.text.strip().lower())
-        if name is None or value is None or name in found or child.children:
-            raise Problem(errors.XML_MALFORMED, f"{child.name} is no field of {_DOCUMENT}, or not true or false.")
+        if name is None or name in found or child.children:
+            raise Problem(errors.XML_MALFORMED, f"{child.name} does not belong into {_DOCUMENT}, or not twice.")
+        if value is None:
+            raise Problem(errors.XML_MALFORMED, f"{child.name} is true or false, not {shown(child.text.strip())}.")
         found[name] = value
     return PublicAccessBlock(**found)
 

@@ -13,6 +13,7 @@ import msgspec
 from zotplus.domain import actions, errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
+from zotplus.domain.iam.refusals import shown
 from zotplus.domain.storage.access_lines import DELIVERY_TIME, EVENT_TIME, SIMPLE, LoggingTarget, log_key
 from zotplus.gateway.conditions.facts import gather
 from zotplus.gateway.context import Context
@@ -118,7 +119,7 @@ def _key_format(element: Element | None) -> str:
     source = _children(partitioned, "PartitionDateSource").get("PartitionDateSource")
     date = DELIVERY_TIME if source is None else source.text.strip()
     if date not in (EVENT_TIME, DELIVERY_TIME):
-        raise Problem(errors.XML_MALFORMED, "PartitionDateSource is EventTime or DeliveryTime.")
+        raise Problem(errors.XML_MALFORMED, f"PartitionDateSource is EventTime or DeliveryTime, not {shown(date)}.")
     return date
 
 

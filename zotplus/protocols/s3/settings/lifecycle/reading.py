@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
+from zotplus.domain.iam.refusals import shown
 from zotplus.domain.storage.lifecycle.rules import (
     Filter,
     NoncurrentExpiration,
@@ -59,7 +60,7 @@ def _rule(element: Element) -> Rule:
             raise _misplaced(child, "Rule")
     status = _text(once.get("Status"))
     if status not in ("Enabled", "Disabled"):
-        raise _malformed("Status is Enabled or Disabled.")
+        raise _malformed(f"Status is Enabled or Disabled, not {shown(status)}.")
     expiration, expires_markers = _expiration(once.get("Expiration"))
     return Rule(
         id=_text(once.get("ID")) or str(uuid.uuid4()),
@@ -122,7 +123,7 @@ def _expiration(element: Element | None) -> tuple[When | None, bool | None]:
     if markers is None:
         return _when(fields), None
     if markers.strip() not in ("true", "false"):
-        raise _malformed("ExpiredObjectDeleteMarker is true or false.")
+        raise _malformed(f"ExpiredObjectDeleteMarker is true or false, not {shown(markers.strip())}.")
     return (_when(fields) if fields else None), markers.strip() == "true"
 
 
@@ -190,7 +191,7 @@ def _whole(name: str, text: str, limit: int = _LARGEST_INTEGER) -> int:
     digits = text.strip().removeprefix("-")
     if digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS and int(digits) <= limit:
         return int(text)
-    raise _malformed(f"{name} is a whole number.")
+    raise _malformed(f"{name} is a whole number, not {shown(text.strip())}.")
 
 
 def _date(text: str) -> int:
@@ -199,9 +200,9 @@ def _date(text: str) -> int:
         found = datetime.fromisoformat(text.strip()[:_DATE_CHARACTERS])
         exact = (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError) as error:
-        raise _malformed("Date is a date of ISO 8601.") from error
+        raise _malformed(f"Date is a date of ISO 8601, not {shown(text.strip())}.") from error
     if exact < 0:
-        raise _malformed("Date is a date after 1970.")
+        raise _malformed(f"Date is a date after 1970, not {shown(text.strip())}.")
     return int(exact) if exact == int(exact) else 1  # what is within a second is no midnight, nor is 1
 
 
