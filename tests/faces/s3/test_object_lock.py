@@ -1,9 +1,11 @@
 """Object lock by a real SDK, over both addresses, and by single requests where an SDK would hide what matters."""
 
+import base64
 import hashlib
 import json
 import uuid
 from datetime import UTC, datetime, timedelta
+from xml.etree import ElementTree as ET
 
 import boto3
 import pytest
@@ -490,3 +492,38 @@ async def test_a_date_that_is_outside_of_all_years_with_its_zone_is_refused(stag
     document = f"<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>{until}</RetainUntilDate></Retention>".encode()
     assert (await stage.ask("PUT", "/locked-bucket/key", query="retention=", body=document)).status == 400
     assert (await stage.ask("GET", "/locked-bucket/key")).body == b"content"
+
+
+async def test_what_locks_a_version_is_told_to_those_who_may_read_it(locking):
+    _, _, version = locking.version.partition("=")
+    named = f"<Delete><Object><Key>key</Key><VersionId>{version}</VersionId></Object></Delete>".encode()
+    many = {"query": "delete=", "body": named, "headers": {"Content-MD5": md5(named)}}
+    shorter = b"<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>2998-01-01T00:00:00Z</RetainUntilDate></Retention>"
+    calls = (
+        ("DELETE", "/lock/key", {"query": locking.version}),
+        ("PUT", "/lock/key", {"query": f"retention=&{locking.version}", "body": shorter}),
+        ("POST", "/lock", many),
+    )
+    await allow(locking, "DeleteObjectVersion", "PutObjectRetention")
+    until, hold = "It is kept until 2999-01-01T00:00:00.000Z (GOVERNANCE).", "A legal hold is on."
+    for action, told in (
+        ("GetObject", []),
+        ("GetObjectRetention", [until]),
+        ("GetObjectLegalHold", [f"{until} {hold}"]),
+    ):
+        await allow(locking, action)
+        for method, path, more in calls:
+            answer = await locking.ask(method, path, signed=NOBODY, **more)
+            plain = answer.body.replace(b" xmlns=", b" at=")
+            found = ET.fromstring(plain)  # noqa: S314 - our own output
+            assert found.findtext(".//Code") == "AccessDenied", (method, action)
+            assert found.findtext(".//Message") == "Access Denied because object protected by object lock."
+            assert [one.text for one in found.iter("Detail")] == told, (method, action)
+    await allow(locking, "GetObjectRetention", Effect="Deny", Condition={"Null": {"s3:versionid": "false"}})
+    answer = await locking.ask("DELETE", "/lock/key", query=locking.version, signed=NOBODY)
+    assert until.encode() not in answer.body
+    assert hold.encode() in answer.body
+
+
+def md5(content):
+    return base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.domain.principals import Principal
@@ -12,6 +13,7 @@ from zotplus.gateway.credentials import caller
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.openapi import openapi
 from zotplus.gateway.problems import render_problem
+from zotplus.gateway.queries.signing import is_signed_for
 from zotplus.gateway.reply import Reply
 from zotplus.gateway.route import Operation, Route
 from zotplus.protocols.api import grants, keys, login, maintenance, server, tokens
@@ -64,7 +66,12 @@ class ApiFace:
 
     def parse(self, head: RequestHead) -> tuple[Route, Operation]:
         """Find the endpoint. Raises as ``Matcher.match``."""
-        found = self._matcher.match(head)
+        try:
+            found = self._matcher.match(head)
+        except Problem as problem:
+            if problem.fault is errors.ROUTE_NOT_FOUND:
+                raise Problem(errors.ROUTE_NOT_FOUND, _where_amazon_is(head)) from problem
+            raise
         route = found.row.route
         need = None if route.action is None else Need(route.action.name, fill(found.row.resource, found.path))
         return route, Call(need=need, path=found.path, query=found.query)
@@ -89,6 +96,17 @@ class ApiFace:
 
     async def _serve_document(self, _context: Context, _operation: Operation) -> Reply:
         return Reply(headers=(("Content-Type", "application/json"),), body=self._document)
+
+
+def _where_amazon_is(head: RequestHead) -> str:
+    """What a client of Amazon's protocols lacks that was given this port without the path; empty for all others."""
+    service = next((name for name in ("s3", "sts", "iam") if is_signed_for(head, name)), "")
+    if not service and not any(part.startswith("Action=") for part in head.raw_query.split("&")):
+        return ""
+    return (
+        "There is nothing at this address. S3 is below /s3 of this port, which is the endpoint for STS and IAM too "
+        "(AWS_ENDPOINT_URL ends in /s3), and at the root of the port of S3 (s3.port)."
+    )
 
 
 def _row(endpoint: Endpoint, route: Route) -> Row:

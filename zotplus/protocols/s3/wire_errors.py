@@ -277,6 +277,7 @@ _FIXED = frozenset(
         errors.BODY_TRAILER_INVALID,
         errors.BODY_LENGTH_REQUIRED,
         errors.DIGEST_MALFORMED,
+        errors.OBJECT_LOCKED,
     }
 )
 
@@ -342,6 +343,8 @@ def error_fields(problem: Problem) -> dict[str, str]:
             found[wire_name] = str(value)
     if _is_fixed(problem) and problem.detail != problem.fault.message:
         found["Detail"] = problem.detail
+    if problem.fault is errors.SIGNATURE_VERSION_REFUSED:
+        found["Detail"] = problem.fault.remedy
     return found
 
 

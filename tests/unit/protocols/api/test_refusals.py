@@ -172,3 +172,27 @@ def test_whatever_is_asked_the_answer_is_a_problem_or_a_document(path, query, bo
 
 
 SHARED = Server()
+
+
+@pytest.mark.parametrize(
+    ("address", "signed"),
+    [
+        ("GET /", "s3"),
+        ("PUT /releases/app.tar", "s3"),
+        ("POST /", "iam"),
+        ("POST /", "sts"),
+        ("GET /?Action=GetCallerIdentity&Version=2011-06-15", ""),
+        ("GET /releases?X-Amz-Credential=ZP%2F20261122%2Fus-east-1%2Fs3%2Faws4_request", ""),
+    ],
+)
+def test_a_client_of_amazons_protocols_without_their_prefix_is_told_of_it(server, address, signed):
+    scope = f"AWS4-HMAC-SHA256 Credential=ZP/20261122/us-east-1/{signed}/aws4_request, SignedHeaders=host, Signature=0"
+    refused = server.ask(address, user=None, headers={"Authorization": scope} if signed else {})
+    assert (refused.status, refused.json()["code"]) == (404, "route_not_found")
+    assert "below /s3" in refused.json()["detail"]
+
+
+def test_whoever_asks_for_nothing_of_amazons_is_not_told_of_s3(server):
+    refused = server.ask("GET /nothing?Reaction=1")
+    assert refused.status == 404
+    assert "s3" not in refused.json()["detail"]

@@ -50,3 +50,9 @@ def test_no_problem_breaks_the_body(detail, resource, value):
     assert body.startswith(b"<?xml")
     assert body.endswith(b"</Error>")
     assert body.count(b"<Code>") == 1
+
+
+def test_who_signs_by_version_2_is_told_the_setting_that_allows_it():
+    problem = Problem(errors.SIGNATURE_VERSION_REFUSED)
+    assert "s3.allow_signature_v2" in wire_errors.error_fields(problem)["Detail"]
+    assert wire_errors.message(problem).endswith("Please use AWS4-HMAC-SHA256.")

@@ -23,8 +23,8 @@ from zotplus.protocols.s3.request import (
     read_version,
 )
 from zotplus.protocols.s3.rows import What, When, row
-from zotplus.protocols.s3.settings.lock_headers import bypass_needs, read_bypass
-from zotplus.protocols.s3.wire_errors import message, wire
+from zotplus.protocols.s3.settings.lock_headers import bypass_needs, locked, read_bypass
+from zotplus.protocols.s3.wire_errors import error_fields, message, wire
 from zotplus.protocols.s3.xml_out import XML
 from zotplus.services.values import Deleted, Deletion
 
@@ -84,7 +84,12 @@ def _time(text: str) -> int:
 async def delete_object(context: Context, operation: DeleteObject) -> Reply:
     """Raises what ``Objects.delete`` does."""
     deletion = msgspec.structs.replace(operation.deletion, by=context.actor)
-    deleted = await context.services.objects.delete(operation.bucket, operation.key, deletion)
+    try:
+        deleted = await context.services.objects.delete(operation.bucket, operation.key, deletion)
+    except Problem as problem:
+        if problem.fault is errors.OBJECT_LOCKED:
+            raise await locked(context, operation.bucket, operation.key, deletion.version) from problem
+        raise
     headers = [] if deleted.version is None else [(VERSION_HEADER, deleted.version)]
     if deleted.is_marker:
         headers.append(("x-amz-delete-marker", "true"))
@@ -126,6 +131,10 @@ async def delete_objects(context: Context, operation: DeleteObjects) -> Reply:
     if allowed:
         wanted = tuple([(doomed.key, deletion) for doomed, deletion in allowed.items()])
         outcome |= zip(allowed, await context.services.objects.delete_many(operation.bucket, wanted), strict=True)
+        for doomed in allowed:
+            told = outcome[doomed]
+            if isinstance(told, Problem) and told.fault is errors.OBJECT_LOCKED:
+                outcome[doomed] = await locked(context, operation.bucket, doomed.key, doomed.version)
     content = [_told(doomed, outcome[doomed], quiet=document.quiet) for doomed in document.objects]
     return Reply(headers=(XML,), body=xml_out.document("DeleteResult", "".join(content)))
 
@@ -171,7 +180,8 @@ def _delete_error(doomed: xml_in.Doomed, problem: Problem) -> str:
     version = xml_out.optional("VersionId", doomed.version)
     return (
         f"<Error>{xml_out.element('Key', doomed.key)}{version}{xml_out.element('Code', code)}"
-        f"{xml_out.element('Message', message(problem))}</Error>"
+        f"{xml_out.element('Message', message(problem))}"
+        f"{xml_out.optional('Detail', error_fields(problem).get('Detail'))}</Error>"
     )
 
 

@@ -7,12 +7,14 @@ DeleteObject (``x-amz-bypass-governance-retention``); Service Authorization Refe
 import time
 from collections.abc import Callable
 
-from zotplus.domain import actions
+from zotplus.domain import actions, errors
+from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.domain.storage.locks import DAY_MS, Retention, check_retention, format_instant, parse_instant
+from zotplus.gateway.conditions.facts import gather
 from zotplus.gateway.context import Context
 from zotplus.protocols.s3.request import Request, argument_invalid
-from zotplus.services.values import Lock
+from zotplus.services.values import Lock, Selection
 
 MODE = "x-amz-object-lock-mode"
 UNTIL = "x-amz-object-lock-retain-until-date"
@@ -87,6 +89,24 @@ def lock_headers(context: Context, lock: Lock | None, resource: str) -> Pairs:
     if context.may(Need(actions.GET_OBJECT_LEGAL_HOLD.name, resource)):
         headers.append((LEGAL_HOLD, "ON" if lock.legal_hold else "OFF"))
     return headers
+
+
+async def locked(context: Context, bucket: str, key: str, version: str) -> Problem:
+    """``OBJECT_LOCKED`` that tells until when the version is kept, and of a legal hold, to those who may read them."""
+    resource, keys = f"s3:{bucket}/{key}", {"s3:versionid": version} if version else {}
+    of_retention = Need(actions.GET_OBJECT_RETENTION.name, resource, keys)
+    of_hold = Need(actions.GET_OBJECT_LEGAL_HOLD.name, resource, keys)
+    try:
+        await gather(context, (of_retention, of_hold))
+        info = await context.services.objects.head(bucket, key, Selection(version=version, keyless=True))
+    except Problem:  # it has gone meanwhile
+        return Problem(errors.OBJECT_LOCKED)
+    lock, told = info.attributes.lock or Lock(), []
+    if lock.mode and lock.until > time.time() and context.may(of_retention):
+        told.append(f"It is kept until {format_instant(round(lock.until * 1000))} ({lock.mode}).")
+    if lock.legal_hold and context.may(of_hold):
+        told.append("A legal hold is on.")
+    return Problem(errors.OBJECT_LOCKED, " ".join(told))
 
 
 def read_bypass(request: Request) -> bool:

@@ -26,7 +26,7 @@ from zotplus.protocols.s3.settings.lock_documents import (
     read_legal_hold,
     read_retention,
 )
-from zotplus.protocols.s3.settings.lock_headers import bypass_needs, lock_keys, read_bypass
+from zotplus.protocols.s3.settings.lock_headers import bypass_needs, lock_keys, locked, read_bypass
 from zotplus.protocols.s3.xml_out import XML
 from zotplus.services.configuration.locks import enabling, holding, require_lock_enabled, retaining
 from zotplus.services.values import Lock, Selection
@@ -146,7 +146,12 @@ async def put_object_retention(context: Context, operation: PutObjectRetention) 
     if wanted.mode:
         check_retention(wanted, now_ms)
     change = retaining(wanted, now_ms, bypass=operation.bypass)
-    await context.services.objects.change(operation.bucket, operation.key, operation.version, change)
+    try:
+        await context.services.objects.change(operation.bucket, operation.key, operation.version, change)
+    except Problem as problem:
+        if problem.fault is errors.OBJECT_LOCKED:
+            raise await locked(context, operation.bucket, operation.key, operation.version) from problem
+        raise
     return Reply()
 
 
