@@ -82,6 +82,14 @@ def test_a_bad_policy_is_refused_in_the_words_of_amazon(s3, bucket, text, messag
     assert code(s3.put_bucket_policy, Bucket="missing-bucket", Policy=allow("missing-bucket")) == "NoSuchBucket"
 
 
+def test_beside_the_words_of_amazon_the_mistake_is_told_with_its_path(s3, bucket):
+    with pytest.raises(ClientError) as caught:
+        s3.put_bucket_policy(Bucket=bucket, Policy=allow(bucket, Action="s3:GetObjct"))
+    assert caught.value.response["Error"]["Message"] == "Policy has invalid action"
+    told = "$.Statement[0].Action: no action of S3 matches 's3:GetObjct'; did you mean 's3:GetObject'?"
+    assert caught.value.response["Error"]["Detail"] == told
+
+
 @pytest.mark.parametrize(
     ("condition", "works"),
     [

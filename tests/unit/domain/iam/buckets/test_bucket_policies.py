@@ -316,3 +316,8 @@ def told(data: bytes) -> str:
 )
 def test_beside_the_words_of_amazon_a_refusal_tells_where_and_what_is_wrong(data, detail):
     assert detail in told(data)
+
+
+def test_addresses_and_networks_are_taken():
+    block = {"IpAddress": {"aws:SourceIp": ["10.0.0.1", "10.0.0.0/8", "2001:db8::/32"]}}
+    assert read(document(Condition=block)).statement[0].condition.keys() == {"IpAddress"}
