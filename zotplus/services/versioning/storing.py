@@ -51,10 +51,13 @@ def store(transaction: Transaction, place: Place, new: NewVersion, conditions: W
     newest = find_newest(transaction, place)
     check_write(conditions, None if newest is None or newest.record.is_marker else newest.record)
     record = _placed(transaction, place, new, newest)
-    before = bounded_usage(transaction, place.bucket)
-    _make_room(transaction, place, newest, record.modified_ms)
+    if place.bucket.versioning:
+        before = bounded_usage(transaction, place.bucket)
+        _make_room(transaction, place, newest, record.modified_ms)
+        charge(transaction, place.bucket, record.size, 1, before)
+    else:
+        _take_over(transaction, place, newest, record)
     transaction.put(place.at, encoded_object(record, new.inline))
-    charge(transaction, place.bucket, record.size, 1, before)
     _announce(transaction, place, record, new)
     return record
 
@@ -102,6 +105,16 @@ def _placed(snapshot: Snapshot, place: Place, new: NewVersion, newest: Version |
 
 def _locked(record: ObjectRecord, lock: LockRecord | None) -> ObjectRecord:
     return record if lock is None and record.extras is None else with_extras(record, lock=lock)
+
+
+def _take_over(transaction: Transaction, place: Place, former: Version | None, record: ObjectRecord) -> None:
+    """Where no versions were ever kept: ``record`` takes the very place of ``former``, whose references go."""
+    if former is None:
+        charge(transaction, place.bucket, record.size, 1)
+        return
+    check_unlocked(former.record, record.modified_ms, bypass=False)
+    release(transaction, former.record.slices, record.modified_ms)
+    charge(transaction, place.bucket, record.size - former.record.size, 0)
 
 
 def _make_room(transaction: Transaction, place: Place, newest: Version | None, now_ms: int) -> None:
