@@ -3,6 +3,7 @@
 Spec: AWS IAM User Guide, "IAM identifiers", IAM ARNs; Amazon S3 User Guide, "Policy resources for Amazon S3".
 """
 
+import re
 from typing import Final
 
 from zotplus.domain import errors
@@ -22,6 +23,9 @@ _GROUP = f"arn:aws:iam::{ACCOUNT}:group/"
 _S3 = "s3:"
 _OURS = {_ROLE: "trust:", _GROUP: "group:"}
 """A trust is what others call a role: sessions are had by it."""
+
+# AWS IAM API Reference, CreateUser, UserName: some are no ids of keys, as "ci" and "ada@example".
+_is_user_name = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII).fullmatch
 
 
 def arn_of_principal(name: str) -> str:
@@ -56,7 +60,8 @@ def principal_of_arn(text: str) -> str:
 def _name_in(arn: str) -> str:
     """The name in an ARN of this account; empty where it is of something else."""
     if arn.startswith(_USER):
-        return arn.removeprefix(_USER)
+        name = arn.removeprefix(_USER)
+        return USER_PREFIX + name if wrong_with(name) and _is_user_name(name) else name
     for beginning, prefix in _OURS.items():
         if arn.startswith(beginning) and len(arn) > len(beginning):
             return prefix + arn.removeprefix(beginning)

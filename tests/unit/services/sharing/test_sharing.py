@@ -152,6 +152,10 @@ async def test_a_policy_is_found_by_the_name_that_decisions_give_it(store, shari
         ("AWS", "trust:missing", ""),
         ("AWS", "arn:aws:iam::000000000000:user/eve", "user:iam:eve"),
         ("AWS", "user:iam:eve", "user:iam:eve"),
+        ("AWS", "arn:aws:iam::000000000000:user/ci", "user:iam:ci"),
+        ("AWS", "arn:aws:iam::000000000000:user/a+b=c,d@example", "user:iam:a+b=c,d@example"),
+        ("AWS", "arn:aws:iam::000000000000:user/xy", ""),
+        ("AWS", "ci", ""),
         ("AWS", "user:iam:nobody", ""),
         ("AWS", "eve", ""),
         ("AWS", "authenticated", "authenticated"),
@@ -166,8 +170,9 @@ async def test_principals_are_found_by_every_name(store, sharing, type_, text, n
         issuer="kc", audience="a", claims=(), lifetime=1, reuse=False, description="", created_ms=0, changed_ms=0
     )
     await store.write(lambda transaction: put_trust(transaction, "release", trust))
-    user = UserRecord(name="eve", id="AIDA", path="/", created_ms=0)
-    await store.write(lambda transaction: put_user(transaction, user))
+    for user in ("eve", "ci", "a+b=c,d@example"):  # two characters and signs are no id of a key
+        record = UserRecord(name=user, id="AIDA", path="/", created_ms=0)
+        await store.write(lambda transaction, record=record: put_user(transaction, record))
     found = await store.read(lambda snapshot: Names(snapshot, ["kc"], ["owner"]).of_principal(type_, text))
     assert found == name
 
