@@ -83,7 +83,9 @@ def _row(row: Bucket) -> tuple[str, ...]:
 )
 @click.option("--kms-key", metavar="NAME", default="", help="The key of SSE-KMS.")
 @click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag; may be given several times.")
-@click.option("--quota-bytes", type=SIZE, metavar="SIZE", help="The most that it may hold, like 20GiB.")
+@click.option(
+    "--quota-bytes", type=SIZE, metavar="SIZE", help="The most that it may hold, like 20GiB; none for no bound."
+)
 @click.option(
     "--quota-objects", type=click.IntRange(min=1), metavar="COUNT", help="The most versions that it may hold."
 )

@@ -143,7 +143,10 @@ class Size(click.ParamType[int]):
         found = _size(str(value))
         if found is None:
             self.fail(f"{value!r} is no size like 500, 20MiB, 1.5GiB or 2TB.", param, ctx)
-        return int(float(found[1]) * _UNITS[found[2] or "B"])
+        size = int(float(found[1]) * _UNITS[found[2] or "B"])
+        if not size:
+            self.fail(f"{value!r} is less than a byte; say none for no bound.", param, ctx)
+        return size
 
 
 _size = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,3})?)(B|[KMGTP]i?B)?", re.ASCII).fullmatch

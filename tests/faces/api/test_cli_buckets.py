@@ -40,6 +40,8 @@ def test_a_bucket_is_made_with_options(terminal, name):
     ("--tag", "noequals"),
     ("--tag", "a=1", "--tag", "a=2"),
     ("--quota-bytes", "much"),
+    ("--quota-bytes", "0"),
+    ("--quota-bytes", "0.000KiB"),
     ("--quota-objects", "0"),
     ("--kms-key", "k", "--encryption", "SSE-S3"),
     ("--encryption", "rot13"),
@@ -64,6 +66,8 @@ def test_usage_is_shown_and_a_quota_set_and_taken_away(terminal, name, file):
     terminal.ok("upload", file, f"{name}/again")
     for options in ((), ("--objects", "-1"), ("--objects", "some"), ("--bytes", "some")):
         assert terminal.fails("buckets", "quota", name, *options)[0] == 2
+    code, words = terminal.fails("buckets", "quota", name, "--bytes", "0")
+    assert (code, "none for no bound" in words) == (2, True)
 
 
 def test_a_bucket_is_removed_with_what_is_in_it(terminal, name, tmp_path):
