@@ -238,6 +238,35 @@ def test_can_answers_with_the_statement(terminal, gateway, tmp_path):
     assert reader.fails("can", "anonymous", "s3:GetObject", "s3:a/b")[0] == 4
 
 
+@pytest.mark.parametrize(
+    ("resource", "right"),
+    [
+        ("s3://a/b", "s3:a/b"),
+        ("arn:aws:s3:::a/b", "s3:a/b"),
+        ("a/b", "s3:a/b"),
+        ("s4:a/b", "s3:"),
+    ],
+)
+def test_can_says_no_to_nothing_that_no_resource_can_be_called(terminal, resource, right):
+    code, words = terminal.fails("can", "me", "s3:GetObject", resource)
+    assert (code, right in words) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [("oci:ListCatalog", "registry"), ("s3:ListAllMyBuckets", "s3:"), ("s3:ListAllMyBuckets", "*")],
+)
+def test_can_takes_what_lists_ask_for(terminal, action, resource):
+    assert terminal.run("can", "me", action, resource).exit_code == 0
+
+
+def test_a_policy_on_an_address_is_told_what_is_called_so(terminal, tmp_path):
+    document = {"Statement": [{**READ["Statement"][0], "Resource": "s3://a/b"}]}
+    told = terminal.run("policy", "validate", write(tmp_path / "p.json", document)).stderr
+    assert "note: $.Statement[0].Resource: 's3://a/b' is an address" in told
+    assert "'s3:a/b'" in told
+
+
 def test_can_asks_about_people_by_their_groups_and_context(terminal, tmp_path):
     near = {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
     document = {"Statement": [{**READ["Statement"][0], "Condition": near}]}

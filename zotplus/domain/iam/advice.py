@@ -15,7 +15,9 @@ from zotplus.domain.iam.conditions.operators import ValueType
 from zotplus.domain.iam.language import VERSION, Effect, Policy, Statement
 from zotplus.domain.iam.patterns import is_wider
 from zotplus.domain.iam.principal_names import EVERYBODY, PUBLIC
+from zotplus.domain.iam.refusals import shown
 from zotplus.domain.iam.statements import actions_of, named_actions
+from zotplus.domain.iam.validation import ADDRESS_OF_S3, resource_of_s3
 
 COMPARISONS_MAX = 20_000
 """Of two patterns, for a whole policy: a tenth of a second. What lies beyond is not looked at."""
@@ -53,6 +55,7 @@ def warnings(policy: Policy) -> tuple[PolicyWarning, ...]:
         path = f"$.Statement[{place}]"
         found += _too_wide(statement, path)
         found += _about_conditions(statement, path)
+        found += _about_addresses(statement, path)
         if policy.version != VERSION and _has_variables(statement):
             text = f"'${{' is plain text in this version of the language; variables need Version {VERSION}"
             found.append(PolicyWarning(path=path, code=WarningCode.VARIABLES_IGNORED, text=text))
@@ -116,6 +119,15 @@ def _too_wide(statement: Statement, path: str) -> Iterator[PolicyWarning]:
     if opened:
         text = f"everybody, also without login, may {opened[0]}" + (" and more" if len(opened) > 1 else "")
         yield PolicyWarning(path=path, code=WarningCode.TOO_WIDE, text=text)
+
+
+def _about_addresses(statement: Statement, path: str) -> Iterator[PolicyWarning]:
+    """No bucket's name begins with a slash, so such a resource is never met."""
+    for name, values in (("Resource", statement.resource), ("NotResource", statement.not_resource)):
+        for text in values:
+            if text.startswith(ADDRESS_OF_S3):
+                told = f"{shown(text)} is an address: no resource is called so, but {shown(resource_of_s3(text))}"
+                yield PolicyWarning(path=f"{path}.{name}", code=WarningCode.RESOURCE_MISMATCH, text=told)
 
 
 def _about_conditions(statement: Statement, path: str) -> Iterator[PolicyWarning]:

@@ -6,6 +6,7 @@ Spec: AWS IAM User Guide, "IAM JSON policy elements reference"; "IAM policy vali
 from collections.abc import Sequence
 
 from zotplus.domain.actions import ACTIONS
+from zotplus.domain.iam.arns import ARN_OF_S3
 from zotplus.domain.iam.conditions.comparisons import IF_EXISTS, Comparison, Quantifier, comparison, values_of
 from zotplus.domain.iam.conditions.keys import CONDITION_KEYS, condition_key
 from zotplus.domain.iam.conditions.operators import OPERATORS
@@ -23,6 +24,10 @@ SID_MAX = 128
 
 FAMILIES = tuple(dict.fromkeys(action.family for action in ACTIONS.values()))
 """What names of resources begin with, before the colon."""
+
+
+ADDRESS_OF_S3 = "s3://"
+"""What addresses of objects begin with at the command line, where nothing here is called so."""
 
 
 def validate(policy: Policy, kind: PolicyKind | None = None) -> None:
@@ -88,13 +93,31 @@ def _check_actions(patterns: tuple[str, ...], path: str) -> None:
 def _check_resource(text: str, path: str, *, has_variables: bool) -> None:
     if len(text) > PATTERN_MAX:
         raise refusal(path, f"a pattern has at most {PATTERN_MAX} characters")
-    family, colon, rest = text.partition(":")
-    if text != "*" and (family not in FAMILIES or not colon):
-        known = ", ".join(f"{name}:" for name in FAMILIES)
-        raise refusal(path, f"{shown(text)} is neither '*' nor begins with one of {known}{nearest(family, FAMILIES)}")
-    if text != "*" and not rest:
-        raise refusal(path, f"{shown(text)} names nothing after its colon")
+    wrong = wrong_with_resource(text)
+    if wrong:
+        raise refusal(path, wrong)
     _check_variables(text, path, has_variables=has_variables)
+
+
+def wrong_with_resource(text: str) -> str:
+    """Why no resource is called ``text``, and no pattern either; empty where one can be."""
+    family, colon, rest = text.partition(":")
+    if text == "*":
+        return ""
+    if text.startswith(ARN_OF_S3):
+        return f"{shown(text)} is an ARN; here it is {shown(resource_of_s3(text))}"
+    if family not in FAMILIES or not colon:
+        known = ", ".join(f"{name}:" for name in FAMILIES)
+        return f"{shown(text)} is neither '*' nor begins with one of {known}{nearest(family, FAMILIES)}"
+    return "" if rest else f"{shown(text)} names nothing after its colon"
+
+
+def resource_of_s3(text: str) -> str:
+    """``arn:aws:s3:::bucket/key`` and ``s3://bucket/key`` as they are called here; anything else as it is."""
+    for beginning in (ARN_OF_S3, ADDRESS_OF_S3):
+        if text.startswith(beginning):
+            return f"s3:{text.removeprefix(beginning)}"
+    return text
 
 
 def _check_variables(text: str, path: str, *, has_variables: bool) -> None:

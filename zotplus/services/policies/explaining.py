@@ -24,6 +24,8 @@ from zotplus.domain.iam import (
     unreadable,
 )
 from zotplus.domain.iam.arns import ACCOUNT, arn_of_principal
+from zotplus.domain.iam.refusals import shown
+from zotplus.domain.iam.validation import FAMILIES, resource_of_s3, wrong_with_resource
 from zotplus.domain.principals import Principal, PrincipalKind
 from zotplus.ports.keyvalue import KeyValue, Snapshot
 from zotplus.records.access import GrantRecord, grants_of
@@ -44,6 +46,9 @@ _KINDS = {
     "trust": PrincipalKind.TRUST,
     "certificate": PrincipalKind.CERTIFICATE,
 }
+
+REGISTRY = "registry"
+"""The one resource of no family: the registry as a whole, whose catalogue is listed."""
 
 NO_PUBLIC_ACCESS = "public access is switched off (identity.public_access)"
 
@@ -144,9 +149,10 @@ class Explaining:
     ) -> Explanation:
         """Whether ``principal`` is allowed ``need`` where the condition keys ``given`` and ``others`` hold.
 
-        Raises ``ARGUMENT_INVALID`` for an action that is not in the table.
+        Raises ``ARGUMENT_INVALID`` for an action that is not in the table, and for what no resource is called.
         """
         _require_action(need.action)
+        _require_resource(need)
         supposed = Supposed(given, principal.attributes, others, self._clock())
         decision = principal.decide(need, supposed)
         applying = await self.rights(principal)
@@ -256,3 +262,19 @@ def _require_action(action: str) -> None:
     near = difflib.get_close_matches(action[:100], ACTIONS, n=1)
     hint = f" Did you mean {near[0]}?" if near else ""
     raise Problem(errors.ARGUMENT_INVALID, f"There is no action {action[:100]!r}.{hint}", argument="action")
+
+
+def _require_resource(need: Need) -> None:
+    resource = need.resource
+    if resource == REGISTRY or resource.removesuffix(":") in FAMILIES:
+        return  # what lists of repositories and buckets ask for
+    meant = resource_of_s3(resource)
+    wrong = wrong_with_resource(resource)
+    if not wrong and meant != resource:
+        wrong = f"{shown(resource)} is an address"
+    if not wrong:
+        return
+    if ":" not in resource:
+        meant = f"{ACTIONS[need.action].family}:{resource}"
+    hint = f" Did you mean {shown(meant)}?" if meant != resource else ""
+    raise Problem(errors.ARGUMENT_INVALID, f"No resource is called so: {wrong}.{hint}", argument="resource")
