@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import click
+import msgspec
 
 from zotplus.cli.buckets import print_buckets
 from zotplus.cli.options import Remote, Server, json_option, remote_options
@@ -70,15 +71,17 @@ async def _print(pages: AsyncIterator[Page], *, human: bool) -> None:
 def remove(*, targets: tuple[str, ...], recursive: bool, dry_run: bool, remote: Remote, as_json: bool) -> None:
     """Delete the objects at ADDRESS. Deleting what is not there is no error."""
     places = [addresses.parse(target, key_needed=not recursive) for target in targets]
-    gone, refused = remote.run(lambda server: _remove_all(server, places, recursive=recursive, dry_run=dry_run))
+    removal = remote.run(lambda server: _remove_all(server, places, recursive=recursive, dry_run=dry_run))
+    refused = removal.refused
     if as_json:
-        emit_json(
-            {"deleted": gone, "failed": [{"address": str(place), "code": why.fault.code} for place, why in refused]}
-        )
+        failed = [{"address": str(place), "code": why.fault.code} for place, why in refused]
+        emit_json({"deleted": removal.gone, "missing": removal.missing, "failed": failed})
     else:
         verb = "would delete" if dry_run else "deleted"
-        for name in gone:
+        for name in removal.gone:
             click.echo(f"{verb} {printable(name)}")
+        for name in removal.missing:
+            click.echo(f"nothing there: {printable(name)}")
     if refused:
         for place, why in refused[1:]:
             explain(about(place, why))
@@ -86,17 +89,36 @@ def remove(*, targets: tuple[str, ...], recursive: bool, dry_run: bool, remote: 
         raise about(place, why)
 
 
-async def _remove_all(
-    server: Server, places: list[Address], *, recursive: bool, dry_run: bool
-) -> tuple[list[str], list[tuple[Address, Problem]]]:
+class _Removal(msgspec.Struct):
+    """What became of the addresses: deleted, known to have been nothing, and refused."""
+
     gone: list[str] = []
+    missing: list[str] = []
     refused: list[tuple[Address, Problem]] = []
+
+
+async def _remove_all(server: Server, places: list[Address], *, recursive: bool, dry_run: bool) -> _Removal:
+    removal = _Removal()
     for place in places:
+        is_missing = not recursive and await _is_missing(server, place)
         async for bucket, keys in _batches(server, place, recursive=recursive):
             failed = {} if dry_run else dict(await _delete(server, bucket, keys))
-            refused += [(Address(bucket, key), why) for key, why in failed.items()]
-            gone += [str(Address(bucket, key)) for key in keys if key not in failed]
-    return gone, refused
+            removal.refused += [(Address(bucket, key), why) for key, why in failed.items()]
+            done = [str(Address(bucket, key)) for key in keys if key not in failed]
+            if is_missing:
+                removal.missing += done
+            else:
+                removal.gone += done
+    return removal
+
+
+async def _is_missing(server: Server, place: Address) -> bool:
+    """Whether the server says that there is no such object, which DeleteObject does not tell."""
+    try:
+        await server.s3.head(place)
+    except Problem as problem:  # any other is the deletion's to tell: who may delete may not always look
+        return problem.fault is errors.OBJECT_NOT_FOUND
+    return False
 
 
 async def _batches(server: Server, place: Address, *, recursive: bool) -> AsyncIterator[tuple[str, tuple[str, ...]]]:

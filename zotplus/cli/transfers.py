@@ -18,7 +18,7 @@ from zotplus.cli.content.parallel import for_each
 from zotplus.cli.content.progress import Meter
 from zotplus.cli.content.uploads import DEFAULT_PART, MEBIBYTE, Stored, Uploader, UploadPlan
 from zotplus.cli.options import Command, Remote, Server, json_option, remote_options
-from zotplus.cli.output import about, describe, emit_json, explain, human_size, printable
+from zotplus.cli.output import about, describe, emit_json, explain, human_size, printable, remark
 from zotplus.cli.remote import addresses
 from zotplus.cli.remote.addresses import Address
 from zotplus.domain import errors
@@ -169,6 +169,16 @@ def _transfer(remote: Remote, work: Work, *, as_json: bool) -> None:
                 explain(about(transfer.source, problem))
         transfer, problem = outcome.failed[0]
         raise about(transfer.source, problem)
+    if not outcome.done:
+        _tell_nothing(work)
+
+
+def _tell_nothing(work: Work) -> None:
+    """A prefix without objects is most likely mistyped; a bucket may well be empty, and a local folder too."""
+    for source in work.sources:
+        if isinstance(source, Address) and source.key:
+            raise Problem(errors.OBJECT_NOT_FOUND, f"There are no objects below {source}")
+        remark(f"There is nothing below {source}")
 
 
 async def _run(server: Server, work: Work, meter: Meter, outcome: Outcome) -> None:

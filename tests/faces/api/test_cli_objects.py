@@ -224,6 +224,26 @@ def test_a_refusal_says_everything_once(terminal, gateway, bucket, tmp_path):
     assert told.splitlines()[0] == "error: The access key does not exist."
 
 
+def test_rm_tells_where_nothing_was(terminal, bucket, file):
+    terminal.ok("upload", file, f"{bucket}/tree/a")
+    assert terminal.ok("rm", f"{bucket}/tree") == f"nothing there: s3://{bucket}/tree\n"
+    assert terminal.ok("rm", "--dry-run", f"{bucket}/tree") == f"nothing there: s3://{bucket}/tree\n"
+    printed = terminal.json("rm", f"{bucket}/tree", f"{bucket}/tree/a")
+    assert printed == {"deleted": [f"s3://{bucket}/tree/a"], "missing": [f"s3://{bucket}/tree"], "failed": []}
+
+
+def test_who_may_not_look_is_not_told_that_nothing_was_there(terminal, gateway, bucket):
+    assert terminal.as_key(gateway.key()).fails("rm", f"{bucket}/nothing")[0] == 4
+
+
+def test_a_prefix_without_objects_is_not_copied_in_silence(terminal, bucket, tmp_path):
+    for target in (f"s3://{bucket}/b/", tmp_path / "down"):
+        code, words = terminal.fails("cp", "-r", f"s3://{bucket}/nosuch/", target)
+        assert (code, f"s3://{bucket}/nosuch/" in words) == (5, True)
+    whole = terminal.run("cp", "-r", f"s3://{bucket}", tmp_path / "whole")
+    assert (whole.exit_code, "nothing below" in whole.stderr) == (0, True)
+
+
 def test_an_error_names_the_file_once(terminal, bucket, tmp_path):
     missing = tmp_path / "missing"
     told = terminal.fails("upload", missing, f"{bucket}/")[1].splitlines()[0]
