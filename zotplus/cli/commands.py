@@ -131,7 +131,7 @@ def _problem_of(error: BaseException) -> Problem:
     if isinstance(error, click.Abort | KeyboardInterrupt):
         return Problem(faults.ABORTED)
     if isinstance(error, click.ClickException):
-        return Problem(faults.USAGE, error.format_message())
+        return Problem(faults.USAGE, f"{error.format_message()}{_where_options_stand(error)}")
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return Problem(faults.FILE_FAILED, f"{where}{error.strerror or error}.")
@@ -140,6 +140,13 @@ def _problem_of(error: BaseException) -> Problem:
         frame = frame.tb_next
     where = f" ({frame.tb_frame.f_code.co_filename}:{frame.tb_lineno})" if frame is not None else ""
     return Problem(errors.INTERNAL_ERROR, f"{type(error).__name__}: {error}{where}")
+
+
+def _where_options_stand(error: click.ClickException) -> str:
+    """What helps where an option that commands have was given before the command; else nothing."""
+    if not isinstance(error, click.NoSuchOption) or error.ctx is None or not isinstance(error.ctx.command, click.Group):
+        return ""
+    return f" Options stand behind the command: `{error.ctx.command_path} COMMAND {error.option_name} ...`."
 
 
 @click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
