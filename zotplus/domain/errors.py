@@ -346,7 +346,7 @@ UPSTREAM_FAILED = _fault("upstream_failed", 502, _UPSTREAM, "The OCI registry ga
 # --- storage and the rest --------------------------------------------------------------------------------------------
 STORAGE_FULL = _fault("storage_full", 507, _STORAGE, "The storage is full.",
     "The disk or the metadata map has no room; reads and deletes still work.", "Free or add space.", 60)
-QUOTA_EXCEEDED = _fault("quota_exceeded", 403, _STORAGE, "The bucket's quota is used up.",
+QUOTA_EXCEEDED = _fault("quota_exceeded", 403, _STORAGE, "The bucket's quota does not allow it.",
     "The bucket would hold more bytes or objects than its quota allows.", "Delete something, or have an administrator raise it with `zotplus buckets quota`.")
 STORAGE_FAILED = _fault("storage_failed", 500, _STORAGE, "The storage failed.",
     "The disk reported an error.", "Look at the server's log and the disk.")

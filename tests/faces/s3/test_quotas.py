@@ -21,6 +21,7 @@ async def usage(stage):
 async def test_an_upload_that_would_pass_the_bytes_is_refused_before_its_body(bounded):
     answer = await bounded.put("two", b"x" * 61)
     assert (answer.status, answer.code, answer.body_was_read) == (403, "QuotaExceeded", False)
+    assert "needs 61 bytes and 1 object more" in answer.xml.findtext("Message")
     assert "40 of 100 bytes and 1 of 3 objects" in answer.xml.findtext("Message")
     assert (await bounded.put("two", b"x" * 60)).status == 200
     assert await usage(bounded) == (100, 2)
@@ -73,6 +74,7 @@ async def test_copies_and_parts_count_too(bounded):
     ).encode()
     refused = await bounded.ask("POST", "/bucket/three", query=f"uploadId={upload}", body=body)
     assert refused.code == "QuotaExceeded"
+    assert "needs 20 bytes and 1 object more" in refused.xml.findtext("Message")
     await bounded.services.usage.set_quota("bucket", 100, 0)
     assert (await bounded.ask("POST", "/bucket/three", query=f"uploadId={upload}", body=body)).status == 200
     assert await usage(bounded) == (100, 3)

@@ -46,7 +46,7 @@ def charge(
         (grown.size > base.size and _passes(grown.size, bucket.quota_bytes))
         or (grown.objects > base.objects and _passes(grown.objects, bucket.quota_objects))
     ):
-        raise _exceeded(bucket, base)
+        raise _exceeded(bucket, base, (grown.size - base.size, grown.objects - base.objects))
     transaction.put(layout.usage(bucket.id), USAGE.encode(grown))
 
 
@@ -65,18 +65,22 @@ def check_quota(snapshot: Snapshot, bucket: BucketRecord, size: int | None, repl
     if (growth > 0 and _passes(usage.size + growth, bucket.quota_bytes)) or (
         replaced is None and _passes(usage.objects + 1, bucket.quota_objects)
     ):
-        raise _exceeded(bucket, usage)
+        raise _exceeded(bucket, usage, (growth, 1 if replaced is None else 0))
 
 
 def _passes(amount: int, quota: int) -> bool:
     return bool(quota) and amount > quota
 
 
-def _exceeded(bucket: BucketRecord, usage: UsageRecord) -> Problem:
-    """Names the quotas, which whoever may write has to know; nobody else comes this far."""
-    parts = []
-    if bucket.quota_bytes:
-        parts.append(f"{usage.size} of {bucket.quota_bytes} bytes")
-    if bucket.quota_objects:
-        parts.append(f"{usage.objects} of {bucket.quota_objects} objects")
-    return Problem(errors.QUOTA_EXCEEDED, f"The bucket's quota is used up: it holds {' and '.join(parts)}.")
+def _exceeded(bucket: BucketRecord, usage: UsageRecord, growth: tuple[int, int]) -> Problem:
+    """Names the quotas, which whoever may write has to know; nobody else comes this far.
+
+    ``growth`` are the bytes and the objects that the request would add.
+    """
+    size, objects = growth
+    needed = [f"{size} bytes"] if size > 0 else []
+    needed += [f"{objects} object{'' if objects == 1 else 's'}"] if objects > 0 else []
+    held = [f"{usage.size} of {bucket.quota_bytes} bytes"] if bucket.quota_bytes else []
+    held += [f"{usage.objects} of {bucket.quota_objects} objects"] if bucket.quota_objects else []
+    told = f"The request needs {' and '.join(needed)} more, and the bucket holds {' and '.join(held)}."
+    return Problem(errors.QUOTA_EXCEEDED, told)
