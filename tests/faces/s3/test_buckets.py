@@ -63,6 +63,12 @@ async def test_a_bad_configuration_creates_nothing(empty_stage, body, code):
     assert (await empty_stage.ask("HEAD", "/new-bucket")).status == 404
 
 
+async def test_another_region_is_refused_with_its_name_and_this_servers(empty_stage):
+    told = (await empty_stage.ask("PUT", "/new-bucket", body=create_body("eu-west-9"))).xml.findtext("Message")
+    assert "eu-west-9" in told
+    assert "us-east-1" in told
+
+
 @pytest.mark.parametrize(
     "name", ["ab", "a" * 64, "Upper", "under_score", "192.168.1.1", "a%2Fb", "-begin", "caf%C3%A9"]
 )

@@ -149,7 +149,10 @@ async def create_bucket(context: Context, operation: CreateBucket) -> Reply:
     document = await payload.read_document(context, operation.body, xml_in.DOCUMENT_LIMIT)
     location = xml_in.read_location(document)
     if location not in ("", operation.region):
-        raise Problem(errors.LOCATION_INVALID, LocationConstraint=location)
+        told = (
+            f"The specified location-constraint is not valid: {location[:64]!r}; the region here is {operation.region}."
+        )
+        raise Problem(errors.LOCATION_INVALID, told, LocationConstraint=location)
     options = operation.options
     tags = read_initial_tags(document)
     if tags:
