@@ -33,6 +33,10 @@ end
 """
 
 
+class RefusedError(RuntimeError):
+    """The server does not do what the case asks for."""
+
+
 @dataclass
 class Result:
     """What a run of wrk says: requests a second, MiB a second, and the median latency in ms."""
@@ -94,7 +98,7 @@ def wrk(
             check=True,
         )
     if "Non-2xx" in done.stdout:
-        raise RuntimeError(f"{url} refused: {done.stdout[:500]}")
+        raise RefusedError(f"{url} refused: {done.stdout[:500]}")
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)[1])
     number, unit = re.search(r"Transfer/sec:\s+([\d.]+)(\w+)", done.stdout).groups()
     mib = float(number) * {"B": 2**-20, "KB": 2**-10, "MB": 1, "GB": 2**10}[unit]

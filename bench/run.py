@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import oci, servers
+from bench import load, oci, servers
 from bench.cases import CASES, LISTINGS, fill
 from bench.servers import Server
 
@@ -32,7 +32,11 @@ def measure(start: Callable[[Path], Server | None], folder: Path, wanted: list[s
         for case in wanted:
             if server.name == "nginx" and not CASES[case].static:
                 continue
-            row[case] = max(CASES[case].run(server, options.seconds) for _ in range(options.rounds))
+            try:
+                row[case] = max(CASES[case].run(server, options.seconds) for _ in range(options.rounds))
+            except load.RefusedError:
+                print(f"  {server.name}: {case}: refused", flush=True)
+                continue
             print(f"  {server.name}: {case}: {row[case]:,.0f}", flush=True)
         return server.name, row
     finally:
