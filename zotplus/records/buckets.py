@@ -7,7 +7,7 @@ names the kinds that there are, so that nobody looks for what is not there.
 
 import msgspec
 
-from zotplus.records.shape import Previous, Shape
+from zotplus.records.shape import Shape
 
 
 class RetentionRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -24,15 +24,6 @@ class DefaultEncryptionRecord(msgspec.Struct, frozen=True, kw_only=True, array_l
     scheme: str
     key_id: str = ""
     bucket_key: bool = False
-
-
-class BucketRecordV1(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """The first shape."""
-
-    id: bytes
-    created_ms: int
-    owner: str
-    region: str
 
 
 class BucketRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -67,13 +58,6 @@ class UsageRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     counting: bool = False
 
 
-class PurgingRecordV1(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """The first shape."""
-
-    name: str
-    removed_ms: int
-
-
 class PurgingRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A removed bucket whose objects and uploads are still there; ``name`` is for people.
 
@@ -93,15 +77,7 @@ class RenamedRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     renamed_ms: int
 
 
-def _from_first_purging(old: PurgingRecordV1) -> PurgingRecord:
-    return PurgingRecord(name=old.name, removed_ms=old.removed_ms)
-
-
-def _from_first(old: BucketRecordV1) -> BucketRecord:
-    return BucketRecord(id=old.id, created_ms=old.created_ms, owner=old.owner, region=old.region)
-
-
-BUCKET = Shape(b"B\x02", BucketRecord, Previous(Shape(b"B\x01", BucketRecordV1), _from_first))
-PURGING = Shape(b"X\x02", PurgingRecord, Previous(Shape(b"X\x01", PurgingRecordV1), _from_first_purging))
+BUCKET = Shape(b"B\x02", BucketRecord, grown_from=(b"B\x01",))
+PURGING = Shape(b"X\x02", PurgingRecord, grown_from=(b"X\x01",))
 USAGE = Shape(b"u\x01", UsageRecord)
 RENAMED = Shape(b"d\x01", RenamedRecord)

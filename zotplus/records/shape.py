@@ -5,7 +5,8 @@ its predecessor and a function that turns the predecessor's value into its own, 
 read and is stored in the newest shape when it is next written; nothing ever rewrites a whole store.
 
 Rules for a change: a shape that was released is never edited. A new one gets the next number, ``Previous`` points to
-the old, and a sample of it joins ``tests/unit/records/samples.json``, which is decoded by a test for ever.
+the old (or, where only fields with defaults were appended, ``grown_from`` names its marker), and a sample of it joins
+``tests/unit/records/samples.json``, which is decoded by a test for ever.
 """
 
 from collections.abc import Callable
@@ -30,14 +31,20 @@ class Previous(Generic[R]):
 
 
 class Shape(Generic[R]):
-    """One form of one kind of record: MessagePack of the fields in order, behind the marker."""
+    """One form of one kind of record: MessagePack of the fields in order, behind the marker.
 
-    def __init__(self, marker: bytes, kind: type[R], previous: Previous[R] | None = None) -> None:
+    ``grown_from`` are the markers of earlier forms that had the first of these fields; the rest have defaults.
+    """
+
+    def __init__(
+        self, marker: bytes, kind: type[R], previous: Previous[R] | None = None, *, grown_from: tuple[bytes, ...] = ()
+    ) -> None:
         if len(marker) != MARKER_BYTES:
             raise ValueError(f"a marker has {MARKER_BYTES} bytes")
         self.marker = marker
         self.kind = kind
         self.previous = previous
+        self._readable = frozenset({marker, *grown_from})
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(kind)
 
@@ -50,7 +57,7 @@ class Shape(Generic[R]):
 
         Raises ``STORAGE_FAILED`` for damaged bytes, another kind's record and one of a newer release.
         """
-        if data[:MARKER_BYTES] == self.marker:
+        if data[:MARKER_BYTES] in self._readable:
             return self._parse(data)
         if self.previous is None:
             raise Problem(

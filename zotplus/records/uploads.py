@@ -3,19 +3,7 @@
 import msgspec
 
 from zotplus.records.objects import ExtrasRecord, ObjectRecord, SliceRecord
-from zotplus.records.shape import Previous, Shape
-
-
-class UploadRecordV1(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """The first shape."""
-
-    initiated_ms: int
-    initiator: str
-    headers: dict[str, str] = {}
-    metadata: dict[str, str] = {}
-    storage_class: str = "STANDARD"
-    checksum_algorithm: str | None = None
-    checksum_type: str | None = None
+from zotplus.records.shape import Shape
 
 
 class UploadRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -29,16 +17,6 @@ class UploadRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     checksum_algorithm: str | None = None
     checksum_type: str | None = None
     extras: ExtrasRecord | None = None
-
-
-class PartRecordV1(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """The first shape."""
-
-    size: int
-    etag: str
-    modified_ms: int
-    checksums: dict[str, str] = {}
-    slices: tuple[SliceRecord, ...] = ()
 
 
 class PartRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -65,14 +43,6 @@ class CompletedRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True
     object: ObjectRecord
 
 
-def _from_first(old: UploadRecordV1) -> UploadRecord:
-    return UploadRecord(**msgspec.structs.asdict(old))
-
-
-def _part_from_first(old: PartRecordV1) -> PartRecord:
-    return PartRecord(**msgspec.structs.asdict(old))
-
-
-UPLOAD = Shape(b"U\x02", UploadRecord, Previous(Shape(b"U\x01", UploadRecordV1), _from_first))
-PART = Shape(b"P\x02", PartRecord, Previous(Shape(b"P\x01", PartRecordV1), _part_from_first))
+UPLOAD = Shape(b"U\x02", UploadRecord, grown_from=(b"U\x01",))
+PART = Shape(b"P\x02", PartRecord, grown_from=(b"P\x01",))
 COMPLETED = Shape(b"F\x01", CompletedRecord)
