@@ -65,7 +65,7 @@ from zotplus.services.events.outbox import Outbox
 from zotplus.services.lifecycle.lifecycles import Lifecycles
 from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
-from zotplus.services.plain_reads import PlainReads
+from zotplus.services.plain import Plain
 from zotplus.services.policies.applying import Applying
 from zotplus.services.policies.explaining import Explaining
 from zotplus.services.policies.policies import Policies
@@ -186,7 +186,7 @@ def services(settings: Settings, parts: Engines) -> Services:
         events=_events(settings, store),
         access_logging=AccessLogging(store),
         objects=Objects(store, blobs, inline_limit=settings.s3.inline_limit, encryption=encryption),
-        plain_reads=PlainReads(store, known.access),
+        plain=Plain(store, known.access, encryption),
         multipart=Multipart(store, blobs, encryption=encryption),
         collector=Collector(
             store, blobs, grace=settings.collector.grace, upload_expiry=settings.collector.upload_expiry

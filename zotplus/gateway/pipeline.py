@@ -6,7 +6,8 @@ Every listener and every protocol comes through ``Pipeline.respond``; there is n
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TypeGuard
 
 import structlog
 
@@ -22,7 +23,7 @@ from zotplus.gateway.context import NOBODY, Context
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.limits import RequestLimits
 from zotplus.gateway.reply import Reply
-from zotplus.gateway.route import Face, Operation, PlainRead, Route, SupportsOtherOrigins, SupportsPlainReads
+from zotplus.gateway.route import Face, Operation, PlainRequest, PlainWrite, Route, SupportsOtherOrigins, SupportsPlain
 from zotplus.ports.identity import TokenRefused
 from zotplus.services.directory import Services
 from zotplus.services.federation.exchange import SELF, Admit
@@ -64,7 +65,7 @@ class Pipeline:
         self._services = services
         self._serial = random.getrandbits(32)
         self._immediate: dict[Face, bool] = {}
-        self._plain: dict[Face, Callable[[Context], PlainRead | None] | None] = {}
+        self._plain: dict[Face, bool] = {}
 
     def open(self, head: RequestHead, body: RequestBody) -> Context:
         """Begin a request: gives it its id and its face.
@@ -123,22 +124,11 @@ class Pipeline:
         """
         face = context.face
         try:
-            read = self._plain[face]
-        except KeyError:
-            read = self._plain[face] = face.read_plainly if isinstance(face, SupportsPlainReads) else None
-        try:
-            found = None if read is None else read(context)
+            found = face.read_plainly(context) if self._has_plain(face) else None
         except Problem:  # told by whoever meets it again
             found = None
-        if found is None or (found.principal.policies.facts and wants_facts(found.principal, found.need)):
+        if found is None or not self._is_allowed(context, found):
             return None
-        context.principal = found.principal
-        decision = context.decide(found.need)
-        if not isinstance(decision, Allowed):
-            context.principal = NOBODY
-            context.decisions.clear()
-            return None
-        context.route = found.route
         try:
             self.audit.require(found.route)
             self.callers.add(found.principal.id)
@@ -148,6 +138,54 @@ class Pipeline:
             return found.reply()
         except Problem as problem:
             return self.refuse(context, problem)
+
+    def begin_plainly(self, context: Context, content: bytes) -> Coroutine[None, None, Reply] | None:
+        """What answers a plain write that is allowed, all of whose ``content`` is here; None as above."""
+        face = context.face
+        try:
+            found = face.write_plainly(context, content) if self._has_plain(face) else None
+        except Problem:
+            found = None
+        return self._write(context, found) if found is not None and self._is_allowed(context, found) else None
+
+    async def _write(self, context: Context, write: PlainWrite) -> Reply:
+        try:
+            self.audit.require(write.route)
+            self.callers.add(write.principal.id)
+            if self._limits is not None:
+                self._limits.admit(context)
+            return await write.perform(context)
+        except Problem as problem:
+            return self.refuse(context, problem)
+        except Exception:  # noqa: BLE001 - as for all others
+            return self._failed(context)
+        finally:
+            if self._limits is not None:
+                self._limits.leave(context)
+
+    def _has_plain(self, face: Face) -> TypeGuard[SupportsPlain]:
+        try:
+            return self._plain[face]
+        except KeyError:
+            known = self._plain[face] = isinstance(face, SupportsPlain)
+            return known
+
+    def _is_allowed(self, context: Context, found: PlainRequest) -> bool:
+        """Whether the evaluator says so without more than is known; if not, the context is as it was."""
+        if found.principal.policies.facts and wants_facts(found.principal, found.need):
+            return False
+        context.principal = found.principal
+        if not isinstance(context.decide(found.need), Allowed):
+            context.principal = NOBODY
+            context.decisions.clear()
+            return False
+        context.route = found.route
+        return True
+
+    def _failed(self, context: Context) -> Reply:
+        """To be called while the exception is handled."""
+        log.exception("request_failed", request_id=context.request_id, operation=context.operation_name)  # noqa: LOG004
+        return self.refuse(context, Problem(errors.INTERNAL_ERROR))
 
     async def _across(self, context: Context, face: SupportsOtherOrigins, reply: Reply) -> Reply:
         """``reply`` for a page of another origin; as it is where the store fails, and the page then may not read it."""
@@ -179,9 +217,8 @@ class Pipeline:
             return await route.handle(context, operation)
         except Problem as problem:
             return self.refuse(context, problem)
-        except Exception:
-            log.exception("request_failed", request_id=context.request_id, operation=context.operation_name)
-            return self.refuse(context, Problem(errors.INTERNAL_ERROR))
+        except Exception:  # noqa: BLE001 - it is logged, and the client told no more than that it happened
+            return self._failed(context)
         finally:
             if self._limits is not None:
                 self._limits.leave(context)

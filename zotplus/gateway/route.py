@@ -74,8 +74,8 @@ class Face(Protocol):
         ...
 
 
-class PlainRead(Protocol):
-    """A read that is all said: who signed it, what it needs, and what it gets if that is allowed."""
+class PlainRequest(Protocol):
+    """A request that is all said: who signed it, and what it needs."""
 
     @property
     def route(self) -> Route:
@@ -92,20 +92,37 @@ class PlainRead(Protocol):
         """All that must be allowed."""
         ...
 
+
+class PlainRead(PlainRequest, Protocol):
+    """A read, with what it gets if it is allowed."""
+
     def reply(self) -> "Reply":
         """The answer."""
         ...
 
 
+class PlainWrite(PlainRequest, Protocol):
+    """A write, with what it does if it is allowed."""
+
+    async def perform(self, context: "Context") -> "Reply":
+        """Do it, and answer. Raises ``Problem``."""
+        ...
+
+
 @runtime_checkable
-class SupportsPlainReads(Protocol):
-    """An ability of a face: to read the plainest of requests without what all others need."""
+class SupportsPlain(Protocol):
+    """An ability of a face: to read the plainest of requests without what all others need.
+
+    Each is parsed and authenticated as ``parse`` and ``authenticate`` would, with no effect on anything. None for all
+    that is not plain, refusals included: the request then goes the way of all others.
+    """
 
     def read_plainly(self, context: "Context") -> PlainRead | None:
-        """The request, parsed and authenticated as ``parse`` and ``authenticate`` would, with no effect on anything.
+        """A read of something small."""
+        ...
 
-        None for all that is not plain, refusals included: the request then goes the way of all others.
-        """
+    def write_plainly(self, context: "Context", content: bytes) -> PlainWrite | None:
+        """A write of something small, all of whose ``content`` has arrived."""
         ...
 
 

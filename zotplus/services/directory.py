@@ -24,7 +24,7 @@ from zotplus.services.identity.users import Users
 from zotplus.services.lifecycle.lifecycles import Lifecycles
 from zotplus.services.multipart import Multipart
 from zotplus.services.objects import Objects
-from zotplus.services.plain_reads import PlainReads
+from zotplus.services.plain import Plain
 from zotplus.services.policies.applying import Applying
 from zotplus.services.policies.explaining import Explaining
 from zotplus.services.policies.policies import Policies
@@ -71,7 +71,7 @@ class Services:
     events: Events
     access_logging: AccessLogging
     objects: Objects
-    plain_reads: PlainReads
+    plain: Plain
     multipart: Multipart
     collector: Collector
     scrub: Scrub

@@ -17,7 +17,7 @@ from zotplus.records.objects import ChecksumRecord, EncryptionRecord, ExtrasReco
 from zotplus.services.configuration.locks import check_lockable
 from zotplus.services.configuration.usage import check_quota
 from zotplus.services.content.contents import cut_slices, decrypted_inline, encrypted_slices, with_sums
-from zotplus.services.content.ingest import DEFAULT_ALGORITHM, Ingested, assure_stored, ingest
+from zotplus.services.content.ingest import DEFAULT_ALGORITHM, Ingested, assure_stored, ingest, take_in
 from zotplus.services.copying import Means, carry, copying
 from zotplus.services.encryption.encryption import UNENCRYPTED, Encryption, check_customer_key
 from zotplus.services.encryption.planning import encrypted, plan
@@ -38,6 +38,7 @@ from zotplus.services.values import (
     ObjectContent,
     ObjectInfo,
     Selection,
+    Small,
     Source,
     VersionListing,
     VersionQuery,
@@ -71,7 +72,7 @@ class Objects:
     ) -> None:
         self._store = store
         self._blobs = blobs
-        self._inline_limit = inline_limit
+        self.inline_limit = inline_limit
         self._encryption = encryption
         self._clock = clock
 
@@ -96,20 +97,40 @@ class Objects:
         )
         begun = await self._encryption.begin(self._encryption.choose(admitted, attributes.protection))
         # 1. The content is durable under its digest; nothing refers to it yet.
-        content = await ingest(self._blobs, source, plan(self._inline_limit, begun, attributes.storage_class))
+        content = await ingest(self._blobs, source, plan(self.inline_limit, begun, attributes.storage_class))
         extras = extras_of(attributes, encrypted(begun, content))
         record = _record(content, source, attributes, now_ms(self._clock), extras)
         await assure_stored(self._blobs, content)
+        # 2. Object, reference to its blob, and the old version's references change together.
+        return await self._make_visible((bucket, key), (record, content), source, conditions)
+
+    async def put_plain(self, bucket: str, key: str, source: Small) -> ObjectInfo:
+        """As ``put`` for an object as ``Plain.find_target`` means: all of its content is here already.
+
+        It is at most ``inline_limit`` long. Raises ``CONTENT_SHA256_MISMATCH`` and its like for what was expected, and
+        what ``store`` does.
+        """
+        content = take_in(source)
+        record = _record(content, source, Attributes(headers=source.headers), now_ms(self._clock), None)
+        return await self._make_visible((bucket, key), (record, content), source, UNCONDITIONAL_WRITE)
+
+    async def _make_visible(
+        self,
+        address: tuple[str, str],
+        new: tuple[ObjectRecord, Ingested],
+        source: Source | Small,
+        conditions: WriteConditions,
+    ) -> ObjectInfo:
         failpoints.hit("objects.put.before_metadata")
+        record, content = new
 
         def make_visible(transaction: Transaction) -> ObjectInfo:
-            place = find_place(transaction, bucket, key)
+            place = find_place(transaction, *address)
             if content.blob is not None:
                 introduce(transaction, content.blob)
-            new = NewVersion(record=record, inline=content.inline, by=source.by, event=source.event)
-            return object_info(key, store(transaction, place, new, conditions), place.bucket)
+            version = NewVersion(record=record, inline=content.inline, by=source.by, event=source.event)
+            return object_info(place.key, store(transaction, place, version, conditions), place.bucket)
 
-        # 2. Object, reference to its blob, and the old version's references change together.
         info = await self._store.write(make_visible)
         failpoints.hit("objects.put.after_metadata")
         return info
@@ -202,7 +223,7 @@ class Objects:
         """
         if wanted.changes_nothing:
             raise Problem(errors.COPY_ONTO_ITSELF)
-        means = Means(self._store, self._blobs, self._encryption, self._inline_limit)
+        means = Means(self._store, self._blobs, self._encryption, self.inline_limit)
         for _ in range(_ATTEMPTS):
             # 1. What has to be computed or written anew is so outside of the transaction, however long that takes.
             carried = await carry(means, wanted)
@@ -293,7 +314,7 @@ def _replaced(snapshot: Snapshot, place: Place) -> int | None:
 
 
 def _record(
-    content: Ingested, source: Source, attributes: Attributes, modified_ms: int, extras: ExtrasRecord | None
+    content: Ingested, source: Source | Small, attributes: Attributes, modified_ms: int, extras: ExtrasRecord | None
 ) -> ObjectRecord:
     blob, algorithm = content.blob, source.expected.algorithm or DEFAULT_ALGORITHM
     return ObjectRecord(

@@ -237,6 +237,16 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     customer_key: bytes = b""
 
 
+class Small(msgspec.Struct, frozen=True, kw_only=True):
+    """As ``Source``, of ``content`` that is here already, with the ``headers`` of its object."""
+
+    content: bytes
+    headers: dict[str, str]
+    expected: Expected = Expected()
+    by: Actor = NOBODY
+    event: str = "ObjectCreated:Put"
+
+
 class Trailer(msgspec.Struct):
     """Filled by the body's decoder when the last chunk has been read: lower-case header name -> value."""
 

@@ -27,7 +27,7 @@ from zotplus.gateway.reply import Reply, Stored, field_lines
 from zotplus.protocols.s3.face import S3Face
 from zotplus.protocols.s3.request import Site
 from zotplus.services.identity.roles import Role
-from zotplus.services.plain_reads import PlainReads
+from zotplus.services.plain import Plain
 from zotplus.services.values import Slice
 
 REGION = "us-east-1"
@@ -145,7 +145,7 @@ class Stage:
             access=known.access,
             callers=known.callers,
             grants=known.grants,
-            plain_reads=PlainReads(self.store, known.access),
+            plain=Plain(self.store, known.access),
         )
 
         def site(prefix: str) -> Site:

@@ -12,7 +12,7 @@ from zotplus.domain.signatures.sigv4_canonical import SignedRequest, canonical_r
 from zotplus.domain.signatures.sigv4_sign import SigningCredentials
 from zotplus.gateway.head import Listener
 from zotplus.services.identity.roles import Role
-from zotplus.services.plain_reads import PlainReads
+from zotplus.services.plain import Plain
 
 PLAIN = Call(method="GET", path="/bucket/key")
 
@@ -194,4 +194,4 @@ async def test_the_headers_of_many_objects_are_not_kept_for_ever(ready, monkeypa
 
 
 async def test_a_store_whose_reads_wait_has_no_plain_reads(ready):
-    assert PlainReads(object(), ready.services.access).find("AKADMIN", "bucket", "key") is None
+    assert Plain(object(), ready.services.access).find("AKADMIN", "bucket", "key") is None

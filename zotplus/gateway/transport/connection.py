@@ -1,6 +1,7 @@
 """The server's side of a connection: aiohttp's parser with limits of its own, and request bodies as bounded streams."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
@@ -32,10 +33,11 @@ class GatewayProtocol(RequestHandler):
     """One connection. Notes since when it has been silent or dribbling a head, so that such ones can be closed.
 
     ``prepared`` is the answer to the request that is handled next, where it was found at once but takes a task to send.
+    ``is_busy`` says that a request which aiohttp does not know of is being answered: nobody is woken for the next.
     ``holder`` is whose client certificate the connection was made with, ``tls_version`` that of TLS (``1.3``).
     """
 
-    __slots__ = ("head_since", "holder", "prepared", "since", "tls_version")
+    __slots__ = ("head_since", "holder", "is_busy", "prepared", "since", "tls_version")
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
@@ -43,6 +45,7 @@ class GatewayProtocol(RequestHandler):
         self.head_since: float | None = None
         self.prepared: tuple[Context, Reply] | None = None
         self.holder = NOBODYS
+        self.is_busy = False
         self.tls_version = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -76,22 +79,42 @@ class GatewayProtocol(RequestHandler):
         self._waiter = None  # so that nobody is woken before it is known that there is something to wait for
         super().data_received(data)
         self._waiter = waiter
-        if len(self._messages) == 1 and self._is_answered_at_once():
-            self._messages.clear()
-        elif self._messages:
+        if self.is_busy:
+            return
+        if self._messages and not (len(self._messages) == 1 and self._is_taken_at_once()):
             waiter.set_result(None)
 
-    def _is_answered_at_once(self) -> bool:
+    def _is_taken_at_once(self) -> bool:
+        """Whether the one message is answered by now, or is being answered."""
         message, payload = self._messages[0]
-        manager, parser = self._manager, self._parser
-        if payload is not EMPTY_PAYLOAD or not isinstance(manager, GatewayServer) or parser is None:
+        manager = self._manager
+        if not isinstance(manager, GatewayServer) or isinstance(message, _ErrInfo):
             return False
-        if isinstance(message, _ErrInfo) or not manager.answer_at_once(message, self):
+        if payload is EMPTY_PAYLOAD:
+            if not manager.answer_at_once(message, self):
+                return False
+            self._messages.clear()
+            self.taken_to_end()
+            return True
+        if not payload.is_eof() or len(payload._buffer) != 1:  # noqa: SLF001 - looked at, since it may go to a handler
             return False
-        parser.message_consumed()
+        if not manager.begin_at_once(message, payload._buffer[0], self):  # noqa: SLF001
+            return False
+        self.is_busy = True
+        self._messages.clear()
+        self._next_keepalive_close_time = math.inf
+        return True
+
+    def taken_to_end(self) -> None:
+        """A request that aiohttp does not know of has been answered: the next may come, or has come already."""
+        self.is_busy = False
         self.served()
         self._next_keepalive_close_time = self.since + self._keepalive_timeout
-        return True
+        if self._parser is not None:
+            self._parser.message_consumed()
+        waiter = self._waiter
+        if self._messages and waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def take_prepared(self) -> tuple[Context, Reply] | None:
         """The prepared answer, once."""
@@ -114,7 +137,7 @@ class GatewayProtocol(RequestHandler):
     @property
     def is_waiting(self) -> bool:
         """Whether no request is under way: the client is silent, or has sent a part of a head."""
-        return self._current_request is None
+        return self._current_request is None and not self.is_busy
 
     def handle_error(
         self,
@@ -146,7 +169,8 @@ class GatewayServer(web.Server):
     """aiohttp's low-level server with our connections.
 
     ``refuse_unread`` answers what its parser cannot read. ``answer_at_once`` may write the answer to a request without
-    a body before aiohttp makes anything of it; False leaves it to the handler.
+    a body before aiohttp makes anything of it; False leaves it to the handler. ``begin_at_once`` may take one over
+    whose small body came with it, and calls ``taken_to_end`` when that is answered.
     """
 
     def __init__(
@@ -154,12 +178,14 @@ class GatewayServer(web.Server):
         handler: Handler,
         refuse_unread: Callable[[Problem, RequestHandler], Reply],
         answer_at_once: Callable[[RawRequestMessage, GatewayProtocol], bool],
+        begin_at_once: Callable[[RawRequestMessage, bytes, GatewayProtocol], bool],
         **limits: Any,
     ) -> None:
         super().__init__(handler, access_log=None, auto_decompress=False, read_bufsize=READ_BUFFER_BYTES, **limits)
         self.holder_of: HolderOf | None = None
         self.refuse_unread = refuse_unread
         self.answer_at_once = answer_at_once
+        self.begin_at_once = begin_at_once
 
     def __call__(self) -> RequestHandler:
         """A handler for a new connection."""

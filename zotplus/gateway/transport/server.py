@@ -5,7 +5,7 @@ import ipaddress
 import socket
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 
 import msgspec
 import structlog
@@ -16,7 +16,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
-from zotplus.gateway.bodies import NO_BODY
+from zotplus.gateway.bodies import NO_BODY, ArrivedBody
 from zotplus.gateway.context import Context
 from zotplus.gateway.head import Listener, RequestHead
 from zotplus.gateway.pipeline import Pipeline, Watch
@@ -85,12 +85,14 @@ class Server:
             self._handle,  # type: ignore[arg-type] # _Sent is a response by its three attributes
             self._refuse_unread,
             self._answer_at_once,
+            self._begin_at_once,
             keepalive_timeout=limits.keepalive_seconds,
             lingering_time=limits.linger_seconds,
             max_line_size=limits.line_bytes,
             max_field_size=limits.line_bytes,
         )
         self._running = 0
+        self._writes: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
         self._draining = False
@@ -179,15 +181,63 @@ class Server:
         transport.write(answer)
         return True
 
-    async def _handle(self, request: web.BaseRequest) -> _Sent:
+    def _begin_at_once(self, message: RawRequestMessage, content: bytes, connection: GatewayProtocol) -> bool:
+        """Begin to answer a plain write whose body has come with its head: no request object, no stream.
+
+        As above; the answer is written when the store has made the change durable.
+        """
+        transport = connection.transport
+        if message.method != "PUT" or message.should_close or message.upgrade or "Expect" in message.headers:
+            return False
+        if self._draining or transport is None or transport.get_write_buffer_size():
+            return False
+        context = self._pipeline.open(self._head(message, connection), ArrivedBody(len(content)))
+        answering = self._pipeline.begin_plainly(context, content)
+        if answering is None:
+            return False
+        self._begun()
+        self._telemetry.begin(context.request_id, message.headers)
+        task = asyncio.create_task(self._finish(message, connection, context, answering))
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
+        return True
+
+    async def _finish(
+        self,
+        message: RawRequestMessage,
+        connection: GatewayProtocol,
+        context: Context,
+        answering: Coroutine[None, None, Reply],
+    ) -> None:
+        try:
+            reply = await answering
+            transport = connection.transport
+            answer, sent = answer_bytes(message, reply, _stamp(context))
+            if transport is None or transport.is_closing():
+                context.log["broken"] = "the client is gone"
+                sent = 0
+            self._note(context, reply, context.body.length or 0, sent)
+            if transport is not None:
+                transport.write(answer)
+        finally:
+            self._ended()
+            connection.taken_to_end()
+
+    def _begun(self) -> None:
         self._running += 1
         self._idle.clear()
+
+    def _ended(self) -> None:
+        self._running -= 1
+        if not self._running:
+            self._idle.set()
+
+    async def _handle(self, request: web.BaseRequest) -> _Sent:
+        self._begun()
         try:
             return await self._serve(request)
         finally:
-            self._running -= 1
-            if not self._running:
-                self._idle.set()
+            self._ended()
             protocol = request.protocol
             if isinstance(protocol, GatewayProtocol):
                 protocol.served()

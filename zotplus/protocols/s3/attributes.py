@@ -26,7 +26,7 @@ STORAGE_CLASS = "x-amz-storage-class"
 REDIRECT = "x-amz-website-redirect-location"
 WRITE_HEADERS = f"x-amz-object-lock- x-amz-tagging {REDIRECT} {SSE} {LIST_HEADERS}"
 """What the headers begin with that set something for a new object, and mean nothing elsewhere (``When.headers``)."""
-_DEFAULT_TYPE = "binary/octet-stream"  # Amazon's own
+DEFAULT_TYPE = "binary/octet-stream"  # Amazon's own
 _CONTENT_HEADERS = {
     "content-type": "Content-Type",
     "cache-control": "Cache-Control",
@@ -50,7 +50,7 @@ def read_attributes(request: Request, *, is_chunked: bool = False) -> Attributes
 
     Raises ``ARGUMENT_INVALID``, ``METADATA_TOO_LARGE``, ``REQUEST_INVALID``.
     """
-    headers = {"content-type": _DEFAULT_TYPE}
+    headers = {"content-type": DEFAULT_TYPE}
     for name in _CONTENT_HEADERS:
         value = request.header(name)
         if value:

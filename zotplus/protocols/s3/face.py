@@ -23,6 +23,7 @@ from zotplus.protocols.s3.forms.opening import authenticate as authenticate_form
 from zotplus.protocols.s3.forms.posting import POST_OBJECT
 from zotplus.protocols.s3.origins import PREFLIGHT, crossing_headers
 from zotplus.protocols.s3.plain.reading import PlainReading
+from zotplus.protocols.s3.plain.writing import PlainWriting
 from zotplus.protocols.s3.request import (
     Request,
     Site,
@@ -58,7 +59,9 @@ class S3Face:
         named = {route.name: route for route in self.routes}
         self._expecting = {route.name: expecting_owners(route, self.read) for route in self.routes}
         self.read_plainly = PlainReading(site, named["GetObject"], named["HeadObject"]).read
-        """As ``SupportsPlainReads.read_plainly``."""
+        """As ``SupportsPlain.read_plainly``."""
+        self.write_plainly = PlainWriting(site, named["PutObject"]).read
+        """As ``SupportsPlain.write_plainly``."""
 
     def read(self, head: RequestHead) -> Request:
         """The address of a request. Raises as ``read_request``."""

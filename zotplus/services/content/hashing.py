@@ -17,6 +17,9 @@ from zotplus.domain.integrity.chunk_sums import ChunkSums
 # Below this a thread's hand-over costs more than it wins.
 THREAD_FROM = 65_536
 
+# Up to here hashlib keeps the interpreter's lock; to let go of it for a few microseconds can mean to wait much longer.
+_UNSHARED = 2_047
+
 # Two digests for each of a few uploads at a time; more threads than cores would only take turns.
 _THREADS = ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 2), thread_name_prefix="hash")
 
@@ -77,7 +80,9 @@ class Hashing:
     def update_now(self, data: bytes) -> None:
         """Take ``data`` in at once."""
         if self._md5 is not None:
-            self._md5.update(data)
+            view = memoryview(data)
+            for start in range(0, len(data), _UNSHARED):
+                self._md5.update(view[start : start + _UNSHARED])
         self._update_others(data)
 
     def _update_others(self, data: bytes) -> None:

@@ -22,7 +22,7 @@ from zotplus.ports.blobs import Blobs, BlobWriter, class_suffix, create_with
 from zotplus.records.blobs import NewBlob
 from zotplus.services.content.hashing import Hashing, seal
 from zotplus.services.encryption.content_keys import ContentKey
-from zotplus.services.values import Expected, Source
+from zotplus.services.values import Expected, Small, Source, Trailer
 
 PIECE_BYTES = 1_048_576
 """Bytes hashed and written at a time: at least 256 KiB, or handing over to threads costs more than it wins."""
@@ -50,6 +50,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     number: int = 0
     hides_digest: bool = False
     storage_class: str = "STANDARD"
+
+
+_PLAIN = Plan(inline_limit=0)
 
 
 class Ingested(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,14 +126,25 @@ async def ingest(blobs: Blobs, source: Source, plan: Plan) -> Ingested:
     )
     if is_large:
         return await _ingest_large(blobs, (source, arriving), (hashing, head), plan)
-    hashing.update_now(head)
-    _verify(source, hashing, arriving.size)
-    etag, checksums = _etag(plan, hashing), hashing.checksums()
+    content = _kept(head, hashing, source, plan)
     if plan.key is None or not head:
-        return Ingested(size=arriving.size, etag=etag, checksums=checksums, inline=head)
+        return content
     sealer = plan.key.sealer(plan.number)
     sealed = await seal(sealer, head, is_last=True)
-    return Ingested(size=arriving.size, etag=etag, checksums=checksums, inline=sealed, stream=sealer.stream)
+    return msgspec.structs.replace(content, inline=sealed, stream=sealer.stream)
+
+
+def take_in(source: Small) -> Ingested:
+    """As ``ingest``, without encryption, for content that is here and small enough to be kept in memory."""
+    asked = known_algorithm(source.expected.algorithm)
+    hashing = Hashing((asked or DEFAULT_ALGORITHM,), with_sha256=source.expected.sha256 is not None)
+    return _kept(source.content, hashing, source, _PLAIN)
+
+
+def _kept(content: bytes, hashing: Hashing, source: Source | Small, plan: Plan) -> Ingested:
+    hashing.update_now(content)
+    _verify(source, hashing, len(content))
+    return Ingested(size=len(content), etag=_etag(plan, hashing), checksums=hashing.checksums(), inline=content)
 
 
 def _etag(plan: Plan, hashing: Hashing) -> str:
@@ -235,7 +249,7 @@ async def _together(*works: Awaitable[None]) -> None:
             raise outcome
 
 
-def _verify(source: Source, hashing: Hashing, size: int) -> None:
+def _verify(source: Source | Small, hashing: Hashing, size: int) -> None:
     expected = source.expected
     if expected.size is not None and size != expected.size:
         raise Problem(errors.BODY_INCOMPLETE, f"{size} of {expected.size} bytes arrived.")
@@ -245,17 +259,18 @@ def _verify(source: Source, hashing: Hashing, size: int) -> None:
     if expected.sha256 is not None and hashing.sha256.hex() != expected.sha256.lower():
         told = {"ClientComputedContentSHA256": expected.sha256, "S3ComputedContentSHA256": hashing.sha256.hex()}
         raise Problem(errors.CONTENT_SHA256_MISMATCH, **told)
-    for algorithm, value in _expected_checksums(expected, source).items():
+    trailer = source.trailer if isinstance(source, Source) else None
+    for algorithm, value in _expected_checksums(expected, trailer).items():
         check(algorithm, value, hashing.checksums()[algorithm.value])
 
 
-def _expected_checksums(expected: Expected, source: Source) -> dict[ChecksumAlgorithm, str]:
+def _expected_checksums(expected: Expected, trailer: Trailer | None) -> dict[ChecksumAlgorithm, str]:
     """Algorithm -> value, from the header and from behind the body. Only what was asked for beforehand is computed."""
     asked = known_algorithm(expected.algorithm)
     values = {} if asked is None or expected.checksum is None else {asked: expected.checksum}
-    if source.trailer is None:
+    if trailer is None:
         return values
-    for name, value in source.trailer.values.items():
+    for name, value in trailer.values.items():
         algorithm = _ALGORITHM_BY_HEADER.get(name)
         if algorithm is None:
             continue

@@ -1,1 +1,1 @@
-"""Plain reads: GET and HEAD of one object and nothing else, read without what other requests need."""
+"""Plain requests: GET, HEAD and PUT of one small object and nothing else, read without what other requests need."""

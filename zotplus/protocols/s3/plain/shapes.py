@@ -6,21 +6,20 @@ that the signature covers, and that it covers all it must. What cannot be said b
 left to the readers of all other requests, who then start from the beginning.
 """
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 from zotplus.domain.errors import Problem
 from zotplus.domain.signatures.sigv4_claim import Terms, header_terms
 
-RawHeaders = Sequence[tuple[bytes, bytes]]
-
-# Headers that mean nothing to a read: what RFC 9110 calls preferences and names of software, and what SDKs count by.
+# Headers that mean nothing here: what RFC 9110 calls preferences and names of software, and what SDKs count by.
 _MEANINGLESS = frozenset({
-    b"accept", b"accept-encoding", b"accept-language", b"amz-sdk-invocation-id", b"amz-sdk-request", b"cache-control",
-    b"connection", b"pragma", b"user-agent", b"x-amz-user-agent",
+    b"accept", b"accept-encoding", b"accept-language", b"amz-sdk-invocation-id", b"amz-sdk-request", b"connection",
+    b"pragma", b"user-agent", b"x-amz-user-agent",
 })  # fmt: skip
 _NEEDED = (b"host", b"authorization", b"x-amz-date", b"x-amz-content-sha256")
-_ALLOWED = _MEANINGLESS.union(_NEEDED)
+# Without a body; Cache-Control is a preference there, and is kept with what is written.
+_OF_READS = _MEANINGLESS.union(_NEEDED, {b"cache-control"})
+_OF_WRITES = _MEANINGLESS.union(_NEEDED, {b"content-length", b"content-type"})
 _SHAPES = 1024
 _PLANS = 4096
 
@@ -40,9 +39,10 @@ class Shape:
 class Plan:
     """How to write the canonical headers of a shape: name with colon, and where its value stands; and what follows."""
 
-    __slots__ = ("date", "lines", "names", "scope", "terms")
+    __slots__ = ("date", "lines", "names", "scope", "shape", "terms")
 
-    def __init__(self, terms: Terms, lines: tuple[tuple[bytes, int], ...]) -> None:
+    def __init__(self, shape: Shape, terms: Terms, lines: tuple[tuple[bytes, int], ...]) -> None:
+        self.shape = shape
         self.terms = terms
         self.lines = lines
         self.date = terms.date.encode()
@@ -51,11 +51,12 @@ class Plan:
 
 
 @lru_cache(maxsize=_SHAPES)
-def shape_of(names: tuple[bytes, ...]) -> Shape | None:
+def shape_of(names: tuple[bytes, ...], brings_body: bool) -> Shape | None:  # noqa: FBT001 - the cache's key
     """The shape of a head with these header names as received; None where there is more to read than a plain one."""
+    allowed = _OF_WRITES if brings_body else _OF_READS
     lowered = [name.lower() for name in names]
     positions = {name: place for place, name in enumerate(lowered)}
-    if len(positions) != len(names) or not _ALLOWED.issuperset(positions) or not positions.keys() >= set(_NEEDED):
+    if len(positions) != len(names) or not allowed.issuperset(positions) or not positions.keys() >= set(_NEEDED):
         return None
     return Shape(positions)
 
@@ -76,4 +77,4 @@ def plan_of(shape: Shape, said: bytes) -> Plan | None:
         return None
     if any(name.startswith(b"x-amz-") and name not in signed for name in positions):
         return None
-    return Plan(terms, tuple([(name + b":", positions[name]) for name in signed]))
+    return Plan(shape, terms, tuple([(name + b":", positions[name]) for name in signed]))
