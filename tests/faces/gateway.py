@@ -6,7 +6,10 @@ import socket
 import threading
 from pathlib import Path
 
+import boto3
 import msgspec
+from botocore import UNSIGNED
+from botocore.config import Config
 
 from zotplus.adapters.blobs_memory import BlobsMemory
 from zotplus.adapters.keyvalue_memory import KeyValueMemory
@@ -57,6 +60,7 @@ class Gateway:
         self.s3_url = f"http://127.0.0.1:{ports[Listener.S3]}"
         self.port, self.s3_port = ports[Listener.MAIN], ports[Listener.S3]
         self.access_key, self.secret = ADMIN
+        self._clients = []
         self.run(self.services.access.ensure_administrator(*ADMIN))
 
     async def _made(self):
@@ -72,7 +76,19 @@ class Gateway:
             self.run(self.services.grants.give(made.credential.id, role, pattern))
         return made.credential.id, made.secret
 
+    def client(self, service="s3", *, at="s3", key=ADMIN, **config):
+        """A boto3 client as ``client_of`` makes it, closed with the gateway.
+
+        ``at`` is "s3" (its port), "main" (``/s3`` of the main port), "iam" or "sts".
+        """
+        addresses = {"s3": self.s3_url, "main": f"{self.url}/s3"}
+        made = client_of(service, addresses.get(at, f"{self.url}/{at}"), key, **config)
+        self._clients.append(made)
+        return made
+
     def stop(self):
+        for client in self._clients:
+            client.close()
         for server in self._servers.values():
             self.run(server.drain(2))
         self.run(self.parts.close())
@@ -80,6 +96,18 @@ class Gateway:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+def client_of(service, endpoint, key, **config):
+    """A boto3 client that asks once; ``key`` is (id, secret), the credentials of a session, or None for nobody."""
+    plain = {"retries": {"max_attempts": 1}, "s3": {"addressing_style": "path"}, "region_name": "us-east-1"}
+    if key is None:
+        plain["signature_version"] = UNSIGNED
+    elif isinstance(key, dict):
+        key = (key["AccessKeyId"], key["SecretAccessKey"], key["SessionToken"])
+    names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+    keys = dict(zip(names, key or (), strict=False))
+    return boto3.client(service, endpoint_url=endpoint, config=Config(**{**plain, **config}), **keys)
 
 
 async def _finish_tasks():

@@ -1,8 +1,6 @@
 """``zotplus kms`` against a running gateway: keys are made, rotated and disabled, and objects wrapped anew."""
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from zotplus.services.identity.roles import Role
@@ -10,16 +8,7 @@ from zotplus.services.identity.roles import Role
 
 @pytest.fixture
 def s3(gateway):
-    made = boto3.client(
-        "s3",
-        endpoint_url=gateway.s3_url,
-        region_name="us-east-1",
-        aws_access_key_id=gateway.access_key,
-        aws_secret_access_key=gateway.secret,
-        config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
-    )
-    yield made
-    made.close()
+    return gateway.client()
 
 
 def test_a_key_is_made_used_rotated_and_disabled(terminal, bucket, s3):

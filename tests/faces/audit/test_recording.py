@@ -7,25 +7,16 @@ import urllib.error
 import urllib.request
 from datetime import UTC, datetime
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from tests.faces.gateway import ADMIN
 from zotplus.domain.audit.records import DECISIONS_MAX, EventKind
 from zotplus.services.identity.roles import Role
 
 
 def s3(audited, key=None):
-    access_key, secret = key or (audited.gateway.access_key, audited.gateway.secret)
-    return boto3.client(
-        "s3",
-        endpoint_url=audited.gateway.s3_url,
-        aws_access_key_id=access_key,
-        aws_secret_access_key=secret,
-        region_name="us-east-1",
-        config=Config(retries={"max_attempts": 1}, user_agent_extra="x" * 300),
-    )
+    return audited.gateway.client(key=key or ADMIN, user_agent_extra="x" * 300)
 
 
 def get(url, user=None, method="GET", **headers):

@@ -5,10 +5,7 @@ import json
 import time
 from urllib.parse import urlencode
 
-import boto3
 import pytest
-from botocore import UNSIGNED
-from botocore.config import Config
 
 from tests.faces.gateway import settings_for, start
 from tests.issuers import shapes
@@ -95,25 +92,9 @@ class Stage:
         }
         return self.post(path, at=at, **{name: value for name, value in fields.items() if value is not None})
 
-    def client(self, service, url, credentials=None, **config):
-        """A boto3 client with the credentials of an answer, of a key (id, secret), or with none."""
-        keys = {}
-        if isinstance(credentials, tuple):
-            keys = {"aws_access_key_id": credentials[0], "aws_secret_access_key": credentials[1]}
-        elif credentials is not None:
-            keys = {
-                "aws_access_key_id": credentials["AccessKeyId"],
-                "aws_secret_access_key": credentials["SecretAccessKey"],
-                "aws_session_token": credentials["SessionToken"],
-            }
-        else:
-            config["signature_version"] = UNSIGNED
-        options = Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}, **config)
-        return boto3.client(service, endpoint_url=url, region_name="us-east-1", config=options, **keys)
-
     def session(self, shape="github", role="release", **changes):
         """Credentials by boto3, as a client gets them."""
-        sts = self.client("sts", self.url + "/sts")
+        sts = self.gateway.client("sts", at="sts", key=None)
         return sts.assume_role_with_web_identity(
             RoleArn=ROLE + role, RoleSessionName="job-1", WebIdentityToken=self.token(shape), **changes
         )["Credentials"]
@@ -149,6 +130,6 @@ def stage(tmp_path_factory):
     audit = Kept()
     gateway = start(folder, settings=settings, verifier=OidcVerifier(issuers), audit=audit)
     made = Stage(gateway, issuer, audit)
-    made.client("s3", gateway.s3_url, (gateway.access_key, gateway.secret)).create_bucket(Bucket="releases")
+    gateway.client().create_bucket(Bucket="releases")
     yield made
     gateway.stop()

@@ -57,7 +57,7 @@ def test_a_replayed_token_is_recorded(stage, face, ask):
 
 def test_what_a_session_does_is_recorded_as_the_trusts_with_its_key(stage):
     credentials = stage.session()
-    s3 = stage.client("s3", stage.s3_url, credentials)
+    s3 = stage.gateway.client(key=credentials)
     s3.put_object(Bucket="releases", Key="audited", Body=b"x")
     record = stage.recorded("s3")
     assert (record.who.id, record.who.credential) == ("trust:release", f"session {credentials['AccessKeyId']}")
@@ -66,7 +66,7 @@ def test_what_a_session_does_is_recorded_as_the_trusts_with_its_key(stage):
 def test_no_secret_of_an_exchange_is_in_the_log(stage):
     token = stage.token("github")
     credentials = stage.session()
-    stage.client("s3", stage.s3_url, credentials).list_objects_v2(Bucket="releases")
+    stage.gateway.client(key=credentials).list_objects_v2(Bucket="releases")
     minted = stage.mint({"token": token})[2]["token"]
     stage.assume(token)
     stage.assume(minted)

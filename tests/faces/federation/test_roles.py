@@ -22,11 +22,11 @@ def somebody(stage):
 
 
 def sts(stage, credentials):
-    return stage.client("sts", stage.s3_url, credentials)
+    return stage.gateway.client("sts", key=credentials)
 
 
 def s3(stage, credentials):
-    return stage.client("s3", stage.s3_url, credentials)
+    return stage.gateway.client(key=credentials)
 
 
 def allow(stage, name, key, *actions, resource="sts:release"):
@@ -138,9 +138,7 @@ def test_a_role_that_is_not_there_is_told_to_who_might_take_it(stage):
     ],
 )
 def test_what_a_session_cannot_be_is_refused(stage, changed, code):
-    admin = stage.client(
-        "sts", stage.s3_url, (stage.gateway.access_key, stage.gateway.secret), parameter_validation=False
-    )
+    admin = stage.gateway.client("sts", parameter_validation=False)
     wanted = {"RoleArn": ROLE + "release", "RoleSessionName": "job", **changed}
     assert code_of(lambda: admin.assume_role(**wanted)) == code
 
@@ -170,7 +168,7 @@ def test_nobody_gets_a_session_without_a_signature(stage):
 def test_a_form_that_a_session_signed_ends_with_it(stage, version):
     somebody = stage.gateway.key((Role.PUBLISHER, "s3:releases"))
     made = sts(stage, somebody).get_session_token()["Credentials"]
-    signer = stage.client("s3", stage.s3_url, made, signature_version=version)
+    signer = stage.gateway.client(key=made, signature_version=version)
     form = signer.generate_presigned_post("releases", "by-form")
     assert "x-amz-security-token" in form["fields"]
     assert upload(form) == 204

@@ -50,8 +50,8 @@ def test_a_token_becomes_a_session_wherever_clients_post(stage, where):
 
 def test_a_session_works_with_s3_in_header_and_presigned_and_with_streams(stage):
     credentials = stage.session()
-    for url in (stage.s3_url, stage.url + "/s3"):
-        s3 = stage.client("s3", url, credentials, signature_version="s3v4")
+    for at in ("s3", "main"):
+        s3 = stage.gateway.client(at=at, key=credentials, signature_version="s3v4")
         put(s3)
         assert s3.get_object(Bucket="releases", Key="a")["Body"].read() == b"x"
         link = s3.generate_presigned_url("get_object", Params={"Bucket": "releases", "Key": "a"})
@@ -62,7 +62,7 @@ def test_a_session_works_with_s3_in_header_and_presigned_and_with_streams(stage)
 
 def test_a_session_works_with_signature_version_2_where_that_is_allowed(stage):
     credentials = stage.session()
-    s3 = stage.client("s3", stage.s3_url, credentials, signature_version="s3")
+    s3 = stage.gateway.client(key=credentials, signature_version="s3")
     put(s3, "version-2")
     link = s3.generate_presigned_url("get_object", Params={"Bucket": "releases", "Key": "version-2"})
     assert "x-amz-security-token=" in link
@@ -75,17 +75,17 @@ def test_a_session_works_with_signature_version_2_where_that_is_allowed(stage):
 
 def test_get_caller_identity_says_who_a_session_and_a_key_are(stage):
     credentials = stage.session()
-    for url in (stage.url + "/sts", stage.url + "/s3", stage.s3_url):
-        told = stage.client("sts", url, credentials).get_caller_identity()
+    for at in ("sts", "main", "s3"):
+        told = stage.gateway.client("sts", at=at, key=credentials).get_caller_identity()
         assert told["Arn"] == "arn:aws:sts::000000000000:assumed-role/release/job-1"
         assert (told["UserId"], told["Account"]) == ("trust:release:job-1", "000000000000")
-    key, secret = stage.gateway.access_key, stage.gateway.secret
-    told = stage.client("sts", stage.url + "/sts", (key, secret)).get_caller_identity()
+    key = stage.gateway.access_key
+    told = stage.gateway.client("sts", at="sts").get_caller_identity()
     assert (told["Arn"], told["UserId"]) == (f"arn:aws:iam::000000000000:user/{key}", key)
 
 
 def test_get_caller_identity_can_be_presigned(stage):
-    sts = stage.client("sts", stage.url + "/sts", stage.session())
+    sts = stage.gateway.client("sts", at="sts", key=stage.session())
     link = sts.generate_presigned_url("get_caller_identity", HttpMethod="GET")
     status, _, body = call("GET", link)
     assert (status, text(body, "UserId")) == (200, "trust:release:job-1")
@@ -94,7 +94,7 @@ def test_get_caller_identity_can_be_presigned(stage):
 
 
 def test_a_signed_body_cannot_be_exchanged(stage):
-    sts = stage.client("sts", stage.url + "/sts", stage.session())
+    sts = stage.gateway.client("sts", at="sts", key=stage.session())
     sts.meta.events.register("before-send.sts.*", change_body)
     assert code_of(sts.get_caller_identity) == "SignatureDoesNotMatch"
 
@@ -111,20 +111,20 @@ def test_nobody_is_not_told_who_they_are(stage):
 
 
 def test_a_session_cannot_take_another_role(stage):
-    sts = stage.client("sts", stage.url + "/sts", stage.session())
+    sts = stage.gateway.client("sts", at="sts", key=stage.session())
     assert code_of(lambda: sts.assume_role(RoleArn=ROLE + "release", RoleSessionName="chain")) == "AccessDenied"
     assert code_of(sts.get_session_token) == "AccessDenied"
 
 
 def test_a_session_policy_narrows(stage):
-    put(stage.client("s3", stage.s3_url, stage.session()))
-    s3 = stage.client("s3", stage.s3_url, stage.session(Policy=READ_ONLY))
+    put(stage.gateway.client(key=stage.session()))
+    s3 = stage.gateway.client(key=stage.session(Policy=READ_ONLY))
     assert s3.get_object(Bucket="releases", Key="a")["Body"].read() == b"x"
     assert code_of(lambda: put(s3)) == "AccessDenied"
 
 
 def test_a_person_gets_a_session_as_themselves(stage):
-    told = stage.client("sts", stage.s3_url, stage.session("keycloak", "self")).get_caller_identity()
+    told = stage.gateway.client("sts", key=stage.session("keycloak", "self")).get_caller_identity()
     assert told["Arn"] == "arn:aws:sts::000000000000:assumed-role/self/job-1"
     assert told["UserId"] == "user:keycloak:02e4df97-29be-4f73-86cd-a1b10bcc2bed:job-1"
 
@@ -219,20 +219,20 @@ def test_tokens_do_not_come_by_the_address(stage):
 
 def test_a_key_of_a_session_is_nothing_without_its_token(stage):
     credentials = stage.session()
-    bare = stage.client("s3", stage.s3_url, (credentials["AccessKeyId"], credentials["SecretAccessKey"]))
+    bare = stage.gateway.client(key=(credentials["AccessKeyId"], credentials["SecretAccessKey"]))
     assert code_of(lambda: put(bare)) == "InvalidAccessKeyId"
-    wrong = stage.client("s3", stage.s3_url, {**credentials, "SessionToken": "x" * 40})
+    wrong = stage.gateway.client(key={**credentials, "SessionToken": "x" * 40})
     assert code_of(lambda: put(wrong)) == "InvalidToken"
-    other = stage.client("s3", stage.s3_url, {**credentials, "SessionToken": stage.session()["SessionToken"]})
+    other = stage.gateway.client(key={**credentials, "SessionToken": stage.session()["SessionToken"]})
     assert code_of(lambda: put(other)) == "InvalidToken"
-    secret = stage.client("s3", stage.s3_url, {**credentials, "SecretAccessKey": "x" * 40})
+    secret = stage.gateway.client(key={**credentials, "SecretAccessKey": "x" * 40})
     assert code_of(lambda: put(secret)) == "SignatureDoesNotMatch"
 
 
 def test_sessions_end_when_they_are_revoked(stage):
     grants = (TrustGrant(role=Role.PUBLISHER, pattern="s3:releases"),)
     stage.put_trust("short", "cluster", {"sub": ("system:serviceaccount:team-a:pipeline",)}, grants)
-    s3 = stage.client("s3", stage.s3_url, stage.session("tekton", "short"))
+    s3 = stage.gateway.client(key=stage.session("tekton", "short"))
     put(s3)
     stage.gateway.run(stage.federation.standing.revoke("trust:short"))
     assert code_of(lambda: put(s3)) == "InvalidToken"

@@ -139,7 +139,7 @@ def test_what_was_got_for_a_token_ends_when_that_is_revoked(stage, links):
         name: document.partition(f"<{name}>")[2].partition("<")[0]
         for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")
     }
-    s3 = stage.client("s3", stage.s3_url, keys)
+    s3 = stage.gateway.client(key=keys)
     s3.put_object(Bucket="releases", Key="derived", Body=b"x")
     assert call("GET", stage.url + "/v2/", headers=bearer(registry))[0] == 503  # it is let in, and no registry is there
     revocation = json.dumps({"token": first}).encode()

@@ -1,10 +1,8 @@
-"""A gateway, and boto3 clients of its IAM."""
+"""A gateway, and a boto3 client of its IAM."""
 
 import json
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.faces.gateway import start
@@ -17,20 +15,9 @@ class Stage:
     def __init__(self, gateway):
         self.gateway = gateway
         self.admin = (gateway.access_key, gateway.secret)
-        self.iam = self.client("iam", self.admin)
+        self.iam = gateway.client("iam")
         self._count = 0
-        self.client("s3", self.admin).create_bucket(Bucket="data")
-
-    def client(self, service, key, at="s3", **config):
-        where = {"s3": self.gateway.s3_url, "main": f"{self.gateway.url}/s3", "iam": f"{self.gateway.url}/iam"}[at]
-        return boto3.client(
-            service,
-            endpoint_url=where,
-            region_name="us-east-1",
-            aws_access_key_id=key[0],
-            aws_secret_access_key=key[1],
-            config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}, **config),
-        )
+        gateway.client().create_bucket(Bucket="data")
 
     def name(self, beginning="user"):
         self._count += 1

@@ -17,7 +17,7 @@ def test_a_policy_is_stored_attached_changed_and_deleted(stage):
     made = iam.create_policy(PolicyName=name, PolicyDocument=document(), Description="for tests")["Policy"]
     assert (made["Arn"], made["DefaultVersionId"], made["AttachmentCount"]) == (ARN + name, "v1", 0)
     assert code_of(iam.create_policy, PolicyName=name, PolicyDocument=document()) == "EntityAlreadyExists"
-    s3, at = stage.client("s3", key), {"Bucket": "data", "Key": "policy"}
+    s3, at = stage.gateway.client(key=key), {"Bucket": "data", "Key": "policy"}
     assert code_of(s3.put_object, **at, Body=b"x") == "AccessDenied"
     iam.attach_user_policy(UserName=user, PolicyArn=ARN + name)
     s3.put_object(**at, Body=b"x")

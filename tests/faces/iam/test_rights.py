@@ -31,7 +31,7 @@ NAMES = [row.name for row in OPERATIONS]
 
 def ask(stage, key, operation):
     """The code of the refusal, empty where there is none."""
-    client = stage.client("iam", key)
+    client = stage.gateway.client("iam", key=key)
     method = next(name for name, wire in client.meta.method_to_api_mapping.items() if wire == operation.name)
     given = {name: ARGUMENTS[name] for name in operation.takes.split() if name in ARGUMENTS}
     return code_of_any(getattr(client, method), given)
@@ -94,7 +94,7 @@ def test_a_key_with_all_rights_to_objects_manages_nobody(stage):
 def test_a_user_does_not_give_itself_more(stage):
     """CVE-2021-43858, CVE-2023-27589: who may manage their own keys made one with more rights."""
     name, key = stage.user()
-    own = stage.client("iam", key)
+    own = stage.gateway.client("iam", key=key)
     for work, more in (
         (own.create_access_key, {}),
         (own.put_user_policy, {"PolicyName": "p", "PolicyDocument": DOCUMENT}),
@@ -108,7 +108,7 @@ def test_to_make_keys_of_ones_own_is_no_right_to_those_of_users(stage):
     """CVE-2024-24747: a key made for a parent inherited all that the parent may."""
     key = stage.allowed("admin:CreateKey")
     name, _ = stage.user()
-    assert code_of(stage.client("iam", key).create_access_key, UserName=name) == "AccessDenied"
+    assert code_of(stage.gateway.client("iam", key=key).create_access_key, UserName=name) == "AccessDenied"
 
 
 def test_the_scope_of_a_key_holds_here(stage):
@@ -119,7 +119,7 @@ def test_the_scope_of_a_key_holds_here(stage):
     scope = json.dumps({"Statement": {"Effect": "Allow", "Action": "admin:ListUsers", "Resource": "*"}})
     made = stage.gateway.run(stage.gateway.services.lifecycle.create(PrincipalKind.KEY, "scoped", None, scope))
     stage.gateway.run(stage.gateway.services.grants.give(made.credential.id, Role.ADMINISTRATOR, "*"))
-    scoped = stage.client("iam", (made.credential.id, made.secret))
+    scoped = stage.gateway.client("iam", key=(made.credential.id, made.secret))
     scoped.list_users()
     assert code_of(scoped.create_user, UserName="beyond") == "AccessDenied"
 
@@ -127,12 +127,12 @@ def test_the_scope_of_a_key_holds_here(stage):
 def test_a_refusal_tells_nothing_of_what_is_there(stage):
     name, _ = stage.user()
     key = stage.allowed("s3:*")
-    client = stage.client("iam", key)
+    client = stage.gateway.client("iam", key=key)
     assert code_of(client.get_user, UserName=name) == code_of(client.get_user, UserName="missing") == "AccessDenied"
 
 
 def test_a_changed_form_and_another_services_signature_are_refused(stage):
-    iam = stage.client("iam", stage.admin)
+    iam = stage.gateway.client("iam")
     iam.meta.events.register("before-send.iam.*", _change)
     assert code_of(iam.create_user, UserName="changed") == "SignatureDoesNotMatch"
     status, _, told = call("GET", f"{stage.gateway.url}/iam?Action=CreateUser&UserName=a")
@@ -144,7 +144,7 @@ def test_a_changed_form_and_another_services_signature_are_refused(stage):
 
 @pytest.mark.parametrize("at", ["s3", "main", "iam"])
 def test_a_list_can_be_asked_for_by_a_link(stage, at):
-    link = stage.client("iam", stage.admin, at).generate_presigned_url("list_users", HttpMethod="GET")
+    link = stage.gateway.client("iam", at=at).generate_presigned_url("list_users", HttpMethod="GET")
     status, _, told = call("GET", link)
     assert (status, b"<Users>" in told) == (200, True)
     assert call("GET", link.replace("Action=ListUsers", "Action=ListPolicies"))[0] == 403

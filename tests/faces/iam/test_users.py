@@ -24,14 +24,14 @@ READ = json.dumps(
 
 @pytest.mark.parametrize("at", ["s3", "main", "iam"])
 def test_a_user_has_keys_that_can_do_what_its_policies_say(stage, at):
-    iam, name = stage.client("iam", stage.admin, at), stage.name()
+    iam, name = stage.gateway.client("iam", at=at), stage.name()
     made = iam.create_user(UserName=name, Path="/team/")["User"]
     assert (made["UserName"], made["Path"]) == (name, "/team/")
     assert made["Arn"] == f"arn:aws:iam::000000000000:user/{name}"
     assert iam.get_user(UserName=name)["User"] == made
     assert name in [user["UserName"] for user in iam.list_users(PathPrefix="/team/")["Users"]]
     key = iam.create_access_key(UserName=name)["AccessKey"]
-    s3 = stage.client("s3", (key["AccessKeyId"], key["SecretAccessKey"]))
+    s3 = stage.gateway.client(key=(key["AccessKeyId"], key["SecretAccessKey"]))
     assert code_of(s3.put_object, Bucket="data", Key=f"{name}/a", Body=b"x") == "AccessDenied"
     iam.put_user_policy(UserName=name, PolicyName="Own+Folder", PolicyDocument=READ)
     s3.put_object(Bucket="data", Key=f"{name}/a", Body=b"x")
@@ -51,7 +51,7 @@ def test_all_keys_of_a_user_are_the_user(stage):
     keys = [first, (second["AccessKeyId"], second["SecretAccessKey"])]
     stage.gateway.run(stage.gateway.services.grants.give(f"user:iam:{name}", Role.PUBLISHER, "s3:data"))
     for key in keys:
-        stage.client("s3", key).put_object(Bucket="data", Key="shared", Body=b"x")
+        stage.gateway.client(key=key).put_object(Bucket="data", Key="shared", Body=b"x")
     listed = stage.iam.list_access_keys(UserName=name)["AccessKeyMetadata"]
     assert sorted(row["AccessKeyId"] for row in listed) == sorted(key[0] for key in keys)
     assert {row["Status"] for row in listed} == {"Active"}
@@ -60,7 +60,7 @@ def test_all_keys_of_a_user_are_the_user(stage):
 def test_a_key_is_switched_off_and_on_and_deleted(stage):
     name, key = stage.user()
     stage.iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=READ)
-    s3, at = stage.client("s3", key), {"Bucket": "data", "Key": f"{name}/a"}
+    s3, at = stage.gateway.client(key=key), {"Bucket": "data", "Key": f"{name}/a"}
     s3.put_object(**at, Body=b"x")
     stage.iam.update_access_key(UserName=name, AccessKeyId=key[0], Status="Inactive")
     assert code_of(s3.put_object, **at, Body=b"x") == "InvalidAccessKeyId"
@@ -75,8 +75,8 @@ def test_a_key_is_switched_off_and_on_and_deleted(stage):
 def test_a_session_of_a_users_key_is_the_user_and_ends_with_the_key(stage):
     name, key = stage.user()
     stage.iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=READ)
-    made = stage.client("sts", key).get_session_token()["Credentials"]
-    s3 = stage.client("s3", (made["AccessKeyId"], made["SecretAccessKey"]))
+    made = stage.gateway.client("sts", key=key).get_session_token()["Credentials"]
+    s3 = stage.gateway.client(key=(made["AccessKeyId"], made["SecretAccessKey"]))
     s3._request_signer._credentials.token = made["SessionToken"]
     s3.put_object(Bucket="data", Key=f"{name}/a", Body=b"x")
     stage.iam.update_access_key(UserName=name, AccessKeyId=key[0], Status="Inactive")
@@ -108,7 +108,7 @@ def test_who_names_no_user_means_their_own(stage):
             }
         ),
     )
-    own = stage.client("iam", key)
+    own = stage.gateway.client("iam", key=key)
     assert own.get_user()["User"]["UserName"] == name
     other, _ = stage.user()
     assert code_of(own.get_user, UserName=other) == "AccessDenied"
@@ -152,7 +152,7 @@ def test_a_user_who_still_has_something_is_not_deleted(stage):
     ],
 )
 def test_what_cannot_be_is_refused_in_amazons_words(stage, action, arguments, code):
-    iam = stage.client("iam", stage.admin, parameter_validation=False)
+    iam = stage.gateway.client("iam", parameter_validation=False)
     assert code_of(getattr(iam, action), **arguments) == code
 
 
@@ -174,7 +174,7 @@ def test_a_user_and_a_key_are_never_called_the_same(stage):
     with pytest.raises(Problem) as caught:
         stage.gateway.run(stage.gateway.services.access.create(kind=PrincipalKind.KEY, name="same", id_=name))
     assert caught.value.fault is errors.RECORD_EXISTS
-    assert stage.client("sts", key).get_caller_identity()["Arn"] == f"arn:aws:iam::000000000000:user/{name}"
+    assert stage.gateway.client("sts", key=key).get_caller_identity()["Arn"] == f"arn:aws:iam::000000000000:user/{name}"
 
 
 def test_a_bucket_policy_names_a_user_by_the_arn_that_is_told(stage):
@@ -186,12 +186,12 @@ def test_a_bucket_policy_names_a_user_by_the_arn_that_is_told(stage):
         "Action": "s3:PutObject",
         "Resource": "arn:aws:s3:::by-arn/*",
     }
-    admin = stage.client("s3", stage.admin)
+    admin = stage.gateway.client()
     admin.create_bucket(Bucket="by-arn")
     admin.put_bucket_policy(Bucket="by-arn", Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
-    stage.client("s3", key).put_object(Bucket="by-arn", Key="a", Body=b"x")
+    stage.gateway.client(key=key).put_object(Bucket="by-arn", Key="a", Body=b"x")
     _, other = stage.user()
-    assert code_of(stage.client("s3", other).put_object, Bucket="by-arn", Key="a", Body=b"x") == "AccessDenied"
+    assert code_of(stage.gateway.client(key=other).put_object, Bucket="by-arn", Key="a", Body=b"x") == "AccessDenied"
 
 
 def test_a_user_has_ten_keys_and_ten_policies_at_most(stage):
@@ -231,7 +231,7 @@ def test_the_last_administrator_stays(stage):
     stage.gateway.run(stage.gateway.services.grants.give(key[0], Role.ADMINISTRATOR, "*"))
     stage.gateway.run(stage.gateway.services.access.revoke(stage.admin[0]))
     try:
-        last = stage.client("iam", key)
+        last = stage.gateway.client("iam", key=key)
         off = {"UserName": name, "AccessKeyId": key[0], "Status": "Inactive"}
         assert code_of(last.update_access_key, **off) == "UnmodifiableEntity"
         assert code_of(last.delete_access_key, UserName=name, AccessKeyId=key[0]) == "UnmodifiableEntity"
@@ -279,7 +279,7 @@ def test_conditions_know_a_user_by_its_arn(stage):
     at = {"Bucket": "data", "Key": "by-condition", "Body": b"x"}
     for user, own in ((name, key), stage.user()):
         stage.iam.put_user_policy(UserName=user, PolicyName="p", PolicyDocument=document)
-        s3 = stage.client("s3", own)
+        s3 = stage.gateway.client(key=own)
         if user == name:
             s3.put_object(**at)
         else:

@@ -4,9 +4,7 @@ import re
 import secrets
 import urllib.request
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from zotplus.gateway.head import Listener
@@ -23,23 +21,9 @@ NAMES = [
 ]
 
 
-def client(gateway, key, endpoint):
-    return boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        region_name="us-east-1",
-        aws_access_key_id=key[0],
-        aws_secret_access_key=key[1],
-        config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}, signature_version="s3v4"),
-    )
-
-
 @pytest.fixture(params=["s3", "main"])
 def s3(gateway, request):
-    endpoint = gateway.s3_url if request.param == "s3" else f"{gateway.url}/s3"
-    made = client(gateway, (gateway.access_key, gateway.secret), endpoint)
-    yield made
-    made.close()
+    return gateway.client(at=request.param, signature_version="s3v4")
 
 
 @pytest.fixture
@@ -116,7 +100,7 @@ def test_a_target_that_cannot_be_is_refused(s3, bucket, changes, code):
 def test_logs_go_only_where_whoever_sets_them_may_write(gateway, s3, bucket):
     """A caller who could name any bucket would have the server write where they may not."""
     key = gateway.key((Role.ADMINISTRATOR, f"s3:{bucket}"), (Role.ADMINISTRATOR, f"s3:{bucket}-log/own/*"))
-    somebody = client(gateway, key, gateway.s3_url)
+    somebody = gateway.client(key=key, signature_version="s3v4")
     with pytest.raises(ClientError) as caught:
         enable(somebody, bucket)
     assert caught.value.response["Error"]["Code"] == "InvalidTargetBucketForLogging"
@@ -127,7 +111,7 @@ def test_logs_go_only_where_whoever_sets_them_may_write(gateway, s3, bucket):
 def test_a_right_to_short_keys_is_none_to_the_long_ones_of_logs(gateway, s3, bucket):
     """``?`` takes any one character, a star too that stands for all keys with the prefix."""
     key = gateway.key((Role.ADMINISTRATOR, f"s3:{bucket}"), (Role.ADMINISTRATOR, f"s3:{bucket}-log/own?"))
-    somebody = client(gateway, key, gateway.s3_url)
+    somebody = gateway.client(key=key, signature_version="s3v4")
     with pytest.raises(ClientError) as caught:
         enable(somebody, bucket, TargetPrefix="own")
     assert caught.value.response["Error"]["Code"] == "InvalidTargetBucketForLogging"
@@ -181,7 +165,7 @@ def test_links_and_refusals_are_told_without_their_signature(gateway, s3, bucket
     link = s3.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "old key"})
     with urllib.request.urlopen(link, timeout=10) as answer:
         answer.read()
-    stranger = client(gateway, ("AKUNKNOWN", "whatever-whatever"), gateway.s3_url)
+    stranger = gateway.client(key=("AKUNKNOWN", "whatever-whatever"), signature_version="s3v4")
     with pytest.raises(ClientError):
         stranger.get_object(Bucket=bucket, Key="old key")
     stranger.close()

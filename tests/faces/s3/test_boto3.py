@@ -6,11 +6,8 @@ import urllib.error
 import urllib.request
 from email.utils import formatdate
 
-import boto3
 import pytest
 from boto3.s3.transfer import TransferConfig
-from botocore import UNSIGNED
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.faces.gateway import settings_for, start
@@ -21,32 +18,19 @@ MIB = 1024 * 1024
 KEYS = ["a", "a/b", "a//b", "plus+ per% cent", "naïve/日本語", "..", "semi;colon?#&=", "\x07", "k" * 1024]
 
 
-def client(gateway, endpoint, **config):
-    return boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        region_name=config.pop("region", "eu-central-1"),
-        aws_access_key_id=config.pop("access_key", gateway.access_key),
-        aws_secret_access_key=config.pop("secret", gateway.secret),
-        config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}, **config),
-    )
-
-
 @pytest.fixture(scope="module", params=["main", "s3"])
-def endpoint(gateway, request):
-    return f"{gateway.url}/s3" if request.param == "main" else gateway.s3_url
+def at(request):
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def s3(gateway, endpoint):
-    made = client(gateway, endpoint)
-    yield made
-    made.close()
+def s3(gateway, at):
+    return gateway.client(at=at, region_name="eu-central-1")
 
 
 @pytest.fixture(scope="module")
-def bucket(s3, endpoint):
-    name = "boto-" + hashlib.sha256(endpoint.encode()).hexdigest()[:8]
+def bucket(s3, at):
+    name = f"boto-{at}"
     s3.create_bucket(Bucket=name)
     return name
 
@@ -194,14 +178,13 @@ def test_presigned_links_read_and_write(s3, bucket):
     assert fetch(link, "DELETE")[0] == 403
 
 
-def test_a_version_2_link_is_refused_with_the_reason(gateway, endpoint, bucket):
-    s3 = client(gateway, endpoint, region="us-east-1", signature_version="s3")
+def test_a_version_2_link_is_refused_with_the_reason(gateway, at, bucket):
+    s3 = gateway.client(at=at, signature_version="s3")
     link = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "x"})
     assert "AWSAccessKeyId" in link
     status, body = fetch(link)
     assert status == 400
     assert b"InvalidRequest" in body
-    s3.close()
 
 
 def test_version_2_links_work_when_they_are_switched_on(tmp_path):
@@ -211,9 +194,9 @@ def test_version_2_links_work_when_they_are_switched_on(tmp_path):
     allowed = msgspec.structs.replace(settings, s3=msgspec.structs.replace(settings.s3, allow_signature_v2=True))
     other = start(tmp_path, settings=allowed)
     try:
-        for endpoint in (f"{other.url}/s3", other.s3_url):
-            s3 = client(other, endpoint, region="us-east-1", signature_version="s3")
-            if "/s3" in endpoint:
+        for at in ("main", "s3"):
+            s3 = other.client(at=at, signature_version="s3")
+            if at == "main":
                 s3.create_bucket(Bucket="links")
             s3.put_object(Bucket="links", Key="a b+c/ü", Body=b"content")
             link = s3.generate_presigned_url("get_object", Params={"Bucket": "links", "Key": "a b+c/ü"})
@@ -221,37 +204,33 @@ def test_version_2_links_work_when_they_are_switched_on(tmp_path):
             assert fetch(link.replace("a%20b", "a%20x"))[0] == 403
             assert [found["Key"] for found in s3.list_objects_v2(Bucket="links")["Contents"]] == ["a b+c/ü"]
             assert s3.list_buckets()["Buckets"][0]["Name"] == "links"
-            s3.close()
     finally:
         other.stop()
 
 
-def test_wrong_credentials_get_the_codes_that_sdks_know(gateway, endpoint, bucket):
+def test_wrong_credentials_get_the_codes_that_sdks_know(gateway, at, bucket):
     for access_key, secret, expected in (
         (gateway.access_key, "wrong", "SignatureDoesNotMatch"),
         ("UNKNOWN", "wrong", "InvalidAccessKeyId"),
     ):
-        s3 = client(gateway, endpoint, access_key=access_key, secret=secret)
+        s3 = gateway.client(at=at, key=(access_key, secret))
         assert code(s3.list_objects_v2, Bucket=bucket) == expected
-        s3.close()
 
 
-def test_rights_hold_for_keys_and_for_the_public(gateway, endpoint, s3, bucket):
+def test_rights_hold_for_keys_and_for_the_public(gateway, at, s3, bucket):
     s3.put_object(Bucket=bucket, Key="public/a", Body=b"open")
     s3.put_object(Bucket=bucket, Key="private/a", Body=b"closed")
     gateway.run(gateway.services.grants.give(PUBLIC, Role.READER, f"s3:{bucket}/public/*"))
-    nobody = client(gateway, endpoint, signature_version=UNSIGNED)
+    nobody = gateway.client(at=at, key=None)
     assert nobody.get_object(Bucket=bucket, Key="public/a")["Body"].read() == b"open"
     assert code(nobody.get_object, Bucket=bucket, Key="private/a") == "AccessDenied"
     assert code(nobody.put_object, Bucket=bucket, Key="public/b", Body=b"x") == "AccessDenied"
     assert code(nobody.delete_object, Bucket=bucket, Key="public/a") == "AccessDenied"
     access_key, secret = gateway.key((Role.READER, f"s3:{bucket}/private/*"), name="reader")
-    reader = client(gateway, endpoint, access_key=access_key, secret=secret)
+    reader = gateway.client(at=at, key=(access_key, secret))
     assert reader.get_object(Bucket=bucket, Key="private/a")["Body"].read() == b"closed"
     source = {"Bucket": bucket, "Key": "private/a"}
     assert code(reader.copy_object, Bucket=bucket, Key="public/c", CopySource=source) == "AccessDenied"
-    nobody.close()
-    reader.close()
 
 
 @pytest.mark.parametrize(

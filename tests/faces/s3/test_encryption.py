@@ -9,10 +9,8 @@ import os
 import urllib.error
 import urllib.request
 
-import boto3
 import msgspec
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.faces.gateway import settings_for, start
@@ -39,17 +37,6 @@ SCHEMES = {
 }
 
 
-def client(gateway, key=None, secret=None):
-    return boto3.client(
-        "s3",
-        endpoint_url=gateway.s3_url,
-        region_name="us-east-1",
-        aws_access_key_id=key or gateway.access_key,
-        aws_secret_access_key=secret or gateway.secret,
-        config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
-    )
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("encrypted")
@@ -66,9 +53,7 @@ def gateway(folder):
 
 @pytest.fixture(scope="module")
 def s3(gateway):
-    made = client(gateway)
-    yield made
-    made.close()
+    return gateway.client()
 
 
 @pytest.fixture
@@ -324,7 +309,7 @@ def test_a_customers_key_is_never_logged(s3, bucket, gateway, caplog, capsys):
 def test_a_customers_key_over_plain_http_is_refused_by_default(tmp_path):
     running = start(tmp_path)
     try:
-        plain = client(running)
+        plain = running.client()
         plain.create_bucket(Bucket="bucket")
         assert code(plain.put_object, Bucket="bucket", Key="k", Body=SMALL, **SSE_C) == ("InvalidRequest", 400)
         assert code(plain.get_object, Bucket="bucket", Key="k", **SSE_C) == ("InvalidRequest", 400)
@@ -347,7 +332,7 @@ def test_damaged_ciphertext_is_never_sent(s3, bucket, folder):
 
 def test_a_named_key_needs_its_own_right(s3, bucket, gateway):
     key, secret = gateway.key((Role.PUBLISHER, f"s3:{bucket}"), name="writer")
-    somebody = client(gateway, key, secret)
+    somebody = gateway.client(key=(key, secret))
     named = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "s3-default"}
     somebody.put_object(Bucket=bucket, Key="k", Body=SMALL, **named)  # the default key is everybody's
     named["SSEKMSKeyId"] = "payroll"
@@ -379,7 +364,7 @@ def allowed(gateway, name, document):
     gateway.run(gateway.services.policies.put(name, policy))
     key, secret = gateway.key(name=name)
     gateway.run(gateway.services.policies.attach(name, key, "tests"))
-    return client(gateway, key, secret)
+    return gateway.client(key=(key, secret))
 
 
 def test_tags_of_a_source_need_their_right_whatever_its_key(s3, bucket, gateway):
@@ -452,7 +437,7 @@ async def test_what_is_small_is_read_from_a_key_service_too(tmp_path, transit):
 
 
 def _use_key_service(running, transit):
-    s3 = client(running)
+    s3 = running.client()
     s3.create_bucket(Bucket="bucket")
     for key, data in (("small", SMALL), ("large", LARGE)):
         s3.put_object(Bucket="bucket", Key=key, Body=data, ServerSideEncryption="aws:kms")

@@ -5,24 +5,13 @@ import hashlib
 import re
 import urllib.parse
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 
 @pytest.fixture(scope="module")
 def s3(gateway):
-    made = boto3.client(
-        "s3",
-        endpoint_url=gateway.s3_url,
-        region_name="us-east-1",
-        aws_access_key_id=gateway.access_key,
-        aws_secret_access_key=gateway.secret,
-        config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
-    )
-    yield made
-    made.close()
+    return gateway.client()
 
 
 @pytest.fixture

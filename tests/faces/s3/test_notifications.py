@@ -3,9 +3,7 @@
 import json
 import urllib.request
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.faces.gateway import settings_for, start
@@ -27,16 +25,7 @@ def gateway(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def s3(gateway):
-    made = boto3.client(
-        "s3",
-        endpoint_url=gateway.s3_url,
-        region_name="us-east-1",
-        aws_access_key_id=gateway.access_key,
-        aws_secret_access_key=gateway.secret,
-        config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}, signature_version="s3v4"),
-    )
-    yield made
-    made.close()
+    return gateway.client(signature_version="s3v4")
 
 
 @pytest.fixture

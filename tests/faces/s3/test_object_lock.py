@@ -7,9 +7,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree as ET
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.faces.s3.stage import NOBODY, READER
@@ -24,22 +22,9 @@ LATER = SOON + timedelta(days=2)
 BYPASS = "BypassGovernanceRetention"
 
 
-def client(gateway, endpoint):
-    return boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        region_name="us-east-1",
-        aws_access_key_id=gateway.access_key,
-        aws_secret_access_key=gateway.secret,
-        config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
-    )
-
-
 @pytest.fixture(scope="module", params=["main", "s3"])
 def s3(gateway, request):
-    made = client(gateway, f"{gateway.url}/s3" if request.param == "main" else gateway.s3_url)
-    yield made
-    made.close()
+    return gateway.client(at=request.param)
 
 
 @pytest.fixture

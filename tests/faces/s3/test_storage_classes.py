@@ -1,8 +1,6 @@
 """Storage classes with stores of their own, by a real SDK: files of each class in a folder of its own."""
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.faces.gateway import settings_for, start
@@ -36,17 +34,9 @@ def gateway(folder):
 
 @pytest.fixture(scope="module")
 def s3(gateway):
-    made = boto3.client(
-        "s3",
-        endpoint_url=gateway.s3_url,
-        region_name="us-east-1",
-        aws_access_key_id=gateway.access_key,
-        aws_secret_access_key=gateway.secret,
-        config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
-    )
+    made = gateway.client()
     made.create_bucket(Bucket="box")
-    yield made
-    made.close()
+    return made
 
 
 def sizes(folder, name):

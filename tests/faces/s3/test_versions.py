@@ -5,24 +5,13 @@ Spec: S3 User Guide, "Retaining multiple versions of objects with S3 Versioning"
 
 import uuid
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 
 @pytest.fixture(scope="module", params=["main", "s3"])
 def s3(gateway, request):
-    made = boto3.client(
-        "s3",
-        endpoint_url=f"{gateway.url}/s3" if request.param == "main" else gateway.s3_url,
-        region_name="us-east-1",
-        aws_access_key_id=gateway.access_key,
-        aws_secret_access_key=gateway.secret,
-        config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
-    )
-    yield made
-    made.close()
+    return gateway.client(at=request.param)
 
 
 @pytest.fixture

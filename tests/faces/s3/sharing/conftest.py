@@ -3,34 +3,27 @@
 import hashlib
 
 import pytest
-from botocore import UNSIGNED
 
-from tests.faces.s3.sharing.asking import client
 from zotplus.services.identity.roles import Role
 
 
 @pytest.fixture(scope="module")
 def s3(gateway):
-    made = client(gateway)
-    yield made
-    made.close()
+    return gateway.client()
 
 
 @pytest.fixture(scope="module")
 def nobody(gateway):
-    made = client(gateway, signature_version=UNSIGNED)
-    yield made
-    made.close()
+    return gateway.client(key=None)
 
 
 @pytest.fixture(scope="module")
 def user(gateway):
     """Somebody with a key and no right on any of these buckets."""
     access_key, secret = gateway.key((Role.READER, "s3:elsewhere"), name="somebody")
-    made = client(gateway, access_key, secret)
+    made = gateway.client(key=(access_key, secret))
     made.key, made.secret = access_key, secret
-    yield made
-    made.close()
+    return made
 
 
 @pytest.fixture

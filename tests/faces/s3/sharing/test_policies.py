@@ -5,7 +5,7 @@ import urllib.request
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.faces.s3.sharing.asking import allow, client, code
+from tests.faces.s3.sharing.asking import allow, code
 from zotplus.services.sharing.names import canonical_id
 
 # --- policies ---------------------------------------------------------------------------------------------------------
@@ -121,9 +121,8 @@ def test_conditions_are_asked_of_the_request_and_the_object(s3, user, bucket, co
 def test_keys_of_signed_links_are_known(gateway, s3, user, bucket):
     condition = {"NumericLessThan": {"s3:signatureAge": "600000"}, "StringEquals": {"s3:authType": "REST-QUERY-STRING"}}
     s3.put_bucket_policy(Bucket=bucket, Policy=allow(bucket, Condition=condition))
-    signer = client(gateway, user.key, user.secret, signature_version="s3v4")
+    signer = gateway.client(key=(user.key, user.secret), signature_version="s3v4")
     link = signer.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "a/key"})
-    signer.close()
     with urllib.request.urlopen(link) as answer:
         assert answer.read() == b"content"
     assert code(user.get_object, Bucket=bucket, Key="a/key") == "AccessDenied"
