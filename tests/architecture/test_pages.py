@@ -25,7 +25,7 @@ KINDS = {
     "client certificate": ("certificate",),
 }
 """Rows of the page's table of doors, and the kinds of credential in the test of all doors."""
-COLUMNS = {0: ("s3", "s3 port"), 1: ("registry",), 2: ("token server",), 3: ("api",), 4: ("sts",)}
+COLUMNS = {0: ("s3", "s3 port"), 1: ("registry",), 2: ("token server",), 3: ("api",), 4: ("sts", "iam")}
 
 
 @pytest.fixture(scope="module")

@@ -197,8 +197,8 @@ def signed(door, path, headers, credential):
     request = AWSRequest(
         method=door.method, url=f"https://{HOST}{path}", headers={"Host": HOST, **headers}, data=door.body
     )
-    if door.service == "sts":
-        signer = (SigV4QueryAuth if credential.presigned else SigV4Auth)(credential.keys, "sts", "us-east-1")
+    if door.service != "s3":
+        signer = (SigV4QueryAuth if credential.presigned else SigV4Auth)(credential.keys, door.service, "us-east-1")
     elif credential.presigned:
         signer = S3SigV4QueryAuth(credential.keys, "s3", "us-east-1", expires=600)
     else:

@@ -16,7 +16,7 @@ class Door:
 
     method, body, headers, service = "GET", b"", (), "s3"
 
-    def __init__(self, private, public=None, *, listener=Listener.MAIN, takes=(), **more):
+    def __init__(self, private, public=None, *, listener=Listener.MAIN, takes="", **more):
         self.private, self.public, self.listener, self.takes = private, public, listener, takes.split()
         self.__dict__.update(more)
 
@@ -38,6 +38,7 @@ DOORS = {
     ),
     "api": Door("/api/v1/grants", takes=f"{EVERYWHERE} certificate"),
     "sts": Door("/sts?Action=GetCallerIdentity&Version=2011-06-15", service="sts", takes=SIGNED),
+    "iam": Door("/iam?Action=ListUsers&Version=2010-05-08", service="iam", takes=SIGNED),
 }
 
 

@@ -20,7 +20,7 @@ ADMINISTRATION = [row for row in ENDPOINTS if not row.public and row.action is n
 
 
 def at(path, **more):
-    return Door(path, takes="", **more)
+    return Door(path, **more)
 
 
 class Kept:
