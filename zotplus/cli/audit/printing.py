@@ -7,6 +7,7 @@ from zotplus.cli.output import emit_fields, emit_json, emit_table, printable
 from zotplus.domain.audit.records import Record
 from zotplus.protocols.api.audit.endpoints import AuditVerdict
 
+_TOLD_APART = frozenset({"who", "decisions", "details"})
 HEADINGS = ("TIME", "KIND", "WHO", "OPERATION", "RESOURCE", "STATUS", "ID")
 
 
@@ -38,12 +39,11 @@ def emit_record(record: Record, *, as_json: bool) -> None:
     if as_json:
         emit_json(msgspec.to_builtins(record))
         return
-    told = {name: value for name, value in msgspec.to_builtins(record).items() if not isinstance(value, dict | list)}
-    emit_fields([(name.replace("_", " "), str(value)) for name, value in told.items()])
-    if record.who is not None:
-        emit_fields([(f"who {name}", _words(value)) for name, value in msgspec.to_builtins(record.who).items()])
-    if record.details:
-        emit_fields([(f"detail {name}", str(value)) for name, value in record.details.items()])
+    told = msgspec.to_builtins(record)
+    fields = [(name, value) for name, value in told.items() if name not in _TOLD_APART]
+    fields += [(f"who {name}", value) for name, value in told.get("who", {}).items()]
+    fields += [(f"detail {name}", value) for name, value in record.details.items()]
+    emit_fields([(name.replace("_", " "), _words(value)) for name, value in fields])
     rows = [
         (
             "allowed" if decided.allowed else "denied",
@@ -76,4 +76,4 @@ def emit_verdict(verdict: AuditVerdict, *, as_json: bool) -> None:
 def _words(value: object) -> str:
     if isinstance(value, dict):
         return "; ".join(f"{name}={_words(inner)}" for name, inner in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
