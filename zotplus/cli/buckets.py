@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from zotplus.cli.commands import Group
-from zotplus.cli.options import SIZE, Remote, Server, json_option, remote_options
+from zotplus.cli.options import COUNT, SIZE, Remote, Server, json_option, remote_options
 from zotplus.cli.output import emit_fields, emit_json, emit_table, human_size, human_time
 from zotplus.cli.remote import addresses
 from zotplus.cli.remote.addresses import Address
@@ -27,7 +27,6 @@ from zotplus.protocols.api.buckets.documents import (
 from zotplus.protocols.api.documents import Bucket, Buckets
 
 _POLL_SECONDS = 0.5
-_NO_LIMIT = 0
 
 _recursive = click.option(
     "-r",
@@ -87,7 +86,7 @@ def _row(row: Bucket) -> tuple[str, ...]:
     "--quota-bytes", type=SIZE, metavar="SIZE", help="The most that it may hold, like 20GiB; none for no bound."
 )
 @click.option(
-    "--quota-objects", type=click.IntRange(min=1), metavar="COUNT", help="The most versions that it may hold."
+    "--quota-objects", type=COUNT, metavar="COUNT", help="The most versions that it may hold; none for no bound."
 )
 @remote_options
 @json_option
@@ -113,7 +112,7 @@ def _new_bucket(name: str, *, encryption: str | None, kms_key: str, tags: tuple[
         raise click.UsageError("--tag takes KEY=VALUE, each key once.")
     scheme = "SSE-KMS" if kms_key else encryption
     default = None if scheme is None else msgspec.convert({"scheme": scheme.upper(), "key": kms_key}, DefaultEncryption)
-    rest["quota_bytes"] = rest["quota_bytes"] or None
+    rest |= {quota: rest[quota] or None for quota in ("quota_bytes", "quota_objects")}
     return NewBucket(name=name, encryption=default, tags={key: value for key, _, value in pairs}, **rest)
 
 
@@ -129,17 +128,25 @@ def show_usage(*, name: str, remote: Remote, as_json: bool) -> None:
 
 @buckets.command("quota")
 @click.argument("name")
-@click.option("--bytes", "bytes_", type=SIZE, metavar="SIZE", help="The most bytes, like 20GiB; none for no bound.")
-@click.option("--objects", metavar="COUNT", help="The most versions; none for no bound.")
+@click.option(
+    "--bytes",
+    "--quota-bytes",
+    "bytes_",
+    type=SIZE,
+    metavar="SIZE",
+    help="The most bytes, like 20GiB; none for no bound.",
+)
+@click.option(
+    "--objects", "--quota-objects", "objects", type=COUNT, metavar="COUNT", help="The most versions; none for no bound."
+)
 @remote_options
 @json_option
-def set_quota(*, name: str, bytes_: int | None, objects: str | None, remote: Remote, as_json: bool) -> None:
+def set_quota(*, name: str, bytes_: int | None, objects: int | None, remote: Remote, as_json: bool) -> None:
     """Set how much the bucket NAME may hold; what is not given stays as it is."""
-    count = _count(objects)
-    if bytes_ is None and count is None:
+    if bytes_ is None and objects is None:
         raise click.UsageError("Give --bytes, --objects or both; `zotplus buckets usage` shows what is set.")
     path = f"/buckets/{segment(_bucket(name).bucket)}"
-    _print_usage(remote.run(lambda server: _set_quota(server, path, bytes_, count)), as_json=as_json)
+    _print_usage(remote.run(lambda server: _set_quota(server, path, bytes_, objects)), as_json=as_json)
 
 
 async def _set_quota(server: Server, path: str, size: int | None, count: int | None) -> UsageDocument:
@@ -149,16 +156,6 @@ async def _set_quota(server: Server, path: str, size: int | None, count: int | N
         objects=now.quota_objects if count is None else count or None,
     )
     return await server.api.put(f"{path}/quota", wanted, UsageDocument)
-
-
-def _count(text: str | None) -> int | None:
-    if text is None:
-        return None
-    if text == "none":
-        return _NO_LIMIT
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise click.UsageError("--objects takes a number from 1, or none.")
-    return int(text)
 
 
 def _print_usage(usage: UsageDocument, *, as_json: bool) -> None:

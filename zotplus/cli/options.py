@@ -149,6 +149,21 @@ class Size(click.ParamType[int]):
         return size
 
 
+class Count(click.ParamType[int]):
+    """A number from 1; ``none`` is 0."""
+
+    name = "count"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number; a usage error for anything else."""
+        if value == "none":
+            return 0
+        if not _is_count(str(value)):
+            self.fail(f"{value!r} is no number from 1; say none for no bound.", param, ctx)
+        return int(value)
+
+
+_is_count = re.compile(r"[1-9][0-9]{0,17}", re.ASCII).fullmatch
 _size = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,3})?)(B|[KMGTP]i?B)?", re.ASCII).fullmatch
 _UNITS: dict[str, int] = {"B": 1} | {
     f"{letter}{infix}B": base**power
@@ -158,3 +173,4 @@ _UNITS: dict[str, int] = {"B": 1} | {
 
 DURATION = Duration()
 SIZE = Size()
+COUNT = Count()

@@ -36,6 +36,19 @@ def test_a_bucket_is_made_with_options(terminal, name):
     assert "1.5 GiB, 10 objects" in shown
 
 
+def test_a_quota_of_none_is_no_quota(terminal, name):
+    terminal.ok("buckets", "create", name, "--quota-bytes", "none", "--quota-objects", "none")
+    row = listed(terminal, name)
+    assert (row["quota_bytes"], row["quota_objects"]) == (None, None)
+    for option in ("--quota-bytes", "--quota-objects"):  # as at the creation, and shorter
+        assert "5" in terminal.ok("buckets", "quota", name, option, "5")
+        terminal.ok("buckets", "quota", name, option, "none")
+    row = listed(terminal, name)
+    assert (row["quota_bytes"], row["quota_objects"]) == (None, None)
+    words = terminal.fails("buckets", "create", name, "--quota-objects", "many")[1]
+    assert "'many' is no number from 1; say none for no bound." in words
+
+
 @pytest.mark.parametrize("options", [
     ("--tag", "noequals"),
     ("--tag", "a=1", "--tag", "a=2"),
