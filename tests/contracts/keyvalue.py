@@ -47,6 +47,18 @@ class KeyValueContract:
         assert await store.write(lambda t: t.delete(b"k")) is False
         assert await store.read(lambda s: s.get(b"k")) is None
 
+    async def test_a_version_stays_until_something_changes_and_never_comes_again(self, store):
+        async def version():
+            return await store.read(lambda s: s.version)
+
+        seen = [await version()]
+        assert await version() == seen[0]
+        for change in (lambda t: t.put(b"k", b"v"), lambda t: t.put(b"k", b"w"), lambda t: t.delete(b"k")):
+            await store.write(change)
+            seen.append(await version())
+            assert await version() == seen[-1]
+        assert sorted(set(seen)) == seen
+
     async def test_values_may_be_empty_and_large(self, store):
         large = bytes(range(256)) * 4096
         await store.write(lambda t: (t.put(b"empty", b""), t.put(b"large", large)))

@@ -16,6 +16,11 @@ KEY_MAX_BYTES = 1_600
 class Snapshot(Protocol):
     """One consistent view. Valid only inside the function that received it; iterators end with it."""
 
+    @property
+    def version(self) -> int:
+        """What is read by two functions under one version of a store is the same; of no meaning in a transaction."""
+        ...
+
     def get(self, key: bytes) -> bytes | None:
         """The value at ``key``, or None."""
         ...

@@ -16,6 +16,7 @@ from zotplus.services.values import ObjectInfo
 _TELLING = frozenset({"lifecycle", "logging"})
 """Kinds of documents for which more of a request is told than its plain answer."""
 _PLAIN_CLASS = "STANDARD"
+_REMEMBERED = 1_024
 
 
 class PlainObject(msgspec.Struct, frozen=True):
@@ -39,13 +40,30 @@ class PlainObject(msgspec.Struct, frozen=True):
         return object_info("", record, self.bucket)
 
 
+class PlainPlace(msgspec.Struct, frozen=True):
+    """A bucket that has no more to tell of a request than its plain answer, and who asks for something in it.
+
+    ``takes_content`` says whether a write takes nothing but content: no quota, no object lock, no encryption.
+    """
+
+    principal: Principal
+    secret: str
+    bucket: BucketRecord
+    takes_content: bool
+
+
 class Plain:
-    """What plain requests look up, over the key-value port. ``encryption`` is that of new objects."""
+    """What plain requests look up, over the key-value port. ``encryption`` is that of new objects.
+
+    What is found out of a bucket and an access key is kept until anything changes in the store.
+    """
 
     def __init__(self, store: KeyValue, access: Access, encryption: Encryption = UNENCRYPTED) -> None:
         self._access = access
         self._encryption = encryption
         self._read_now = store.read_now if isinstance(store, SupportsImmediateRead) else None
+        self._version = -1
+        self._places: dict[tuple[str, str], PlainPlace] = {}
 
     def find(self, access_key: str, bucket: str, key: str) -> PlainObject | None:
         """The object, and whoever the access key belongs to; None where either is not there or not known yet.
@@ -56,23 +74,15 @@ class Plain:
         if self._read_now is None:
             return None
 
-        def look(snapshot: Snapshot) -> tuple[Principal, str, BucketRecord, bytes] | None:
-            known = self._access.signer_in(snapshot, access_key)
-            data = None if known is None else snapshot.get(layout.bucket(bucket))
-            if known is None or data is None:
-                return None
-            place = bucket_record(data)
-            stored = snapshot.get(layout.object_(place.id, key.encode()))
-            return None if stored is None else (*known, place, stored)
+        def look(snapshot: Snapshot) -> tuple[PlainPlace | None, bytes | None]:
+            place = self._place(snapshot, access_key, bucket)
+            return place, None if place is None else snapshot.get(layout.object_(place.bucket.id, key.encode()))
 
-        seen = self._read_now(look)
-        if seen is None:
-            return None
-        principal, secret, place, stored = seen
-        if place.documents and not _TELLING.isdisjoint(place.documents):
+        place, stored = self._read_now(look)
+        if place is None or stored is None or not self._access.is_current(place.principal):
             return None
         metadata, content = split_object(stored)
-        return PlainObject(principal, secret, place, metadata, content)
+        return PlainObject(place.principal, place.secret, place.bucket, metadata, content)
 
     def find_target(self, access_key: str, bucket: str) -> tuple[Principal, str] | None:
         """Whoever the access key belongs to, and the secret, where writing into the bucket takes nothing but content.
@@ -82,17 +92,32 @@ class Plain:
         """
         if self._read_now is None:
             return None
-
-        def look(snapshot: Snapshot) -> tuple[tuple[Principal, str], bytes] | None:
-            known = self._access.signer_in(snapshot, access_key)
-            data = None if known is None else snapshot.get(layout.bucket(bucket))
-            return None if known is None or data is None else (known, data)
-
-        seen = self._read_now(look)
-        if seen is None:
+        place = self._read_now(lambda snapshot: self._place(snapshot, access_key, bucket))
+        if place is None or not place.takes_content or not self._access.is_current(place.principal):
             return None
-        known, data = seen
-        place = bucket_record(data)
-        if place.lock_enabled or place.quota_bytes or place.quota_objects or not _TELLING.isdisjoint(place.documents):
+        return place.principal, place.secret
+
+    def _place(self, snapshot: Snapshot, access_key: str, bucket: str) -> PlainPlace | None:
+        version = snapshot.version
+        if version != self._version or len(self._places) > _REMEMBERED:
+            self._places.clear()
+            self._version = version
+        try:
+            return self._places[access_key, bucket]
+        except KeyError:
+            place = self._find_place(snapshot, access_key, bucket)
+            if place is not None:  # what is not known yet may be so without a change
+                self._places[access_key, bucket] = place
+            return place
+
+    def _find_place(self, snapshot: Snapshot, access_key: str, bucket: str) -> PlainPlace | None:
+        known = self._access.signer_in(snapshot, access_key)
+        data = None if known is None else snapshot.get(layout.bucket(bucket))
+        if known is None or data is None:
             return None
-        return None if self._encryption.choose(place, None) is not None else known
+        record = bucket_record(data)
+        if not _TELLING.isdisjoint(record.documents):
+            return None
+        is_bounded = record.lock_enabled or record.quota_bytes or record.quota_objects
+        takes_content = not is_bounded and self._encryption.choose(record, None) is None
+        return PlainPlace(*known, record, takes_content)

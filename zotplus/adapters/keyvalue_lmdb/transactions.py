@@ -27,6 +27,12 @@ class LmdbSnapshot:
         self._database = database
         self._chunk = chunk
 
+    @property
+    def version(self) -> int:
+        """The number of the last change that is seen."""
+        number: int = self._transaction.id()
+        return number
+
     def get(self, key: bytes) -> bytes | None:
         """The value at ``key``, or None."""
         if 0 < len(key) <= self._chunk:

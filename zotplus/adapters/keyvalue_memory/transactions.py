@@ -9,22 +9,25 @@ _SLICE = 256  # keys copied at a time: a scan that ends early has not walked the
 
 
 class Pairs:
-    """The stored pairs: ``values`` by key, and ``keys`` in order."""
+    """The stored pairs: ``values`` by key, and ``keys`` in order. ``version`` grows with each of their changes."""
 
-    __slots__ = ("keys", "values")
+    __slots__ = ("keys", "values", "version")
 
     def __init__(self) -> None:
         self.values: dict[bytes, bytes] = {}
         self.keys: list[bytes] = []
+        self.version = 0
 
     def set(self, key: bytes, value: bytes) -> None:
         """Add or replace a pair."""
+        self.version += 1
         if key not in self.values:
             insort(self.keys, key)
         self.values[key] = value
 
     def remove(self, key: bytes) -> None:
         """Take out a pair that is there."""
+        self.version += 1
         del self.values[key]
         del self.keys[bisect_left(self.keys, key)]
 
@@ -45,6 +48,11 @@ class MemorySnapshot:
     def _require_open(self) -> None:
         if not self._open:
             raise RuntimeError("the snapshot is used outside its function")
+
+    @property
+    def version(self) -> int:
+        """How many pairs were changed so far."""
+        return self._pairs.version
 
     def get(self, key: bytes) -> bytes | None:
         """The value at ``key``, or None."""

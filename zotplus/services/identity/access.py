@@ -98,11 +98,16 @@ class Access:
         return known.principal, known.secret
 
     def signer_in(self, snapshot: Snapshot, access_key: str) -> tuple[Principal, str] | None:
-        """As ``signer`` within a snapshot, where that is known already; None leaves it to ``signer``."""
+        """As ``signer`` within a snapshot, where that is known already; None leaves it to ``signer``.
+
+        Whether it has expired is for ``is_current`` to say.
+        """
         known = self._known.peek_in(snapshot, access_key)
-        if known is None or known.principal.kind is not _KEY or known.expires <= self._clock():
-            return None
-        return known.principal, known.secret
+        return None if known is None or known.principal.kind is not _KEY else (known.principal, known.secret)
+
+    def is_current(self, principal: Principal) -> bool:
+        """Whether the credential that ``principal`` came by has not expired."""
+        return principal.expires > self._clock()
 
     async def by_password(self, user: str, password: str, address: str = "") -> Principal:
         """Basic: access key id and secret, or robot name and token, from the client's ``address``.
