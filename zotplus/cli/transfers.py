@@ -78,6 +78,7 @@ _STORING = (
         help="Larger files go in parallel parts of this size.",
     ),
 )
+_version_option = click.option("--version-id", default="", metavar="ID", help="This version of the object.")
 _PLANNED = ("content_type", "metadata", "part_size")
 
 
@@ -109,33 +110,43 @@ def upload(*, sources: tuple[Path, ...], target: str, manner: Manner, remote: Re
     place = addresses.parse(target)
     if len(sources) > 1 and not place.is_folder:
         raise click.UsageError(f"Several files need a folder: {place}/")
-    _transfer(remote, Work(sources=sources, target=place, manner=manner), as_json=as_json)
+    _transfer(work=Work(sources=sources, target=place, manner=manner), remote=remote, as_json=as_json)
 
 
 @click.command("download")
 @click.argument("source", metavar="ADDRESS")
 @click.argument("target", type=click.Path(path_type=Path), default=".", metavar="[PATH]")
+@_version_option
 @transfer_options(stores=False)
-def download(*, source: str, target: Path, manner: Manner, remote: Remote, as_json: bool) -> None:
+def download(*, source: str, target: Path, version_id: str, manner: Manner, **asking: Any) -> None:
     """Download ADDRESS to PATH (by default into the current folder).
 
     A download that broke off goes on where it stopped: run the command again. The file appears under its name only when
     size and checksum are right.
     """
-    place = addresses.parse(source, key_needed=not manner.recursive)
-    _transfer(remote, Work(sources=(place,), target=target, manner=manner), as_json=as_json)
+    place = _version(addresses.parse(source, key_needed=not manner.recursive), version_id, manner)
+    _transfer(work=Work(sources=(place,), target=target, manner=manner), **asking)
 
 
 @click.command("cp")
 @click.argument("source")
 @click.argument("target")
+@_version_option
 @transfer_options(stores=True)
-def copy(*, source: str, target: str, manner: Manner, remote: Remote, as_json: bool) -> None:
+def copy(*, source: str, target: str, version_id: str, manner: Manner, **asking: Any) -> None:
     """Copy SOURCE to TARGET. What begins with s3:// is on the server, everything else a local path."""
     if not addresses.is_address(source) and not addresses.is_address(target):
         raise click.UsageError("One of both must begin with s3://.")
-    work = Work(sources=(_place(source),), target=_place(target), manner=manner)
-    _transfer(remote, work, as_json=as_json)
+    place = _version(_place(source), version_id, manner)
+    _transfer(work=Work(sources=(place,), target=_place(target), manner=manner), **asking)
+
+
+def _version(place: Path | Address, version_id: str, manner: Manner) -> Path | Address:
+    if not version_id:
+        return place
+    if manner.recursive or not isinstance(place, Address):
+        raise click.UsageError("--version-id is of one object, s3://bucket/key.")
+    return Address(place.bucket, place.key, version_id)
 
 
 def _place(text: str) -> Path | Address:
@@ -154,7 +165,7 @@ def _plan(jobs: int, content_type: str | None, metadata: tuple[str, ...], part_s
     )
 
 
-def _transfer(remote: Remote, work: Work, *, as_json: bool) -> None:
+def _transfer(*, work: Work, remote: Remote, as_json: bool) -> None:
     """Do ``work``, print what became of it, and raise the first failure."""
     meter = Meter(sys.stderr, shows=work.manner.progress and not as_json)
     outcome = Outcome()

@@ -67,7 +67,8 @@ class Copier:
 
 def copy_source(source: Address) -> str:
     """``source`` as x-amz-copy-source wants it."""
-    return f"/{encode(source.bucket, keep_slash=False)}/{encode(source.key, keep_slash=True)}"
+    version = f"?versionId={encode(source.version, keep_slash=False)}" if source.version else ""
+    return f"/{encode(source.bucket, keep_slash=False)}/{encode(source.key, keep_slash=True)}{version}"
 
 
 def _kept(headers: Mapping[str, str]) -> dict[str, str]:

@@ -9,13 +9,15 @@ SCHEME = "s3://"
 
 
 class Address(msgspec.Struct, frozen=True):
-    """A bucket, and the key or prefix in it; ``key`` is empty for the bucket itself."""
+    """A bucket, and the key or prefix in it; ``key`` is empty for the bucket itself, ``version`` for the newest one."""
 
     bucket: str
     key: str = ""
+    version: str = ""
 
     def __str__(self) -> str:
-        return f"{SCHEME}{self.bucket}/{self.key}"
+        version = f"?versionId={self.version}" if self.version else ""
+        return f"{SCHEME}{self.bucket}/{self.key}{version}"
 
     @property
     def is_folder(self) -> bool:

@@ -115,6 +115,18 @@ class S3:
             if not token:
                 return
 
+    async def version_pages(self, address: Address, delimiter: str = "") -> AsyncIterator[s3_xml.Page]:
+        """As ``list_pages``, with every version and delete marker."""
+        after: Query = ()
+        while True:
+            query = [("encoding-type", "url"), ("max-keys", str(PAGE)), ("prefix", address.key), ("versions", "")]
+            query += [("delimiter", delimiter)] if delimiter else []
+            call = Call(method="GET", address=Address(address.bucket), query=(*query, *after))
+            page, after = s3_xml.version_page((await self.send(call)).body)
+            yield page
+            if not after:
+                return
+
     async def head(self, address: Address) -> Answer:
         """The object's headers, its stored checksum among them."""
         return await self.send(Call(method="HEAD", address=address, headers={"x-amz-checksum-mode": "ENABLED"}))
@@ -150,9 +162,7 @@ class S3:
         headers = {"host": self._target.host, **{name.lower(): value for name, value in call.headers.items()}}
         payload = call.payload
         path = raw_path(call.address)
-        query = "&".join(
-            f"{encode(name, keep_slash=False)}={encode(value, keep_slash=False)}" for name, value in call.query
-        )
+        query = _raw_query(call)
         signer = await self._connection.caller.signer()
         if signer is not None:
             request = SignedRequest(
@@ -169,6 +179,12 @@ class S3:
             if payload.waits:
                 headers["expect"] = "100-continue"
         return Outgoing(method=call.method, raw_path=path, raw_query=query, headers=headers)
+
+
+def _raw_query(call: Call) -> str:
+    version = call.address.version if call.address is not None else ""
+    pairs = (*call.query, ("versionId", version)) if version else call.query
+    return "&".join(f"{encode(name, keep_slash=False)}={encode(value, keep_slash=False)}" for name, value in pairs)
 
 
 def raw_path(address: Address | None) -> str:

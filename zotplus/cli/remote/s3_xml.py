@@ -48,12 +48,19 @@ _BY_STATUS = {
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """A listed object; ``modified`` is as the server writes it (ISO 8601)."""
+    """A listed object; ``modified`` is as the server writes it (ISO 8601).
+
+    In a list of versions ``version`` is the id, ``is_latest`` says which one readers get, and ``is_marker`` that it is
+    a delete marker.
+    """
 
     key: str
     size: int
     modified: str
     etag: str
+    version: str = ""
+    is_latest: bool = False
+    is_marker: bool = False
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,21 +148,43 @@ def base64_text(content: bytes) -> str:
 def page(body: bytes) -> Page:
     """A page of ListObjectsV2 that was asked for with ``encoding-type=url``. Raises ``ANSWER_UNEXPECTED``."""
     root = parse(body, "ListBucketResult")
+    token = text(root, "NextContinuationToken") if text(root, "IsTruncated") == "true" else ""
+    return Page(entries=_entries(root, {"Contents"}), prefixes=_prefixes(root), token=token)
+
+
+def version_page(body: bytes) -> tuple[Page, tuple[tuple[str, str], ...]]:
+    """A page of ListObjectVersions, and the query that asks for the next one. Raises as ``page``."""
+    root = parse(body, "ListVersionsResult")
+    found = Page(entries=_entries(root, {"Version", "DeleteMarker"}), prefixes=_prefixes(root), token="")
+    if text(root, "IsTruncated") != "true":
+        return found, ()
+    after = [("key-marker", unquote_plus(text(root, "NextKeyMarker")))]
+    version = text(root, "NextVersionIdMarker")
+    return found, (*after, ("version-id-marker", version)) if version else (*after,)
+
+
+def _entries(root: ET.Element, names: set[str]) -> tuple[Entry, ...]:
     try:
-        entries = tuple(
-            Entry(
-                key=unquote_plus(text(row, "Key")),
-                size=int(text(row, "Size")),
-                modified=text(row, "LastModified"),
-                etag=text(row, "ETag").strip('"'),
-            )
-            for row in root.findall("Contents")
-        )
+        return tuple(_entry(row) for row in root if row.tag in names)
     except ValueError as error:
         raise Problem(faults.ANSWER_UNEXPECTED, "The listing holds a size that is no number.") from error
-    prefixes = tuple(unquote_plus(text(row, "Prefix")) for row in root.findall("CommonPrefixes"))
-    token = text(root, "NextContinuationToken") if text(root, "IsTruncated") == "true" else ""
-    return Page(entries=entries, prefixes=prefixes, token=token)
+
+
+def _entry(row: ET.Element) -> Entry:
+    is_marker = row.tag == "DeleteMarker"
+    return Entry(
+        key=unquote_plus(text(row, "Key")),
+        size=0 if is_marker else int(text(row, "Size")),
+        modified=text(row, "LastModified"),
+        etag=text(row, "ETag").strip('"'),
+        version=text(row, "VersionId"),
+        is_latest=text(row, "IsLatest") == "true",
+        is_marker=is_marker,
+    )
+
+
+def _prefixes(root: ET.Element) -> tuple[str, ...]:
+    return tuple(unquote_plus(text(row, "Prefix")) for row in root.findall("CommonPrefixes"))
 
 
 def deletion(keys: Iterable[str]) -> bytes:
