@@ -18,9 +18,12 @@ from tests.faces.s3.plain_writing import (
     usually,
 )
 from tests.faces.s3.stage import ADMIN, NOBODY, READER, Call, Stage
+from zotplus.domain import errors
+from zotplus.domain.principals import PrincipalKind
 from zotplus.domain.signatures.signing_key import signing_key
 from zotplus.domain.signatures.sigv4_canonical import SignedRequest, canonical_request, string_to_sign
 from zotplus.domain.signatures.sigv4_sign import SigningCredentials
+from zotplus.gateway.head import Listener
 from zotplus.records import layout
 from zotplus.records.buckets import DefaultEncryptionRecord
 from zotplus.services.encryption.encryption import Encryption
@@ -249,6 +252,32 @@ async def test_rights_count_and_a_withdrawn_one_counts_at_once(ready):
     assert is_taken(ready, call)
     assert not is_taken(ready, replace(call, path="/other/key"))
     await ready.services.grants.withdraw(given.id)
+    assert not is_taken(ready, call)
+
+
+async def test_a_credential_that_ends_counts_no_longer_though_nothing_changed(ready):
+    user = SigningCredentials(access_key="AKSHORT", secret_key="short-secret-short-secret")
+    await ready.services.access.create(
+        kind=PrincipalKind.KEY, name="short", id_=user.access_key, secret=user.secret_key, expires=time.time() + 1000
+    )
+    await ready.services.grants.give(user.access_key, Role.PUBLISHER, "s3:bucket")
+    call = replace(PLAIN, signed=user)
+    assert (await usually(ready, call))[0][0] == 200
+    assert is_taken(ready, call)
+    ready.ahead = 1001.0
+    assert not is_taken(ready, call)
+    assert (await usually(ready, call))[1].fault is errors.CREDENTIALS_EXPIRED
+
+
+@pytest.mark.parametrize("listener", list(Listener))
+async def test_what_was_taken_once_is_looked_up_again_after_any_change(ready, listener):
+    call = replace(PLAIN, listener=listener)
+    assert is_taken(ready, call)
+    await change_bucket(ready, quota_bytes=1)
+    assert not is_taken(ready, call)
+    await change_bucket(ready, quota_bytes=0)
+    assert is_taken(ready, call)
+    assert (await ready.ask("DELETE", "/bucket")).status == 204
     assert not is_taken(ready, call)
 
 
