@@ -27,6 +27,7 @@ from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.storage.events import Rule
 from zotplus.gateway.auditing import AuditTrail
+from zotplus.gateway.bodies import ArrivedBody
 from zotplus.gateway.head import Listener
 from zotplus.gateway.limits import RequestLimits
 from zotplus.records import layout
@@ -171,6 +172,11 @@ async def test_a_large_object_that_is_replaced_gives_its_blob_back(ready):
     await plainly(ready, PLAIN)
     assert any(key[:1] == layout.UNREFERENCED for key in everything(ready))
     assert (await ready.ask("GET", "/bucket/key")).body == CONTENT
+
+
+async def test_nothing_is_left_of_a_body_that_has_arrived():
+    body = ArrivedBody(7)
+    assert (body.length, await body.read(0), [data async for data in body.chunks()]) == (7, b"", [])
 
 
 async def test_who_writes_plainly_is_remembered_as_a_caller(ready):
