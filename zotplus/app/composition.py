@@ -40,6 +40,7 @@ from zotplus.ports.keyvalue import KeyValue
 from zotplus.ports.sealing import Sealing
 from zotplus.ports.telemetry import Telemetry
 from zotplus.ports.upstream import Upstream
+from zotplus.protocols.api.face import PREFIX as API_PREFIX
 from zotplus.protocols.api.face import ApiFace
 from zotplus.protocols.iam.face import SERVICE as IAM
 from zotplus.protocols.iam.face import IamFace
@@ -47,6 +48,7 @@ from zotplus.protocols.mint.face import MintFace
 from zotplus.protocols.oci.face import OciFace
 from zotplus.protocols.operations.face import Exposition, OperationsFace
 from zotplus.protocols.operations.readiness import Readiness
+from zotplus.protocols.s3.astray.face import AstrayFace, is_minio_administration, speaks_s3
 from zotplus.protocols.s3.face import S3Face
 from zotplus.protocols.s3.request import Site
 from zotplus.protocols.sts.face import StsFace
@@ -243,6 +245,7 @@ def faces(settings: Settings, parts: Engines, directory: Services) -> FaceOf:
     readiness = Readiness(parts.store, parts.blobs, parts.upstream, parts.verifier.status, parts.audit)
     operations = OperationsFace(readiness, parts.exposition, settings.metrics)
     api, sts, iam = ApiFace(), StsFace(), IamFace()
+    astray = AstrayFace(main_s3, S3_PREFIX, settings.http.external_url)
     by_prefix: tuple[tuple[str, Face], ...] = (
         *((prefix, oci) for prefix in OCI_PREFIXES),
         (S3_PREFIX, main_s3),
@@ -258,6 +261,8 @@ def faces(settings: Settings, parts: Engines, directory: Services) -> FaceOf:
 
     def face_of(head: RequestHead) -> Face:
         if head.listener is Listener.S3:
+            if is_minio_administration(head):
+                return astray
             return query_face(head) if is_query(head, "") else root_s3
         if is_query(head, S3_PREFIX):
             return query_face(head)
@@ -267,9 +272,13 @@ def faces(settings: Settings, parts: Engines, directory: Services) -> FaceOf:
         for prefix, face in by_prefix:
             if path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/"):
                 return face
-        return api
+        return astray if not _is_of_api(path) and speaks_s3(head) else api
 
     return face_of
+
+
+def _is_of_api(path: str) -> bool:
+    return path.startswith(f"{API_PREFIX}/") or path in (API_PREFIX, "/openapi.json")
 
 
 def _is_within_domain(host: str, domain: str) -> bool:

@@ -218,6 +218,10 @@ OPERATION_UNKNOWN = _fault("operation_unknown", 501, _VALID, "The operation is n
     "The sub-resource or header names a function that this server does not have.", "See docs/reference/s3 for what is supported.")
 METHOD_NOT_ALLOWED = _fault("method_not_allowed", 405, _VALID, "The method is not allowed here.",
     "The resource exists but does not take this method.", "See the Allow header.")
+ENDPOINT_NOT_S3 = _fault("endpoint_not_s3", 400, _VALID, "The endpoint is not that of S3.",
+    "The request is one of S3, and the main port has S3 below /s3 only.", "Set the client's endpoint to the address with /s3, or to the port of S3 (s3.port).")
+NOT_MINIO = _fault("not_minio", 501, _VALID, "This server is not MinIO.",
+    "The request is one of MinIO's administration API, as `mc admin` sends them.", "Use the `zotplus` command that docs/minio.md names for it.")
 SETTING_INVALID = _fault("setting_invalid", 400, _VALID, "A setting is invalid.",
     "The configuration names an unknown setting or a value of the wrong form.", "`zotplus config check` names it; `zotplus config schema` lists all.")
 ADDRESS_UNAVAILABLE = _fault("address_unavailable", 409, _CONFLICT, "The server cannot listen on its address.",

@@ -92,6 +92,8 @@ _wire(errors.KMS_REFUSED, "AccessDenied")
 _wire(errors.KMS_UNAVAILABLE, "ServiceUnavailable")
 _wire(errors.OPERATION_UNKNOWN, "NotImplemented")
 _wire(errors.METHOD_NOT_ALLOWED, "MethodNotAllowed")
+_wire(errors.ENDPOINT_NOT_S3, "InvalidRequest")
+_wire(errors.NOT_MINIO, "NotImplemented")
 _wire(errors.SETTING_INVALID, "InvalidRequest")
 
 _wire(errors.DIGEST_MALFORMED, "InvalidDigest")

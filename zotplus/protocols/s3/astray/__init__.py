@@ -1,0 +1,1 @@
+"""Clients of S3 at an address that does not serve them."""
