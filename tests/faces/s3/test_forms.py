@@ -8,10 +8,9 @@ import time
 import urllib.parse
 from datetime import UTC, datetime, timedelta
 
-import boto3
 import pytest
-from botocore.config import Config
 
+from tests.faces.gateway import client_of
 from tests.faces.s3.stage import ADMIN, NOBODY, Answer, Call, Stage
 from zotplus.domain.errors import Problem
 from zotplus.services.identity.grantees import PUBLIC
@@ -34,14 +33,8 @@ def encode(fields: dict[str, str], content: bytes, *, filename: str = "picture.p
 def presigned(fields: dict | None = None, conditions: list | None = None, **options) -> dict[str, str]:
     """The fields of a form as an SDK makes them."""
     user = options.pop("user", ADMIN)
-    client = boto3.client(
-        "s3",
-        endpoint_url="http://s3.test",
-        region_name="us-east-1",
-        aws_access_key_id=user.access_key,
-        aws_secret_access_key=options.pop("secret", user.secret_key),
-        config=Config(signature_version=options.pop("signature", "s3v4"), s3={"addressing_style": "path"}),
-    )
+    key = (user.access_key, options.pop("secret", user.secret_key))
+    client = client_of("s3", "http://s3.test", key, signature_version=options.pop("signature", "s3v4"))
     both = [{name: value} for name, value in (fields or {}).items()]
     made = client.generate_presigned_post(
         options.pop("bucket", "bucket"),

@@ -3,12 +3,11 @@
 import time
 from urllib.parse import quote
 
-import boto3
 import msgspec
 import pytest
-from botocore.config import Config
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from tests.faces.gateway import client_of
 from tests.faces.s3.stage import ADMIN, Body, Stage
 from zotplus.domain.signatures import sigv2
 from zotplus.gateway.head import RequestHead
@@ -146,14 +145,8 @@ def test_what_selects_an_operation_is_signed_by_version_2_or_refused():
 
 
 def client(endpoint: str, style: str):
-    return boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        region_name="us-east-1",
-        aws_access_key_id=ADMIN.access_key,
-        aws_secret_access_key=ADMIN.secret_key,
-        config=Config(signature_version="s3", s3={"addressing_style": style}),
-    )
+    key = (ADMIN.access_key, ADMIN.secret_key)
+    return client_of("s3", endpoint, key, signature_version="s3", s3={"addressing_style": style})
 
 
 async def test_a_version_2_link_carries_headers_and_overrides_and_names_its_bucket_by_the_host():
