@@ -66,6 +66,16 @@ class Gateway:
     async def _made(self):
         return servers(self.settings, self.parts)
 
+    def finished(self):
+        """What was told of requests so far, plain ones included, which are told of a moment later."""
+
+        async def tell():
+            for server in self._servers.values():
+                server._lane.tell()
+
+        self.run(tell())
+        return self.parts.telemetry.finished
+
     def run(self, coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
 

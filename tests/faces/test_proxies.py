@@ -24,7 +24,7 @@ def address_of(gateway, *headers):
     """The address that a request with these headers is taken to come from."""
     lines = "".join(f"{line}\r\n" for line in headers)
     exchange(gateway.port, f"GET /s3/b/k HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{lines}\r\n".encode())
-    return gateway.parts.telemetry.finished[-1].peer
+    return gateway.finished()[-1].peer
 
 
 def test_without_trusted_proxies_no_header_changes_the_address(gateway):

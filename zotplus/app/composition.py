@@ -29,7 +29,7 @@ from zotplus.gateway.limits import RequestLimits
 from zotplus.gateway.pipeline import FaceOf, Pipeline
 from zotplus.gateway.queries.reading import is_query
 from zotplus.gateway.queries.signing import is_signed_for
-from zotplus.gateway.route import Face
+from zotplus.gateway.route import Face, SupportsPlain
 from zotplus.gateway.transport.server import Server, ServerLimits
 from zotplus.gateway.transport.wire import Wire
 from zotplus.ports.audit import AuditLog
@@ -223,7 +223,27 @@ def pipeline(settings: Settings, parts: Engines) -> Pipeline:
     """All faces behind one pipeline."""
     directory = services(settings, parts)
     audit = auditing.trail(settings, parts.store, parts.audit)
-    return Pipeline(faces(settings, parts, directory), directory, audit, _limits(settings))
+    return Pipeline(
+        faces(settings, parts, directory), directory, audit, _limits(settings), plain_faces=plain_faces(settings)
+    )
+
+
+def plain_faces(settings: Settings) -> dict[Listener, SupportsPlain]:
+    """The faces of plain requests by listener; none where a host can name a bucket."""
+    if settings.s3.domain is not None:
+        return {}
+    return {Listener.S3: S3Face(_site(settings)), Listener.MAIN: S3Face(_site(settings, S3_PREFIX))}
+
+
+def _site(settings: Settings, prefix: str = "") -> Site:
+    s3 = settings.s3
+    return Site(
+        prefix=prefix,
+        domain=None if prefix else s3.domain,
+        region=s3.region,
+        takes_keys_over_http=s3.allow_sse_c_over_http,
+        classes=settings.class_names,
+    )
 
 
 def _limits(settings: Settings) -> RequestLimits | None:
@@ -234,13 +254,8 @@ def _limits(settings: Settings) -> RequestLimits | None:
 def faces(settings: Settings, parts: Engines, directory: Services) -> FaceOf:
     """The rule that gives each address its face: by listener, then path, then host; the rest is administration."""
     s3 = settings.s3
-    takes_keys = s3.allow_sse_c_over_http
-    site = Site(
-        prefix="", domain=s3.domain, region=s3.region, takes_keys_over_http=takes_keys, classes=settings.class_names
-    )
-    main_site = msgspec.structs.replace(site, prefix=S3_PREFIX, domain=None)
-    main_s3 = S3Face(main_site, allow_signature_v2=s3.allow_signature_v2)
-    root_s3 = S3Face(site, allow_signature_v2=s3.allow_signature_v2)
+    main_s3 = S3Face(_site(settings, S3_PREFIX), allow_signature_v2=s3.allow_signature_v2)
+    root_s3 = S3Face(_site(settings), allow_signature_v2=s3.allow_signature_v2)
     oci = OciFace(parts.upstream, directory.tokens, settings.http.external_url)
     readiness = Readiness(parts.store, parts.blobs, parts.upstream, parts.verifier.status, parts.audit)
     operations = OperationsFace(readiness, parts.exposition, settings.metrics)

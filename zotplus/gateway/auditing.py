@@ -6,7 +6,7 @@ Waking whoever writes is put off: done for each turn of the event loop it costs 
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from zotplus.domain import errors
 from zotplus.domain.actions import ACTIONS
@@ -16,6 +16,7 @@ from zotplus.domain.errors import FaultType, Problem
 from zotplus.domain.iam import Allowed, Decision, Need
 from zotplus.domain.principals import Principal
 from zotplus.gateway.context import NOBODY, Context
+from zotplus.gateway.plain import PlainRequest
 from zotplus.gateway.route import Route
 from zotplus.ports.audit import AuditLog
 
@@ -77,13 +78,18 @@ class AuditTrail:
         if changes and not (action is not None and action.frees):
             raise Problem(errors.AUDIT_UNAVAILABLE)
 
-    def note(self, context: Context, status: int, sizes: tuple[int, int], trace: str = "") -> None:
-        """A request has been answered: ``sizes`` are the bytes of its body and of the answer's."""
+    def note(
+        self, context: Context | PlainRequest, status: int, sizes: tuple[int, int], trace: str = "", at: float = 0.0
+    ) -> None:
+        """A request has been answered, ``at`` seconds since the epoch (0: now).
+
+        ``sizes`` are the bytes of its body and of the answer's.
+        """
         if self._log is None or not self._is_recorded(context):
             return
         if not self._is_due:
             self._current_generation = self._generation()
-        record = self._record(context, status, sizes, trace)
+        record = self._record(context, status, sizes, trace, at or time.time())
         self._log.take(record)
         if record.kind in _URGENT:
             self._log.hand_over(urgent=True)
@@ -105,7 +111,7 @@ class AuditTrail:
             self._is_due = True
             loop.call_later(FLUSH_SECONDS, self.flush)
 
-    def _is_recorded(self, context: Context) -> bool:
+    def _is_recorded(self, context: Context | PlainRequest) -> bool:
         route, fault = context.route, context.fault
         if fault is None and route is not None and not route.public and not context.principal.is_anonymous:
             return True
@@ -115,8 +121,9 @@ class AuditTrail:
             return context.face.name in EXCHANGES
         return self._anonymous_reads or not context.principal.is_anonymous or _changes(context)
 
-    def _record(self, context: Context, status: int, sizes: tuple[int, int], trace: str) -> Record:
-        at = time.time()
+    def _record(
+        self, context: Context | PlainRequest, status: int, sizes: tuple[int, int], trace: str, at: float
+    ) -> Record:
         head, fault = context.head, context.fault
         millisecond = int(at * 1000)
         if millisecond != self._millisecond:  # many requests share it
@@ -136,14 +143,14 @@ class AuditTrail:
             head.method,
             head.raw_path[:PATH_MAX],
             head.peer,
-            head.headers.get("User-Agent", "")[:AGENT_MAX],
+            head.agent[:AGENT_MAX],
             *sizes,
             trace or "",
             self._current_generation,
             {name: value for name, value in context.log.items() if name != "fault"} if context.log else {},
         )
 
-    def _kind(self, context: Context) -> EventKind:
+    def _kind(self, context: Context | PlainRequest) -> EventKind:
         """As ``kind_of``; that of a route's successes is kept, by its identity: a route's hash costs more."""
         route = context.route
         if context.fault is not None or route is None:
@@ -174,7 +181,7 @@ class AuditTrail:
 UNAUDITED = AuditTrail()
 
 
-def kind_of(context: Context) -> EventKind:
+def kind_of(context: Context | PlainRequest) -> EventKind:
     """What the record of a request is about.
 
     A request that was refused before anything was decided (nonsense, a bad signature, a wrong password) is denied too.
@@ -194,11 +201,11 @@ def kind_of(context: Context) -> EventKind:
     return EventKind.REQUEST
 
 
-def _changes(context: Context) -> bool:
+def _changes(context: Context | PlainRequest) -> bool:
     return any(ACTIONS[need.action].writes for need, _ in context.decisions if need.action in ACTIONS)
 
 
-def _all_decided(asked: list[tuple[Need, Decision]]) -> tuple[Decided, ...]:
+def _all_decided(asked: Sequence[tuple[Need, Decision]]) -> tuple[Decided, ...]:
     if len(asked) == 1:  # as nearly always
         return (_decided(*asked[0]),)
     return tuple([_decided(need, decision) for need, decision in asked])

@@ -36,3 +36,8 @@ class RequestHead(msgspec.Struct, frozen=True, kw_only=True):
     certificate: str = ""
     raw_headers: Sequence[tuple[bytes, bytes]] = ()
     tls_version: str = ""
+
+    @property
+    def agent(self) -> str:
+        """What the client says it is; empty where it does not."""
+        return self.headers.get("User-Agent", "")

@@ -6,7 +6,8 @@ Every listener and every protocol comes through ``Pipeline.respond``; there is n
 
 import random
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from types import MappingProxyType
 from typing import TypeGuard
 
 import structlog
@@ -20,10 +21,11 @@ from zotplus.gateway.auditing import UNAUDITED, AuditTrail
 from zotplus.gateway.bodies import RequestBody
 from zotplus.gateway.conditions.facts import gather, wants_facts
 from zotplus.gateway.context import NOBODY, Context
-from zotplus.gateway.head import RequestHead
+from zotplus.gateway.head import Listener, RequestHead
 from zotplus.gateway.limits import RequestLimits
+from zotplus.gateway.plain import PlainRequest
 from zotplus.gateway.reply import Reply
-from zotplus.gateway.route import Face, Operation, PlainRequest, PlainWrite, Route, SupportsOtherOrigins, SupportsPlain
+from zotplus.gateway.route import Face, Operation, PlainRead, PlainWrite, Route, SupportsOtherOrigins, SupportsPlain
 from zotplus.ports.identity import TokenRefused
 from zotplus.services.directory import Services
 from zotplus.services.federation.exchange import SELF, Admit
@@ -48,6 +50,7 @@ class Pipeline:
 
     ``audit`` is told of each when it has been answered; ``limits`` are those on what one caller asks (None: none).
     ``callers`` are the ids of all who were recognised since somebody emptied it. ``watch`` is told as the audit log is.
+    ``plain_faces`` are those of plain requests, by where these come in.
     """
 
     def __init__(
@@ -56,11 +59,13 @@ class Pipeline:
         services: Services,
         audit: AuditTrail = UNAUDITED,
         limits: RequestLimits | None = None,
+        plain_faces: Mapping[Listener, SupportsPlain] = MappingProxyType({}),
     ) -> None:
         self.audit = audit
         self.callers: set[str] = set()
         self.watch: Watch | None = None
         self._limits = limits
+        self.plain_faces = plain_faces
         self._face_of = face_of
         self._services = services
         self._serial = random.getrandbits(32)
@@ -68,20 +73,23 @@ class Pipeline:
         self._plain: dict[Face, bool] = {}
 
     def open(self, head: RequestHead, body: RequestBody) -> Context:
-        """Begin a request: gives it its id and its face.
-
-        The id begins with the second, so that its audit record is found without reading the log of years; the rest is
-        unique within this process and starts anywhere, so that two processes hardly ever give the same.
-        """
-        self._serial = (self._serial + _STRIDE) & 0xFFFFFFFF
+        """Begin a request: gives it its id and its face."""
         return Context(
             head=head,
             body=body,
             services=self._services,
             face=self._face_of(head),
-            request_id=f"{int(time.time()) << 32 | self._serial:016X}",
+            request_id=self._next_id(),
             started=time.perf_counter(),
         )
+
+    def _next_id(self) -> str:
+        """It begins with the second, so that the request's audit record is found without reading the log of years.
+
+        The rest is unique within this process and starts anywhere, so that two processes hardly ever give the same.
+        """
+        self._serial = (self._serial + _STRIDE) & 0xFFFFFFFF
+        return f"{int(time.time()) << 32 | self._serial:016X}"
 
     async def respond(self, context: Context) -> Reply:
         """Answer a request. Never raises ``Exception``: what goes wrong becomes a problem in the face's wire form."""
@@ -97,9 +105,6 @@ class Pipeline:
         """
         if not self._has_immediate(context.face) or "Origin" in context.head.headers:
             return None
-        plain = self.answer_plainly(context)
-        if plain is not None:
-            return plain
         try:
             parsed = context.face.parse(context.head)
         except Problem:
@@ -117,27 +122,31 @@ class Pipeline:
             self._limits.forget(context)
         return None
 
-    def answer_plainly(self, context: Context) -> Reply | None:
-        """The answer to a plain read that is allowed: the steps of ``_answer`` over what its face has read already.
+    def answer_plainly(self, face: SupportsPlain, request: PlainRequest) -> PlainRead | None:
+        """What answers a plain read that is allowed: the steps of ``_answer`` over what its face has read already.
 
         None leaves the request to them, and nothing has happened then.
         """
-        face = context.face
+        request.face, request.services = face, self._services
         try:
-            found = face.read_plainly(context) if self._has_plain(face) else None
-        except Problem:  # told by whoever meets it again
-            found = None
-        if found is None or not self._is_allowed(context, found):
-            return None
-        try:
-            self.audit.require(found.route)
-            self.callers.add(found.principal.id)
+            found = face.read_plainly(request)
+            if found is None:
+                return None
+            principal, need = found.principal, found.need
+            if principal.policies.facts and wants_facts(principal, need):
+                return None
+            request.principal, request.route = principal, found.route
+            request.request_id = self._next_id()
+            decision = principal.decide(need, request)
+            if not isinstance(decision, Allowed):
+                return None
             if self._limits is not None:
-                self._limits.admit(context)
-                self._limits.leave(context)
-            return found.reply()
-        except Problem as problem:
-            return self.refuse(context, problem)
+                self._limits.admit_read(principal.id)
+        except Problem:  # told by whoever meets it again
+            return None
+        request.decisions = ((need, decision),)
+        self.callers.add(principal.id)
+        return found
 
     def begin_plainly(self, context: Context, content: bytes) -> Coroutine[None, None, Reply] | None:
         """What answers a plain write that is allowed, all of whose ``content`` is here; None as above."""
@@ -170,7 +179,7 @@ class Pipeline:
             known = self._plain[face] = isinstance(face, SupportsPlain)
             return known
 
-    def _is_allowed(self, context: Context, found: PlainRequest) -> bool:
+    def _is_allowed(self, context: Context, found: PlainWrite) -> bool:
         """Whether the evaluator says so without more than is known; if not, the context is as it was."""
         if found.principal.policies.facts and wants_facts(found.principal, found.need):
             return False
@@ -228,6 +237,11 @@ class Pipeline:
         self.audit.note(context, reply.status, sizes, trace)
         if self.watch is not None:
             self.watch(context, reply, sizes)
+
+    def told_plainly(self, request: PlainRequest, answer: tuple[int, int], at: float, trace: str) -> None:
+        """A plain read was answered ``at`` a time: ``answer`` are its status and the bytes of its body."""
+        status, sent = answer
+        self.audit.note(request, status, (0, sent), trace, at)
 
     def refuse(self, context: Context, problem: Problem) -> Reply:
         """``problem`` in the wire form of the request's face, noted for the log."""

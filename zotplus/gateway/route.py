@@ -11,6 +11,7 @@ from zotplus.domain.iam import Need
 from zotplus.domain.principals import Principal
 
 if TYPE_CHECKING:
+    from zotplus.gateway import plain
     from zotplus.gateway.context import Context
     from zotplus.gateway.head import RequestHead
     from zotplus.gateway.reply import Reply
@@ -96,8 +97,19 @@ class PlainRequest(Protocol):
 class PlainRead(PlainRequest, Protocol):
     """A read, with what it gets if it is allowed."""
 
-    def reply(self) -> "Reply":
-        """The answer."""
+    @property
+    def lines(self) -> bytes:
+        """The answer's headers on the wire."""
+        ...
+
+    @property
+    def content(self) -> bytes:
+        """The answer's content, whose length is told in any case."""
+        ...
+
+    @property
+    def with_content(self) -> bool:
+        """Whether it is sent."""
         ...
 
 
@@ -110,14 +122,14 @@ class PlainWrite(PlainRequest, Protocol):
 
 
 @runtime_checkable
-class SupportsPlain(Protocol):
+class SupportsPlain(Face, Protocol):
     """An ability of a face: to read the plainest of requests without what all others need.
 
     Each is parsed and authenticated as ``parse`` and ``authenticate`` would, with no effect on anything. None for all
     that is not plain, refusals included: the request then goes the way of all others.
     """
 
-    def read_plainly(self, context: "Context") -> PlainRead | None:
+    def read_plainly(self, request: "plain.PlainRequest") -> PlainRead | None:
         """A read of something small."""
         ...
 

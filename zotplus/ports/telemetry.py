@@ -9,6 +9,7 @@ import msgspec
 class Finished(msgspec.Struct, frozen=True, kw_only=True):
     """One answered request. Sizes are body bytes, ``seconds`` from the head's arrival to the last byte handed over.
 
+    ``at`` is when that was, in seconds since the epoch.
     ``fields`` are the log's extra values (``fault``, ``denied``, ``bucket`` …), never a secret.
     """
 
@@ -22,6 +23,7 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     bytes_in: int
     bytes_out: int
+    at: float
     seconds: float
     fields: dict[str, str | int | float]
 

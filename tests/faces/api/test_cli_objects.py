@@ -135,7 +135,7 @@ def test_a_broken_download_goes_on_where_it_stopped(terminal, bucket, large, tmp
 
 
 def sent(gateway):
-    finished = gateway.parts.telemetry.finished
+    finished = gateway.finished()
     return sum(getattr(row, "bytes_out", 0) or 0 for row in finished)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from tests.faces.s3.stage import ADMIN, NOBODY, READER, Body, Call, Stage
+from tests.faces.s3.stage import ADMIN, NOBODY, READER, Call, Stage
 from zotplus.domain.signatures.signing_key import signing_key
 from zotplus.domain.signatures.sigv4_canonical import SignedRequest, canonical_request, string_to_sign
 from zotplus.domain.signatures.sigv4_sign import SigningCredentials
@@ -29,7 +29,7 @@ async def ready(stage):
 def plainly(stage, call, **head):
     """The answer where the request is read plainly."""
     made = msgspec.structs.replace(stage.head(call), **head)
-    return stage.pipeline.answer_plainly(stage.pipeline.open(made, Body(b"")))
+    return stage.read_plainly(made)
 
 
 @pytest.mark.parametrize("listener", list(Listener))
@@ -86,7 +86,7 @@ async def test_every_header_that_counts_is_signed_and_stands_once(ready):
 
     def with_raw(*changed):
         made = msgspec.structs.replace(head, raw_headers=changed)
-        return ready.pipeline.answer_plainly(ready.pipeline.open(made, Body(b"")))
+        return ready.read_plainly(made)
 
     assert with_raw(*raw) is not None
     assert with_raw(*raw, (b"User-Agent", b"a b")) is not None
@@ -117,7 +117,7 @@ async def test_the_date_of_the_scope_is_that_of_the_request(ready):
     said = f"AWS4-HMAC-SHA256 Credential={ADMIN.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
     changed = tuple((raw | {b"authorization": said.encode()}).items())
     made = msgspec.structs.replace(head, raw_headers=changed)
-    assert ready.pipeline.answer_plainly(ready.pipeline.open(made, Body(b""))) is None
+    assert ready.read_plainly(made) is None
 
 
 async def test_a_withdrawn_right_counts_at_once(ready):

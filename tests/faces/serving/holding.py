@@ -138,4 +138,4 @@ class Held:
         return found
 
     def finished(self):
-        return [entry.operation for entry in self.gateway.parts.telemetry.finished]
+        return [entry.operation for entry in self.gateway.finished()]

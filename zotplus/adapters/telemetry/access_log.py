@@ -5,7 +5,6 @@ client waits for it.
 """
 
 import asyncio
-import time
 
 import msgspec
 
@@ -42,11 +41,11 @@ class AccessLog:
 
     def __init__(self, logs: Logs) -> None:
         self._logs = logs
-        self._waiting: list[tuple[float, Finished, str]] = []
+        self._waiting: list[tuple[Finished, str]] = []
 
     def add(self, finished: Finished, trace: str) -> None:
         """Log a request, with the id of its trace if it has one."""
-        self._waiting.append((time.time(), finished, trace))
+        self._waiting.append((finished, trace))
         if len(self._waiting) > 1:
             return
         try:
@@ -59,11 +58,11 @@ class AccessLog:
     def flush(self) -> None:
         """Write what waits, whatever its level: a storm of 503 must not flush each line."""
         waiting, self._waiting = self._waiting, []
-        self._logs.emit_all([self._line(at, finished, trace) for at, finished, trace in waiting])
+        self._logs.emit_all([self._line(finished, trace) for finished, trace in waiting])
 
-    def _line(self, at: float, finished: Finished, trace: str) -> Event:
+    def _line(self, finished: Finished, trace: str) -> Event:
         line = AccessLine(
-            timestamp(at),
+            timestamp(finished.at),
             "error" if finished.status >= STATUS_SERVER_ERROR else "info",
             "request",
             self._logs.process,

@@ -16,6 +16,7 @@ from multidict import CIMultiDict
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.gateway.context import Context
+from zotplus.gateway.plain import NOWHERE, Origin
 from zotplus.gateway.reply import Reply
 from zotplus.gateway.transport.certificates import NOBODYS, HolderOf
 
@@ -34,10 +35,10 @@ class GatewayProtocol(RequestHandler):
 
     ``prepared`` is the answer to the request that is handled next, where it was found at once but takes a task to send.
     ``is_busy`` says that a request which aiohttp does not know of is being answered: nobody is woken for the next.
-    ``holder`` is whose client certificate the connection was made with, ``tls_version`` that of TLS (``1.3``).
+    ``holder`` is whose client certificate the connection was made with, ``origin`` where it comes from.
     """
 
-    __slots__ = ("head_since", "holder", "is_busy", "prepared", "since", "tls_version")
+    __slots__ = ("_answer_plainly", "head_since", "holder", "is_busy", "origin", "prepared", "since")
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
@@ -46,17 +47,22 @@ class GatewayProtocol(RequestHandler):
         self.prepared: tuple[Context, Reply] | None = None
         self.holder = NOBODYS
         self.is_busy = False
-        self.tls_version = ""
+        self.origin = NOWHERE
+        manager = self._manager
+        self._answer_plainly = manager.answer_plainly if isinstance(manager, GatewayServer) else None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection stands, and with TLS the handshake is done."""
         super().connection_made(transport)
         manager = self._manager
-        secured = transport.get_extra_info("ssl_object")
-        if secured is not None:
-            self.tls_version = (secured.version() or "").removeprefix("TLSv")
+        name, secured = self.peername, transport.get_extra_info("ssl_object")
+        self.origin = Origin(
+            peer=str(name[0]) if isinstance(name, tuple) else "",
+            scheme="http" if secured is None else "https",
+            tls_version="" if secured is None else (secured.version() or "").removeprefix("TLSv"),
+        )
         if isinstance(manager, GatewayServer) and manager.holder_of is not None:
-            self.holder = manager.holder_of(transport.get_extra_info("ssl_object"))
+            self.holder = manager.holder_of(secured)
 
     def distrust_certificate(self) -> None:
         """The certificate counts no longer; the connection ends after the request under way."""
@@ -72,6 +78,8 @@ class GatewayProtocol(RequestHandler):
         """Bytes of a head or body."""
         waiter = self._waiter
         if self.head_since is None and waiter is not None:
+            if not (self.is_busy or waiter.done()) and self._is_answered_plainly(data):
+                return
             self.head_since = self._loop.time()
         if waiter is None or waiter.done():
             super().data_received(data)
@@ -84,6 +92,19 @@ class GatewayProtocol(RequestHandler):
         if self._messages and not (len(self._messages) == 1 and self._is_taken_at_once()):
             waiter.set_result(None)
 
+    def _is_answered_plainly(self, data: bytes) -> bool:
+        """Whether ``data``, which nothing came before, was answered from its bytes."""
+        transport, answer = self.transport, self._answer_plainly
+        if answer is None or transport is None or transport.get_write_buffer_size():
+            return False
+        answered = answer(data, self.origin)
+        if answered is None:
+            return False
+        self.since = self._loop.time()
+        self._next_keepalive_close_time = self.since + self._keepalive_timeout
+        transport.write(answered)
+        return True
+
     def _is_taken_at_once(self) -> bool:
         """Whether the one message is answered by now, or is being answered."""
         message, payload = self._messages[0]
@@ -93,7 +114,7 @@ class GatewayProtocol(RequestHandler):
         if payload is EMPTY_PAYLOAD:
             if not manager.answer_at_once(message, self):
                 return False
-            self._messages.clear()
+            self._take()
             self.taken_to_end()
             return True
         if not payload.is_eof() or len(payload._buffer) != 1:  # noqa: SLF001 - looked at, since it may go to a handler
@@ -101,17 +122,23 @@ class GatewayProtocol(RequestHandler):
         if not manager.begin_at_once(message, payload._buffer[0], self):  # noqa: SLF001
             return False
         self.is_busy = True
-        self._messages.clear()
+        self._take()
         self._next_keepalive_close_time = math.inf
         return True
+
+    def _take(self) -> None:
+        """The message goes past aiohttp: the parser may read one more in its place."""
+        self._messages.clear()
+        if self._parser is not None:
+            self._parser.message_consumed()
 
     def taken_to_end(self) -> None:
         """A request that aiohttp does not know of has been answered: the next may come, or has come already."""
         self.is_busy = False
         self.served()
         self._next_keepalive_close_time = self.since + self._keepalive_timeout
-        if self._parser is not None:
-            self._parser.message_consumed()
+        if self._close:  # nobody waits for the next any more
+            self.force_close()
         waiter = self._waiter
         if self._messages and waiter is not None and not waiter.done():
             waiter.set_result(None)
@@ -170,7 +197,8 @@ class GatewayServer(web.Server):
 
     ``refuse_unread`` answers what its parser cannot read. ``answer_at_once`` may write the answer to a request without
     a body before aiohttp makes anything of it; False leaves it to the handler. ``begin_at_once`` may take one over
-    whose small body came with it, and calls ``taken_to_end`` when that is answered.
+    whose small body came with it, and calls ``taken_to_end`` when that is answered. ``answer_plainly`` answers bytes
+    that are all of a plain request.
     """
 
     def __init__(
@@ -179,6 +207,7 @@ class GatewayServer(web.Server):
         refuse_unread: Callable[[Problem, RequestHandler], Reply],
         answer_at_once: Callable[[RawRequestMessage, GatewayProtocol], bool],
         begin_at_once: Callable[[RawRequestMessage, bytes, GatewayProtocol], bool],
+        answer_plainly: Callable[[bytes, Origin], bytes | None],
         **limits: Any,
     ) -> None:
         super().__init__(handler, access_log=None, auto_decompress=False, read_bufsize=READ_BUFFER_BYTES, **limits)
@@ -186,6 +215,7 @@ class GatewayServer(web.Server):
         self.refuse_unread = refuse_unread
         self.answer_at_once = answer_at_once
         self.begin_at_once = begin_at_once
+        self.answer_plainly = answer_plainly
 
     def __call__(self) -> RequestHandler:
         """A handler for a new connection."""

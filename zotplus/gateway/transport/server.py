@@ -20,12 +20,15 @@ from zotplus.gateway.bodies import NO_BODY, ArrivedBody
 from zotplus.gateway.context import Context
 from zotplus.gateway.head import Listener, RequestHead
 from zotplus.gateway.pipeline import Pipeline, Watch
+from zotplus.gateway.plain import NOWHERE, Origin
 from zotplus.gateway.reply import Reply
 from zotplus.gateway.transport.certificates import NOBODYS, HolderOf
 from zotplus.gateway.transport.connection import ConnectionBody, GatewayProtocol, GatewayServer
+from zotplus.gateway.transport.plain_lane import PlainLane
+from zotplus.gateway.transport.telling import finished
 from zotplus.gateway.transport.transfer import TransferBrokenError
 from zotplus.gateway.transport.wire import Wire, answer_bytes, ends_by_closing
-from zotplus.ports.telemetry import Finished, Telemetry
+from zotplus.ports.telemetry import Telemetry
 
 log = structlog.get_logger("zotplus.server")
 
@@ -80,12 +83,16 @@ class Server:
         self._telemetry = telemetry
         self._listener = listener
         self._limits = limits
+        self._lane = PlainLane(pipeline, telemetry, listener)
+        if limits.trusted_proxies:
+            self._lane.close()  # they say in headers who the client is
         self._server: asyncio.Server | None = None
         self._protocols = GatewayServer(
             self._handle,  # type: ignore[arg-type] # _Sent is a response by its three attributes
             self._refuse_unread,
             self._answer_at_once,
             self._begin_at_once,
+            self._lane.answer,
             keepalive_timeout=limits.keepalive_seconds,
             lingering_time=limits.linger_seconds,
             max_line_size=limits.line_bytes,
@@ -110,6 +117,7 @@ class Server:
     async def drain(self, seconds: float) -> None:
         """Accept nothing new, let what runs finish for up to ``seconds``, then close all connections."""
         self._draining = True
+        self._lane.close()
         if self._server is not None:
             self._server.close()
         for connection in self._protocols.connections:
@@ -146,7 +154,7 @@ class Server:
             raw_path="/",
             raw_query="",
             headers=CIMultiDictProxy(CIMultiDict()),
-            peer=_peer(connection),
+            peer=_origin(connection).peer,
             scheme="http",
             host="",
             listener=self._listener,
@@ -167,6 +175,7 @@ class Server:
             return False
         if self._draining or transport is None or transport.get_write_buffer_size():
             return False
+        self._lane.tell()
         context = self._pipeline.open(self._head(message, connection), NO_BODY)
         reply = self._pipeline.respond_at_once(context)
         if reply is None:
@@ -176,7 +185,7 @@ class Server:
             return False
         answer, sent = answer_bytes(message, reply, _stamp(context))
         # Told before it is sent: the client, who shares these cores or not, is woken by the sending.
-        trace = self._telemetry.answered(message.headers, _finished(context, reply, 0, sent))
+        trace = self._telemetry.answered(message.headers, finished(context, reply.status, (0, sent), _now()))
         self._pipeline.told(context, reply, (0, sent), trace)
         transport.write(answer)
         return True
@@ -191,12 +200,12 @@ class Server:
             return False
         if self._draining or transport is None or transport.get_write_buffer_size():
             return False
+        self._lane.tell()
         context = self._pipeline.open(self._head(message, connection), ArrivedBody(len(content)))
         answering = self._pipeline.begin_plainly(context, content)
         if answering is None:
             return False
         self._begun()
-        self._telemetry.begin(context.request_id, message.headers)
         task = asyncio.create_task(self._finish(message, connection, context, answering))
         self._writes.add(task)
         task.add_done_callback(self._writes.discard)
@@ -210,6 +219,7 @@ class Server:
         answering: Coroutine[None, None, Reply],
     ) -> None:
         try:
+            self._telemetry.begin(context.request_id, message.headers)
             reply = await answering
             transport = connection.transport
             answer, sent = answer_bytes(message, reply, _stamp(context))
@@ -219,6 +229,11 @@ class Server:
             self._note(context, reply, context.body.length or 0, sent)
             if transport is not None:
                 transport.write(answer)
+        except Exception:
+            log.exception("reply_failed", request_id=context.request_id, operation=context.operation_name)
+            answering.close()
+            if connection.transport is not None:
+                connection.transport.abort()
         finally:
             self._ended()
             connection.taken_to_end()
@@ -258,6 +273,7 @@ class Server:
         connection = request.protocol
         prepared = connection.take_prepared() if isinstance(connection, GatewayProtocol) else None
         context = prepared[0] if prepared else self._pipeline.open(self._head(request._message, connection), body)  # noqa: SLF001 - the raw target; the parsed one is normalised
+        self._lane.tell()  # whoever asks what there was finds it
         self._telemetry.begin(context.request_id, context.head.headers)
         if self._draining:
             return context, self._pipeline.refuse(context, Problem(errors.SHUTTING_DOWN))
@@ -266,7 +282,7 @@ class Server:
     def _note(self, context: Context, reply: Reply, received: int, sent: int) -> None:
         trace = ""
         try:
-            trace = self._telemetry.finish(_finished(context, reply, received, sent))
+            trace = self._telemetry.finish(finished(context, reply.status, (received, sent), _now()))
         except Exception:
             # The answer has been sent: aiohttp would append another one for this fault.
             log.exception("request_not_noted", request_id=context.request_id)
@@ -299,8 +315,8 @@ class Server:
     def _head(self, message: RawRequestMessage, connection: RequestHandler) -> RequestHead:
         path, _, query = message.path.partition("?")
         headers: CIMultiDictProxy[str] = message.headers
-        peer, scheme = _peer(connection), "https" if connection.ssl_context else "http"
-        host, tls_version = headers.get("Host", ""), getattr(connection, "tls_version", "")
+        peer, scheme, tls_version = _origin(connection)
+        host = headers.get("Host", "")
         if self._limits.trusted_proxies and _is_within(peer, self._limits.trusted_proxies):
             forwarded = ",".join(headers.getall("X-Forwarded-For", []))
             peer = _client_behind(peer, forwarded, self._limits.trusted_proxies)
@@ -340,28 +356,12 @@ def _operator(connection: RequestHandler) -> str:
     return holder.name if time.time() < holder.until else ""
 
 
-def _finished(context: Context, reply: Reply, received: int, sent: int) -> Finished:
-    head = context.head
-    return Finished(
-        request_id=context.request_id,
-        face=context.face.name,
-        operation=context.operation_name,
-        principal=context.principal.id,
-        method=head.method,
-        path=head.raw_path,
-        peer=head.peer,
-        status=reply.status,
-        bytes_in=received,
-        bytes_out=sent,
-        seconds=time.perf_counter() - context.started,
-        fields=context.log,
-    )
+def _now() -> tuple[float, float]:
+    return time.time(), time.perf_counter()
 
 
-def _peer(connection: RequestHandler) -> str:
-    """The address at the other end."""
-    name = connection.peername
-    return str(name[0]) if isinstance(name, tuple) else ""
+def _origin(connection: RequestHandler) -> Origin:
+    return connection.origin if isinstance(connection, GatewayProtocol) else NOWHERE
 
 
 def _stamp(context: Context) -> tuple[str, str]:

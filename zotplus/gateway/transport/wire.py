@@ -13,6 +13,7 @@ from aiohttp import HttpVersion, HttpVersion11, web
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.gateway.reply import Body, Relayed, Reply, Stored, Streamed, field_lines
+from zotplus.gateway.route import PlainRead
 from zotplus.gateway.transport.stored import StoredPump, VerifiedBlocks
 from zotplus.gateway.transport.transfer import RelayPump, TransferBrokenError, Transfers
 from zotplus.gateway.transport.verified import verified_chunks
@@ -44,13 +45,19 @@ class _Date:
     def __init__(self) -> None:
         self._second = 0
         self._text = ""
+        self._line = b""
 
     def now(self) -> str:
         second = int(time.time())
         if second != self._second:
             self._second = second
             self._text = formatdate(second, usegmt=True)
+            self._line = f"Date: {self._text}\r\n".encode()
         return self._text
+
+    def line(self) -> bytes:
+        self.now()
+        return self._line
 
 
 _date = _Date()
@@ -120,6 +127,19 @@ def answer_bytes(asked: Asked, reply: Reply, stamp: tuple[str, str]) -> tuple[by
         raise TypeError("only bytes can be written at once")
     head = head_bytes(reply, asked, stamp, keep_alive=True)
     return (head, 0) if _is_bodiless(reply, asked) else (head + body, len(body))
+
+
+def plain_answer(read: PlainRead, stamp: tuple[bytes, str]) -> bytes:
+    """The answer to a plain read on a connection that stays, as ``answer_bytes`` makes it of a reply."""
+    content = read.content
+    head = b"HTTP/1.1 200 OK\r\n%b: %b\r\nContent-Length: %d\r\n%bServer: zotplus\r\n%b\r\n" % (
+        stamp[0],
+        stamp[1].encode(),
+        len(content),
+        _date.line(),
+        read.lines,
+    )
+    return head + content if read.with_content else head
 
 
 class Wire:

@@ -36,6 +36,7 @@ def finished(**changes):
         "status": 200,
         "bytes_in": 0,
         "bytes_out": 4096,
+        "at": 1_700_000_000.5,
         "seconds": 0.0015,
         "fields": {},
     }

@@ -16,8 +16,8 @@ from zotplus.domain import actions
 from zotplus.domain.iam import Need
 from zotplus.domain.principals import Principal
 from zotplus.domain.signatures.payloads import UNSIGNED_PAYLOAD
-from zotplus.gateway.context import Context
 from zotplus.gateway.head import Listener
+from zotplus.gateway.plain import PlainRequest
 from zotplus.gateway.reply import Reply, field_lines
 from zotplus.gateway.route import Route
 from zotplus.protocols.s3.attributes import object_headers
@@ -58,17 +58,17 @@ class PlainReading:
         self._routes = {"GET": get, "HEAD": head} if site.domain is None else {}
         self._lines: dict[tuple[bytes, bool], bytes | None] = {}
 
-    def read(self, context: Context) -> PlainRead | None:
-        """The request of ``context`` where it is plain and rightly signed; nothing has happened yet."""
-        head = context.head
+    def read(self, head: PlainRequest) -> PlainRead | None:
+        """The request where it is plain for S3 too, and rightly signed; nothing has happened yet."""
         route = self._routes.get(head.method)
         signed = None if route is None else read_signed(head, self._prefix)
         if route is None or signed is None or signed.payload not in _PAYLOADS:
             return None
         bucket, key = signed.bucket, signed.key
-        found = context.services.plain.find(signed.plan.terms.access_key, bucket, key)
+        found = head.services.plain.find(signed.plan.terms.access_key, bucket, key)
         if found is None or not signed.is_signed_with(found.secret):
             return None
+        head.agent = signed.header(b"user-agent").decode()
         lines = self._lines_of(found, is_sandboxed=head.listener is Listener.MAIN)
         if lines is None:
             return None

@@ -18,6 +18,7 @@ from zotplus.domain.signatures.signing_key import signing_key
 from zotplus.domain.signatures.sigv4 import MAX_SKEW
 from zotplus.domain.signatures.sigv4_canonical import ALGORITHM
 from zotplus.gateway.head import RequestHead
+from zotplus.gateway.plain import PlainRequest
 from zotplus.protocols.s3.plain.shapes import Plan, plan_of, shape_of
 
 _SIGNATURE = b"Signature="
@@ -34,7 +35,7 @@ class Signed:
 
     __slots__ = ("_date", "_head", "_signature", "bucket", "key", "payload", "plan")
 
-    def __init__(self, head: RequestHead, plan: Plan, named: tuple[str, str]) -> None:
+    def __init__(self, head: RequestHead | PlainRequest, plan: Plan, named: tuple[str, str]) -> None:
         raw, shape = head.raw_headers, plan.shape
         self._head = head
         self._date = raw[shape.date][1]
@@ -66,14 +67,14 @@ class Signed:
         return hmac.compare_digest(key.sign_bytes(to_sign).encode(), self._signature)
 
 
-def read_signed(head: RequestHead, prefix: str, *, brings_body: bool = False) -> Signed | None:
+def read_signed(head: RequestHead | PlainRequest, prefix: str, *, brings_body: bool = False) -> Signed | None:
     """``head`` where it is plain, below ``prefix``; its signature is still to be proven."""
     path = head.raw_path.removeprefix(prefix) if prefix else head.raw_path
     named = None if head.raw_query or len(path) > _MAX_PATH else _plain_path(path)
     if named is None:
         return None
     raw = head.raw_headers
-    shape = shape_of(tuple([name for name, _ in raw]), brings_body)
+    shape = shape_of(tuple([pair[0] for pair in raw]), brings_body)
     if shape is None:
         return None
     authorization = raw[shape.authorization][1]

@@ -1,0 +1,139 @@
+"""Plain requests: heads that are simple enough to be answered from their bytes.
+
+A ``PlainRequest`` stands for both head and context of such a request. What few ask for (the values of condition keys)
+is made of it when somebody does, by the same code as for all other requests.
+"""
+
+import re
+import time
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from zotplus.domain.errors import Fault
+from zotplus.domain.iam import Decision, Need
+from zotplus.domain.principals import Principal
+from zotplus.gateway.bodies import NO_BODY
+from zotplus.gateway.context import Context
+from zotplus.gateway.head import Listener, RequestHead
+from zotplus.gateway.route import Face, Route
+from zotplus.services.directory import Services
+
+HEAD_MAX_BYTES = 4_096
+"""Larger heads are no plain ones."""
+LINES_MAX = 60
+_END = b"\r\n\r\n"
+_LINE_END = b"\r\n"
+_COLON = b": "
+# Visible ASCII and the blank: what remains of a head without them is its line ends, or it is no plain one.
+_PRINTABLE = bytes(range(0x20, 0x7F))
+_LINE_ENDS = tuple([_LINE_END * number for number in range(LINES_MAX + 3)])
+# An origin-form target of unreserved characters (RFC 3986 section 2.3): it has one spelling, and no query.
+_request_line = re.compile(rb"(GET|HEAD) (/[A-Za-z0-9\-._~/]*) HTTP/1\.1").fullmatch
+
+
+class Origin(NamedTuple):
+    """Where the requests of one connection come from, as in ``RequestHead``."""
+
+    peer: str
+    scheme: str
+    tls_version: str
+
+
+NOWHERE = Origin("", "", "")
+"""That of a connection that does not stand yet."""
+
+
+class PlainRequest:
+    """A GET or HEAD without body and query. ``raw_headers`` are [name, value] as received.
+
+    The pipeline sets ``face``, ``services`` and ``listener`` before it is read, and who asks and what was decided when
+    it is answered. It is never a refusal, so it has no fault.
+    """
+
+    __slots__ = (
+        "agent", "decisions", "face", "listener", "method", "origin", "principal", "raw_headers", "raw_path",
+        "request_id", "route", "services", "started",
+    )  # fmt: skip
+
+    fault: ClassVar[Fault | None] = None
+    log: ClassVar[dict[str, str | int | float]] = {}
+    more_decisions: ClassVar[int] = 0
+    raw_query: ClassVar[str] = ""
+
+    decisions: Sequence[tuple[Need, Decision]]
+    face: Face
+    listener: Listener
+    principal: Principal
+    request_id: str
+    route: Route
+    services: Services
+
+    def __init__(self, method: str, raw_path: str, raw_headers: Sequence[Sequence[bytes]], origin: Origin) -> None:
+        self.method = method
+        self.raw_path = raw_path
+        self.raw_headers = raw_headers
+        self.origin = origin
+        self.agent = ""
+        self.started = time.perf_counter()
+
+    @property
+    def head(self) -> "PlainRequest":
+        """Itself, as that of a context."""
+        return self
+
+    @property
+    def peer(self) -> str:
+        """The client's address."""
+        return self.origin.peer
+
+    @property
+    def operation_name(self) -> str:
+        """The route's name."""
+        return self.route.name
+
+    def values(self, key: str) -> tuple[str, ...] | None:
+        """Condition keys of caller and request, as ``Context.values``."""
+        return self._as_context().values(key)
+
+    def _as_context(self) -> Context:
+        """The request as all others are carried."""
+        headers = CIMultiDict([(name.decode(), value.decode()) for name, value in self.raw_headers])
+        head = RequestHead(
+            method=self.method,
+            raw_path=self.raw_path,
+            raw_query="",
+            headers=CIMultiDictProxy(headers),
+            peer=self.origin.peer,
+            scheme=self.origin.scheme,
+            host=headers.get("Host", ""),
+            listener=self.listener,
+            tls_version=self.origin.tls_version,
+        )
+        context = Context(
+            head=head,
+            body=NO_BODY,
+            services=self.services,
+            face=self.face,
+            request_id=self.request_id,
+            started=self.started,
+        )
+        context.principal = self.principal
+        return context
+
+
+def read_plain(data: bytes, origin: Origin) -> PlainRequest | None:
+    """The request that is all of ``data``, if it is a plain one; None leaves it to a parser of HTTP.
+
+    Spec: RFC 9112 sections 2 to 5, of which this takes the plainest form only: printable ASCII, one blank behind each
+    colon, no folded line.
+    """
+    if len(data) > HEAD_MAX_BYTES or not data.endswith(_END):
+        return None
+    first, *lines = data[: -len(_END)].split(_LINE_END)
+    found = _request_line(first)
+    if found is None or len(lines) > LINES_MAX or data.translate(None, _PRINTABLE) != _LINE_ENDS[len(lines) + 2]:
+        return None
+    method, path = found.groups()
+    return PlainRequest(method.decode(), path.decode(), [line.split(_COLON, 1) for line in lines], origin)
