@@ -6,7 +6,7 @@ Waking whoever writes is put off: done for each turn of the event loop it costs 
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from zotplus.domain import errors
 from zotplus.domain.actions import ACTIONS
@@ -205,7 +205,7 @@ def _changes(context: Context | PlainRequest) -> bool:
     return any(ACTIONS[need.action].writes for need, _ in context.decisions if need.action in ACTIONS)
 
 
-def _all_decided(asked: Sequence[tuple[Need, Decision]]) -> tuple[Decided, ...]:
+def _all_decided(asked: list[tuple[Need, Decision]]) -> tuple[Decided, ...]:
     if len(asked) == 1:  # as nearly always
         return (_decided(*asked[0]),)
     return tuple([_decided(need, decision) for need, decision in asked])

@@ -36,22 +36,3 @@ class NoBody:
 
 
 NO_BODY = NoBody()
-
-
-class ArrivedBody:
-    """The body of a request that came with its head, and is read by who has its bytes."""
-
-    __slots__ = ("length",)
-
-    def __init__(self, length: int) -> None:
-        self.length: int | None = length
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Nothing is left to come."""
-        none: tuple[bytes, ...] = ()
-        for chunk in none:
-            yield chunk
-
-    async def read(self, limit: int) -> bytes:  # noqa: ARG002 - nothing is never too much
-        """As ``chunks``."""
-        return b""

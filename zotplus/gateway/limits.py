@@ -27,8 +27,8 @@ class RequestLimits:
         if (length is None or length > SMALL_BODY_BYTES) and self._callers.begin_upload(caller):
             self._uploading[id(context)] = caller
 
-    def admit_read(self, caller: str) -> None:
-        """As ``admit`` for the principal of a request without a body, that nobody has to ``leave``."""
+    def admit_small(self, caller: str) -> None:
+        """As ``admit`` for the principal of a request whose body is small; nobody has to ``leave``."""
         self._callers.take(caller)
 
     def leave(self, context: Context) -> None:

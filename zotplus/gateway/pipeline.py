@@ -6,9 +6,9 @@ Every listener and every protocol comes through ``Pipeline.respond``; there is n
 
 import random
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TypeGuard
+from typing import TypeVar
 
 import structlog
 
@@ -20,19 +20,21 @@ from zotplus.domain.principals import Principal, PrincipalKind
 from zotplus.gateway.auditing import UNAUDITED, AuditTrail
 from zotplus.gateway.bodies import RequestBody
 from zotplus.gateway.conditions.facts import gather, wants_facts
-from zotplus.gateway.context import NOBODY, Context
+from zotplus.gateway.context import Context
 from zotplus.gateway.head import Listener, RequestHead
 from zotplus.gateway.limits import RequestLimits
 from zotplus.gateway.plain import PlainRequest
 from zotplus.gateway.reply import Reply
 from zotplus.gateway.route import Face, Operation, PlainRead, PlainWrite, Route, SupportsOtherOrigins, SupportsPlain
 from zotplus.ports.identity import TokenRefused
+from zotplus.ports.telemetry import Finished
 from zotplus.services.directory import Services
 from zotplus.services.federation.exchange import SELF, Admit
 
 log = structlog.get_logger("zotplus.pipeline")
 
 Parsed = tuple[Route, Operation]
+Plain = TypeVar("Plain", PlainRead, PlainWrite)
 
 _STRIDE = 0x9E3779B1
 """Odd, so that adding it walks all 32-bit numbers before one comes again; the digits of neighbours look unlike."""
@@ -70,7 +72,6 @@ class Pipeline:
         self._services = services
         self._serial = random.getrandbits(32)
         self._immediate: dict[Face, bool] = {}
-        self._plain: dict[Face, bool] = {}
 
     def open(self, head: RequestHead, body: RequestBody) -> Context:
         """Begin a request: gives it its id and its face."""
@@ -127,9 +128,18 @@ class Pipeline:
 
         None leaves the request to them, and nothing has happened then.
         """
+        return self._allowed(face, request, face.read_plainly)
+
+    def begin_plainly(self, face: SupportsPlain, request: PlainRequest) -> PlainWrite | None:
+        """As ``answer_plainly`` for a write, which is still to be performed."""
+        return self._allowed(face, request, face.write_plainly)
+
+    def _allowed(
+        self, face: SupportsPlain, request: PlainRequest, read: Callable[[PlainRequest], Plain | None]
+    ) -> Plain | None:
         request.face, request.services = face, self._services
         try:
-            found = face.read_plainly(request)
+            found = read(request)
             if found is None:
                 return None
             principal, need = found.principal, found.need
@@ -140,56 +150,25 @@ class Pipeline:
             decision = principal.decide(need, request)
             if not isinstance(decision, Allowed):
                 return None
+            self.audit.require(found.route)
             if self._limits is not None:
-                self._limits.admit_read(principal.id)
+                self._limits.admit_small(principal.id)
         except Problem:  # told by whoever meets it again
             return None
-        request.decisions = ((need, decision),)
+        request.decisions = [(need, decision)]
         self.callers.add(principal.id)
         return found
 
-    def begin_plainly(self, context: Context, content: bytes) -> Coroutine[None, None, Reply] | None:
-        """What answers a plain write that is allowed, all of whose ``content`` is here; None as above."""
-        face = context.face
+    async def perform_plainly(self, write: PlainWrite, request: PlainRequest) -> tuple[PlainRequest | Context, Reply]:
+        """Do what was begun; the answer, and what is to be told of it. Never raises ``Exception``, as ``respond``."""
         try:
-            found = face.write_plainly(context, content) if self._has_plain(face) else None
-        except Problem:
-            found = None
-        return self._write(context, found) if found is not None and self._is_allowed(context, found) else None
-
-    async def _write(self, context: Context, write: PlainWrite) -> Reply:
-        try:
-            self.audit.require(write.route)
-            self.callers.add(write.principal.id)
-            if self._limits is not None:
-                self._limits.admit(context)
-            return await write.perform(context)
+            return request, await write.perform(request)
         except Problem as problem:
-            return self.refuse(context, problem)
+            context = request.as_context()
+            return context, self.refuse(context, problem)
         except Exception:  # noqa: BLE001 - as for all others
-            return self._failed(context)
-        finally:
-            if self._limits is not None:
-                self._limits.leave(context)
-
-    def _has_plain(self, face: Face) -> TypeGuard[SupportsPlain]:
-        try:
-            return self._plain[face]
-        except KeyError:
-            known = self._plain[face] = isinstance(face, SupportsPlain)
-            return known
-
-    def _is_allowed(self, context: Context, found: PlainWrite) -> bool:
-        """Whether the evaluator says so without more than is known; if not, the context is as it was."""
-        if found.principal.policies.facts and wants_facts(found.principal, found.need):
-            return False
-        context.principal = found.principal
-        if not isinstance(context.decide(found.need), Allowed):
-            context.principal = NOBODY
-            context.decisions.clear()
-            return False
-        context.route = found.route
-        return True
+            context = request.as_context()
+            return context, self._failed(context)
 
     def _failed(self, context: Context) -> Reply:
         """To be called while the exception is handled."""
@@ -238,10 +217,9 @@ class Pipeline:
         if self.watch is not None:
             self.watch(context, reply, sizes)
 
-    def told_plainly(self, request: PlainRequest, answer: tuple[int, int], at: float, trace: str) -> None:
-        """A plain read was answered ``at`` a time: ``answer`` are its status and the bytes of its body."""
-        status, sent = answer
-        self.audit.note(request, status, (0, sent), trace, at)
+    def told_plainly(self, request: PlainRequest | Context, told: Finished, trace: str) -> None:
+        """As ``told`` of a plain request, a moment later."""
+        self.audit.note(request, told.status, (told.bytes_in, told.bytes_out), trace, told.at)
 
     def refuse(self, context: Context, problem: Problem) -> Reply:
         """``problem`` in the wire form of the request's face, noted for the log."""

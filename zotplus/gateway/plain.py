@@ -19,18 +19,21 @@ from zotplus.gateway.context import Context
 from zotplus.gateway.head import Listener, RequestHead
 from zotplus.gateway.route import Face, Route
 from zotplus.services.directory import Services
+from zotplus.services.values import Actor
 
 HEAD_MAX_BYTES = 4_096
 """Larger heads are no plain ones."""
+DATA_MAX_BYTES = 1 << 17
+"""Nor is what comes in larger pieces."""
 LINES_MAX = 60
 _END = b"\r\n\r\n"
 _LINE_END = b"\r\n"
 _COLON = b": "
 # Visible ASCII and the blank: what remains of a head without them is its line ends, or it is no plain one.
 _PRINTABLE = bytes(range(0x20, 0x7F))
-_LINE_ENDS = tuple([_LINE_END * number for number in range(LINES_MAX + 3)])
+_LINE_ENDS = tuple([_LINE_END * number for number in range(LINES_MAX + 1)])
 # An origin-form target of unreserved characters (RFC 3986 section 2.3): it has one spelling, and no query.
-_request_line = re.compile(rb"(GET|HEAD) (/[A-Za-z0-9\-._~/]*) HTTP/1\.1").fullmatch
+_request_line = re.compile(rb"(GET|HEAD|PUT) (/[A-Za-z0-9\-._~/]*) HTTP/1\.1").fullmatch
 
 
 class Origin(NamedTuple):
@@ -46,14 +49,14 @@ NOWHERE = Origin("", "", "")
 
 
 class PlainRequest:
-    """A GET or HEAD without body and query. ``raw_headers`` are [name, value] as received.
+    """A GET, HEAD or PUT without a query. ``raw_headers`` are [name, value] as received, ``content`` all behind them.
 
     The pipeline sets ``face``, ``services`` and ``listener`` before it is read, and who asks and what was decided when
     it is answered. It is never a refusal, so it has no fault.
     """
 
     __slots__ = (
-        "agent", "decisions", "face", "listener", "method", "origin", "principal", "raw_headers", "raw_path",
+        "agent", "content", "decisions", "face", "listener", "method", "origin", "principal", "raw_headers", "raw_path",
         "request_id", "route", "services", "started",
     )  # fmt: skip
 
@@ -62,7 +65,7 @@ class PlainRequest:
     more_decisions: ClassVar[int] = 0
     raw_query: ClassVar[str] = ""
 
-    decisions: Sequence[tuple[Need, Decision]]
+    decisions: list[tuple[Need, Decision]]
     face: Face
     listener: Listener
     principal: Principal
@@ -70,12 +73,15 @@ class PlainRequest:
     route: Route
     services: Services
 
-    def __init__(self, method: str, raw_path: str, raw_headers: Sequence[Sequence[bytes]], origin: Origin) -> None:
-        self.method = method
-        self.raw_path = raw_path
+    def __init__(
+        self, line: tuple[str, str], raw_headers: Sequence[Sequence[bytes]], content: bytes, origin: Origin
+    ) -> None:
+        self.method, self.raw_path = line
         self.raw_headers = raw_headers
+        self.content = content
         self.origin = origin
         self.agent = ""
+        self.decisions = []
         self.started = time.perf_counter()
 
     @property
@@ -93,12 +99,17 @@ class PlainRequest:
         """The route's name."""
         return self.route.name
 
+    @property
+    def actor(self) -> Actor:
+        """Who asks, as services are told."""
+        return Actor(principal=self.principal.id, request_id=self.request_id, address=self.origin.peer)
+
     def values(self, key: str) -> tuple[str, ...] | None:
         """Condition keys of caller and request, as ``Context.values``."""
-        return self._as_context().values(key)
+        return self.as_context().values(key)
 
-    def _as_context(self) -> Context:
-        """The request as all others are carried."""
+    def as_context(self) -> Context:
+        """The request as all others are carried; its body has been read."""
         headers = CIMultiDict([(name.decode(), value.decode()) for name, value in self.raw_headers])
         head = RequestHead(
             method=self.method,
@@ -119,21 +130,26 @@ class PlainRequest:
             request_id=self.request_id,
             started=self.started,
         )
-        context.principal = self.principal
+        context.principal, context.route = self.principal, self.route
+        context.decisions = self.decisions
         return context
 
 
 def read_plain(data: bytes, origin: Origin) -> PlainRequest | None:
-    """The request that is all of ``data``, if it is a plain one; None leaves it to a parser of HTTP.
+    """The request that ``data`` begins with, if it is a plain one; None leaves it to a parser of HTTP.
 
+    Whether what follows the head is the request's body, and all of it, is for the reader of the headers to say.
     Spec: RFC 9112 sections 2 to 5, of which this takes the plainest form only: printable ASCII, one blank behind each
     colon, no folded line.
     """
-    if len(data) > HEAD_MAX_BYTES or not data.endswith(_END):
+    end = -1 if len(data) > DATA_MAX_BYTES else data.find(_END, 0, HEAD_MAX_BYTES)
+    if end < 0:
         return None
-    first, *lines = data[: -len(_END)].split(_LINE_END)
+    head = data[:end]
+    first, *lines = head.split(_LINE_END)
     found = _request_line(first)
-    if found is None or len(lines) > LINES_MAX or data.translate(None, _PRINTABLE) != _LINE_ENDS[len(lines) + 2]:
+    if found is None or len(lines) > LINES_MAX or head.translate(None, _PRINTABLE) != _LINE_ENDS[len(lines)]:
         return None
     method, path = found.groups()
-    return PlainRequest(method.decode(), path.decode(), [line.split(_COLON, 1) for line in lines], origin)
+    headers = [line.split(_COLON, 1) for line in lines]
+    return PlainRequest((method.decode(), path.decode()), headers, data[end + len(_END) :], origin)

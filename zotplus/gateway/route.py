@@ -116,7 +116,7 @@ class PlainRead(PlainRequest, Protocol):
 class PlainWrite(PlainRequest, Protocol):
     """A write, with what it does if it is allowed."""
 
-    async def perform(self, context: "Context") -> "Reply":
+    async def perform(self, request: "plain.PlainRequest") -> "Reply":
         """Do it, and answer. Raises ``Problem``."""
         ...
 
@@ -133,8 +133,8 @@ class SupportsPlain(Face, Protocol):
         """A read of something small."""
         ...
 
-    def write_plainly(self, context: "Context", content: bytes) -> PlainWrite | None:
-        """A write of something small, all of whose ``content`` has arrived."""
+    def write_plainly(self, request: "plain.PlainRequest") -> PlainWrite | None:
+        """A write of something small, all of whose content has arrived."""
         ...
 
 

@@ -38,7 +38,7 @@ class GatewayProtocol(RequestHandler):
     ``holder`` is whose client certificate the connection was made with, ``origin`` where it comes from.
     """
 
-    __slots__ = ("_answer_plainly", "head_since", "holder", "is_busy", "origin", "prepared", "since")
+    __slots__ = ("_take_plainly", "head_since", "holder", "is_busy", "origin", "prepared", "since")
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
@@ -49,7 +49,7 @@ class GatewayProtocol(RequestHandler):
         self.is_busy = False
         self.origin = NOWHERE
         manager = self._manager
-        self._answer_plainly = manager.answer_plainly if isinstance(manager, GatewayServer) else None
+        self._take_plainly = manager.take_plainly if isinstance(manager, GatewayServer) else None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection stands, and with TLS the handshake is done."""
@@ -78,7 +78,7 @@ class GatewayProtocol(RequestHandler):
         """Bytes of a head or body."""
         waiter = self._waiter
         if self.head_since is None and waiter is not None:
-            if not (self.is_busy or waiter.done()) and self._is_answered_plainly(data):
+            if self._is_taken_plainly(data, waiter):
                 return
             self.head_since = self._loop.time()
         if waiter is None or waiter.done():
@@ -89,51 +89,28 @@ class GatewayProtocol(RequestHandler):
         self._waiter = waiter
         if self.is_busy:
             return
-        if self._messages and not (len(self._messages) == 1 and self._is_taken_at_once()):
+        if len(self._messages) == 1 and self._is_answered_at_once():
+            self._messages.clear()
+        elif self._messages:
             waiter.set_result(None)
 
-    def _is_answered_plainly(self, data: bytes) -> bool:
-        """Whether ``data``, which nothing came before, was answered from its bytes."""
-        transport, answer = self.transport, self._answer_plainly
-        if answer is None or transport is None or transport.get_write_buffer_size():
+    def _is_taken_plainly(self, data: bytes, waiter: asyncio.Future[None]) -> bool:
+        """Whether ``data``, which nothing came before, is a plain request that is being answered."""
+        transport, take = self.transport, self._take_plainly
+        if self.is_busy or waiter.done() or take is None or transport is None or transport.get_write_buffer_size():
             return False
-        answered = answer(data, self.origin)
-        if answered is None:
-            return False
-        self.since = self._loop.time()
-        self._next_keepalive_close_time = self.since + self._keepalive_timeout
-        transport.write(answered)
-        return True
+        return take(data, self)
 
-    def _is_taken_at_once(self) -> bool:
-        """Whether the one message is answered by now, or is being answered."""
-        message, payload = self._messages[0]
-        manager = self._manager
-        if not isinstance(manager, GatewayServer) or isinstance(message, _ErrInfo):
-            return False
-        if payload is EMPTY_PAYLOAD:
-            if not manager.answer_at_once(message, self):
-                return False
-            self._take()
-            self.taken_to_end()
-            return True
-        if not payload.is_eof() or len(payload._buffer) != 1:  # noqa: SLF001 - looked at, since it may go to a handler
-            return False
-        if not manager.begin_at_once(message, payload._buffer[0], self):  # noqa: SLF001
-            return False
+    def busy(self) -> None:
+        """A request that aiohttp does not know of is being answered; ``answered`` or ``abort`` has to follow."""
         self.is_busy = True
-        self._take()
         self._next_keepalive_close_time = math.inf
-        return True
 
-    def _take(self) -> None:
-        """The message goes past aiohttp: the parser may read one more in its place."""
-        self._messages.clear()
-        if self._parser is not None:
-            self._parser.message_consumed()
-
-    def taken_to_end(self) -> None:
-        """A request that aiohttp does not know of has been answered: the next may come, or has come already."""
+    def answered(self, answer: bytes) -> None:
+        """Write the answer to a request that aiohttp does not know of; the next may come, or has come already."""
+        transport = self.transport
+        if transport is not None:
+            transport.write(answer)
         self.is_busy = False
         self.served()
         self._next_keepalive_close_time = self.since + self._keepalive_timeout
@@ -142,6 +119,29 @@ class GatewayProtocol(RequestHandler):
         waiter = self._waiter
         if self._messages and waiter is not None and not waiter.done():
             waiter.set_result(None)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nobody is there any more to be answered."""
+        return self.transport is None or self.transport.is_closing()
+
+    def abort(self) -> None:
+        """End the connection without an answer."""
+        self.is_busy = False
+        if self.transport is not None:
+            self.transport.abort()
+
+    def _is_answered_at_once(self) -> bool:
+        message, payload = self._messages[0]
+        manager, parser = self._manager, self._parser
+        if payload is not EMPTY_PAYLOAD or not isinstance(manager, GatewayServer) or parser is None:
+            return False
+        if isinstance(message, _ErrInfo) or not manager.answer_at_once(message, self):
+            return False
+        parser.message_consumed()
+        self.served()
+        self._next_keepalive_close_time = self.since + self._keepalive_timeout
+        return True
 
     def take_prepared(self) -> tuple[Context, Reply] | None:
         """The prepared answer, once."""
@@ -196,9 +196,8 @@ class GatewayServer(web.Server):
     """aiohttp's low-level server with our connections.
 
     ``refuse_unread`` answers what its parser cannot read. ``answer_at_once`` may write the answer to a request without
-    a body before aiohttp makes anything of it; False leaves it to the handler. ``begin_at_once`` may take one over
-    whose small body came with it, and calls ``taken_to_end`` when that is answered. ``answer_plainly`` answers bytes
-    that are all of a plain request.
+    a body before aiohttp makes anything of it; False leaves it to the handler. ``take_plainly`` may take the bytes of a
+    request over before they are parsed, and calls ``answered``, at once or some time after ``busy``.
     """
 
     def __init__(
@@ -206,16 +205,14 @@ class GatewayServer(web.Server):
         handler: Handler,
         refuse_unread: Callable[[Problem, RequestHandler], Reply],
         answer_at_once: Callable[[RawRequestMessage, GatewayProtocol], bool],
-        begin_at_once: Callable[[RawRequestMessage, bytes, GatewayProtocol], bool],
-        answer_plainly: Callable[[bytes, Origin], bytes | None],
+        take_plainly: Callable[[bytes, GatewayProtocol], bool],
         **limits: Any,
     ) -> None:
         super().__init__(handler, access_log=None, auto_decompress=False, read_bufsize=READ_BUFFER_BYTES, **limits)
         self.holder_of: HolderOf | None = None
         self.refuse_unread = refuse_unread
         self.answer_at_once = answer_at_once
-        self.begin_at_once = begin_at_once
-        self.answer_plainly = answer_plainly
+        self.take_plainly = take_plainly
 
     def __call__(self) -> RequestHandler:
         """A handler for a new connection."""

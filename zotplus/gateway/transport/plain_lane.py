@@ -1,4 +1,4 @@
-"""Plain reads on their lane: from a connection's bytes to those of the answer, past HTTP parser, request and task.
+"""Plain requests on their lane: from a connection's bytes to those of the answer, past HTTP parser, request and stream.
 
 The pipeline decides as for all other requests. What log, metrics and audit are told of such requests is told together
 some fifty times a second, by the same functions: each by itself finds the caches full of the request's own code, and
@@ -8,57 +8,119 @@ takes twice as long.
 import asyncio
 import time
 
+import structlog
+from aiohttp import HttpVersion11
+
+from zotplus.gateway.context import Context
 from zotplus.gateway.head import Listener
 from zotplus.gateway.pipeline import Pipeline
-from zotplus.gateway.plain import Origin, PlainRequest, read_plain
+from zotplus.gateway.plain import PlainRequest, read_plain
+from zotplus.gateway.route import PlainWrite, SupportsPlain
+from zotplus.gateway.transport.connection import GatewayProtocol
+from zotplus.gateway.transport.running import Running
 from zotplus.gateway.transport.telling import finished
-from zotplus.gateway.transport.wire import plain_answer
+from zotplus.gateway.transport.wire import answer_bytes, plain_answer
 from zotplus.ports.telemetry import Telemetry
+
+log = structlog.get_logger("zotplus.server")
 
 TELL_SECONDS = 0.02
 """How long what is to be told waits for others."""
 _OK = 200
 _NO_HEADERS: dict[str, str] = {}
+_WRITE = "PUT"
+
+Untold = tuple[PlainRequest | Context, int, tuple[int, int], tuple[float, float]]
+"""A request, its status, the bytes of its body and of the answer's, and when it was answered: time and clock."""
+
+
+class _Asked:
+    """What the form of the answer to a plain write depends on."""
+
+    method = _WRITE
+    version = HttpVersion11
 
 
 class PlainLane:
-    """The lane of one listener, for the pipeline's face of plain requests there; without one it is closed."""
+    """The lane of one listener, for the pipeline's face of plain requests there; without one it is closed.
 
-    def __init__(self, pipeline: Pipeline, telemetry: Telemetry, listener: Listener) -> None:
+    Writes that wait for the store are counted in ``running``.
+    """
+
+    def __init__(self, pipeline: Pipeline, telemetry: Telemetry, listener: Listener, running: Running) -> None:
         face = pipeline.plain_faces.get(listener)
         self._pipeline = pipeline
         self._telemetry = telemetry
         self._listener = listener
+        self._running = running
         self._face = face
-        self._stamp = b"" if face is None else face.request_id_header.encode()
-        self._untold: list[tuple[PlainRequest, int, float, float]] = []
+        self._stamp = "" if face is None else face.request_id_header
+        self._stamp_bytes = self._stamp.encode()
+        self._untold: list[Untold] = []
+        self._writes: set[asyncio.Task[None]] = set()
 
     def close(self) -> None:
         """All further requests take the usual way."""
         self._face = None
         self.tell()
 
-    def answer(self, data: bytes, origin: Origin) -> bytes | None:
-        """The answer to the request that is all of ``data``; None where it takes the usual way, without any effect."""
+    def take(self, data: bytes, connection: GatewayProtocol) -> bool:
+        """Whether ``data`` is a plain request, which is answered by now or when the store has made it durable.
+
+        If not, nothing has happened, and it takes the usual way.
+        """
         face = self._face
-        request = None if face is None else read_plain(data, origin)
+        request = None if face is None else read_plain(data, connection.origin)
         if request is None or face is None:
-            return None
+            return False
         request.listener = self._listener
+        take = self._begin if request.method == _WRITE else self._answer
+        return take(face, request, connection)
+
+    def _answer(self, face: SupportsPlain, request: PlainRequest, connection: GatewayProtocol) -> bool:
         read = self._pipeline.answer_plainly(face, request)
         if read is None:
-            return None
+            return False
         sent = len(read.content) if read.with_content else 0
         request.raw_headers = ()  # no longer needed, and there are hundreds until they are told of
-        self._untold.append((request, sent, time.time(), time.perf_counter()))
+        self._tell_soon((request, _OK, (0, sent), (time.time(), time.perf_counter())))
+        connection.answered(plain_answer(read, (self._stamp_bytes, request.request_id)))
+        return True
+
+    def _begin(self, face: SupportsPlain, request: PlainRequest, connection: GatewayProtocol) -> bool:
+        write = self._pipeline.begin_plainly(face, request)
+        if write is None:
+            return False
+        connection.busy()
+        task = asyncio.create_task(self._finish(write, request, connection))
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
+        return True
+
+    async def _finish(self, write: PlainWrite, request: PlainRequest, connection: GatewayProtocol) -> None:
+        with self._running:
+            try:
+                told, reply = await self._pipeline.perform_plainly(write, request)
+                answer, sent = answer_bytes(_Asked, reply, (self._stamp, request.request_id))
+                received, request.raw_headers, request.content = len(request.content), (), b""
+                if connection.is_gone:
+                    told, sent = request.as_context(), 0
+                    told.log["broken"] = "the client is gone"
+                self._tell_soon((told, reply.status, (received, sent), (time.time(), time.perf_counter())))
+                connection.answered(answer)
+            except Exception:
+                log.exception("reply_failed", request_id=request.request_id, operation=request.operation_name)
+                connection.abort()
+
+    def _tell_soon(self, untold: Untold) -> None:
+        self._untold.append(untold)
         if len(self._untold) == 1:
             asyncio.get_running_loop().call_later(TELL_SECONDS, self.tell)
-        return plain_answer(read, (self._stamp, request.request_id))
 
     def tell(self) -> None:
         """Tell log, metrics and audit of what was answered since the last time."""
         untold, self._untold = self._untold, []
-        for request, sent, at, ended in untold:
-            told = finished(request, _OK, (0, sent), (at, ended))
+        for request, status, sizes, ended in untold:
+            told = finished(request, status, sizes, ended)
             trace = self._telemetry.answered(_NO_HEADERS, told)
-            self._pipeline.told_plainly(request, (_OK, sent), at, trace)
+            self._pipeline.told_plainly(request, told, trace)

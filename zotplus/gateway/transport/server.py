@@ -5,7 +5,7 @@ import ipaddress
 import socket
 import ssl
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 
 import msgspec
 import structlog
@@ -16,7 +16,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
-from zotplus.gateway.bodies import NO_BODY, ArrivedBody
+from zotplus.gateway.bodies import NO_BODY
 from zotplus.gateway.context import Context
 from zotplus.gateway.head import Listener, RequestHead
 from zotplus.gateway.pipeline import Pipeline, Watch
@@ -25,6 +25,7 @@ from zotplus.gateway.reply import Reply
 from zotplus.gateway.transport.certificates import NOBODYS, HolderOf
 from zotplus.gateway.transport.connection import ConnectionBody, GatewayProtocol, GatewayServer
 from zotplus.gateway.transport.plain_lane import PlainLane
+from zotplus.gateway.transport.running import Running
 from zotplus.gateway.transport.telling import finished
 from zotplus.gateway.transport.transfer import TransferBrokenError
 from zotplus.gateway.transport.wire import Wire, answer_bytes, ends_by_closing
@@ -83,7 +84,8 @@ class Server:
         self._telemetry = telemetry
         self._listener = listener
         self._limits = limits
-        self._lane = PlainLane(pipeline, telemetry, listener)
+        self._running = Running()
+        self._lane = PlainLane(pipeline, telemetry, listener, self._running)
         if limits.trusted_proxies:
             self._lane.close()  # they say in headers who the client is
         self._server: asyncio.Server | None = None
@@ -91,17 +93,12 @@ class Server:
             self._handle,  # type: ignore[arg-type] # _Sent is a response by its three attributes
             self._refuse_unread,
             self._answer_at_once,
-            self._begin_at_once,
-            self._lane.answer,
+            self._lane.take,
             keepalive_timeout=limits.keepalive_seconds,
             lingering_time=limits.linger_seconds,
             max_line_size=limits.line_bytes,
             max_field_size=limits.line_bytes,
         )
-        self._running = 0
-        self._writes: set[asyncio.Task[None]] = set()
-        self._idle = asyncio.Event()
-        self._idle.set()
         self._draining = False
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -125,9 +122,9 @@ class Server:
                 connection.force_close()
         try:
             async with asyncio.timeout(seconds):
-                await self._idle.wait()
+                await self._running.ended()
         except TimeoutError:
-            log.warning("drain_incomplete", running=self._running)
+            log.warning("drain_incomplete", running=self._running.count)
         if self._sweeper is not None:
             self._sweeper.cancel()
         await self._protocols.shutdown(1.0)
@@ -190,72 +187,14 @@ class Server:
         transport.write(answer)
         return True
 
-    def _begin_at_once(self, message: RawRequestMessage, content: bytes, connection: GatewayProtocol) -> bool:
-        """Begin to answer a plain write whose body has come with its head: no request object, no stream.
-
-        As above; the answer is written when the store has made the change durable.
-        """
-        transport = connection.transport
-        if message.method != "PUT" or message.should_close or message.upgrade or "Expect" in message.headers:
-            return False
-        if self._draining or transport is None or transport.get_write_buffer_size():
-            return False
-        self._lane.tell()
-        context = self._pipeline.open(self._head(message, connection), ArrivedBody(len(content)))
-        answering = self._pipeline.begin_plainly(context, content)
-        if answering is None:
-            return False
-        self._begun()
-        task = asyncio.create_task(self._finish(message, connection, context, answering))
-        self._writes.add(task)
-        task.add_done_callback(self._writes.discard)
-        return True
-
-    async def _finish(
-        self,
-        message: RawRequestMessage,
-        connection: GatewayProtocol,
-        context: Context,
-        answering: Coroutine[None, None, Reply],
-    ) -> None:
-        try:
-            self._telemetry.begin(context.request_id, message.headers)
-            reply = await answering
-            transport = connection.transport
-            answer, sent = answer_bytes(message, reply, _stamp(context))
-            if transport is None or transport.is_closing():
-                context.log["broken"] = "the client is gone"
-                sent = 0
-            self._note(context, reply, context.body.length or 0, sent)
-            if transport is not None:
-                transport.write(answer)
-        except Exception:
-            log.exception("reply_failed", request_id=context.request_id, operation=context.operation_name)
-            answering.close()
-            if connection.transport is not None:
-                connection.transport.abort()
-        finally:
-            self._ended()
-            connection.taken_to_end()
-
-    def _begun(self) -> None:
-        self._running += 1
-        self._idle.clear()
-
-    def _ended(self) -> None:
-        self._running -= 1
-        if not self._running:
-            self._idle.set()
-
     async def _handle(self, request: web.BaseRequest) -> _Sent:
-        self._begun()
-        try:
-            return await self._serve(request)
-        finally:
-            self._ended()
-            protocol = request.protocol
-            if isinstance(protocol, GatewayProtocol):
-                protocol.served()
+        with self._running:
+            try:
+                return await self._serve(request)
+            finally:
+                protocol = request.protocol
+                if isinstance(protocol, GatewayProtocol):
+                    protocol.served()
 
     async def _serve(self, request: web.BaseRequest) -> _Sent:
         body = ConnectionBody(request, self._limits.idle_seconds)

@@ -62,7 +62,7 @@ class PlainReading:
         """The request where it is plain for S3 too, and rightly signed; nothing has happened yet."""
         route = self._routes.get(head.method)
         signed = None if route is None else read_signed(head, self._prefix)
-        if route is None or signed is None or signed.payload not in _PAYLOADS:
+        if route is None or signed is None or head.content or signed.payload not in _PAYLOADS:
             return None
         bucket, key = signed.bucket, signed.key
         found = head.services.plain.find(signed.plan.terms.access_key, bucket, key)

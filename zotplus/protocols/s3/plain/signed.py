@@ -17,7 +17,6 @@ from zotplus.domain.names import MAX_KEY_BYTES
 from zotplus.domain.signatures.signing_key import signing_key
 from zotplus.domain.signatures.sigv4 import MAX_SKEW
 from zotplus.domain.signatures.sigv4_canonical import ALGORITHM
-from zotplus.gateway.head import RequestHead
 from zotplus.gateway.plain import PlainRequest
 from zotplus.protocols.s3.plain.shapes import Plan, plan_of, shape_of
 
@@ -35,7 +34,7 @@ class Signed:
 
     __slots__ = ("_date", "_head", "_signature", "bucket", "key", "payload", "plan")
 
-    def __init__(self, head: RequestHead | PlainRequest, plan: Plan, named: tuple[str, str]) -> None:
+    def __init__(self, head: PlainRequest, plan: Plan, named: tuple[str, str]) -> None:
         raw, shape = head.raw_headers, plan.shape
         self._head = head
         self._date = raw[shape.date][1]
@@ -67,7 +66,7 @@ class Signed:
         return hmac.compare_digest(key.sign_bytes(to_sign).encode(), self._signature)
 
 
-def read_signed(head: RequestHead | PlainRequest, prefix: str, *, brings_body: bool = False) -> Signed | None:
+def read_signed(head: PlainRequest, prefix: str, *, brings_body: bool = False) -> Signed | None:
     """``head`` where it is plain, below ``prefix``; its signature is still to be proven."""
     path = head.raw_path.removeprefix(prefix) if prefix else head.raw_path
     named = None if head.raw_query or len(path) > _MAX_PATH else _plain_path(path)

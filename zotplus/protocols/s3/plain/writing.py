@@ -14,7 +14,7 @@ from zotplus.domain import actions
 from zotplus.domain.iam import Need
 from zotplus.domain.principals import Principal
 from zotplus.domain.signatures.payloads import UNSIGNED_PAYLOAD
-from zotplus.gateway.context import Context
+from zotplus.gateway.plain import PlainRequest
 from zotplus.gateway.reply import Reply
 from zotplus.gateway.route import Route
 from zotplus.protocols.s3.attributes import DEFAULT_TYPE
@@ -39,15 +39,15 @@ class PlainWrite(msgspec.Struct, frozen=True):
     need: Need
     signed: Signed
     headers: dict[str, str]
-    content: bytes
 
-    async def perform(self, context: Context) -> Reply:
+    async def perform(self, request: PlainRequest) -> Reply:
         """Write the object, and answer as the operation of all other writes. Raises what ``Objects.put_plain`` does."""
         signed = self.signed
         sha256 = None if signed.payload == _UNSIGNED else signed.payload.decode()
-        expected = Expected(size=len(self.content), sha256=sha256)
-        small = Small(content=self.content, headers=self.headers, expected=expected, by=context.actor)
-        info = await context.services.objects.put_plain(signed.bucket, signed.key, small)
+        content = request.content
+        expected = Expected(size=len(content), sha256=sha256)
+        small = Small(content=content, headers=self.headers, expected=expected, by=request.actor)
+        info = await request.services.objects.put_plain(signed.bucket, signed.key, small)
         return Reply(headers=written_headers(info))
 
 
@@ -58,23 +58,25 @@ class PlainWriting:
         self._prefix = site.prefix
         self._route = put if site.domain is None else None
 
-    def read(self, context: Context, content: bytes) -> PlainWrite | None:
-        """The request of ``context`` where it is plain and rightly signed; nothing has happened yet."""
-        head, route = context.head, self._route
-        if route is None or head.method != "PUT":
+    def read(self, head: PlainRequest) -> PlainWrite | None:
+        """The request where it is plain for S3 too, and rightly signed; nothing has happened yet."""
+        route, size, services = self._route, len(head.content), head.services
+        signed = None if route is None else read_signed(head, self._prefix, brings_body=True)
+        if route is None or signed is None or size > services.objects.inline_limit:
             return None
-        signed = read_signed(head, self._prefix, brings_body=True)
-        if signed is None or (signed.payload != _UNSIGNED and _is_sha256(signed.payload) is None):
+        if signed.header(b"content-length") != b"%d" % size:
+            return None
+        if signed.payload != _UNSIGNED and _is_sha256(signed.payload) is None:
             return None
         headers = _headers_of(signed.header(b"content-type"))
-        services = context.services
-        if headers is None or len(content) > services.objects.inline_limit:
+        if headers is None:
             return None
         found = services.plain.find_target(signed.plan.terms.access_key, signed.bucket)
         if found is None or not signed.is_signed_with(found[1]):
             return None
         need = Need(_PUT_OBJECT, f"s3:{signed.bucket}/{signed.key}")
-        return PlainWrite(route, found[0], need, signed, headers, content)
+        head.agent = signed.header(b"user-agent").decode()
+        return PlainWrite(route, found[0], need, signed, headers)
 
 
 @lru_cache(maxsize=_TYPES)
