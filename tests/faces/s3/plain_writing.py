@@ -7,8 +7,6 @@ import msgspec
 
 from tests.faces.s3.stage import Body, Call
 from zotplus.gateway.auditing import UNAUDITED
-from zotplus.gateway.bodies import ArrivedBody
-from zotplus.gateway.context import NOBODY as NOBODY_YET
 from zotplus.gateway.pipeline import Pipeline
 from zotplus.records import layout
 from zotplus.records.buckets import BUCKET
@@ -40,8 +38,8 @@ async def prepare(stage):
 
 
 def opened(stage, call, **head):
-    made = msgspec.structs.replace(stage.head(call), **head)
-    return stage.pipeline.open(made, ArrivedBody(len(call.body)))
+    """The call's bytes, read; None where they are no plain request."""
+    return stage.plain_request(msgspec.structs.replace(stage.head(call), **head), call.body)
 
 
 def told(context, reply):
@@ -49,12 +47,19 @@ def told(context, reply):
     return reply.status, reply.headers, reply.body.replace(context.request_id.encode(), b"-")
 
 
+async def performed(stage, write, request):
+    """The answer to what was begun, and what is told of it."""
+    context, reply = await stage.pipeline.perform_plainly(write, request)
+    assert context.request_id == request.request_id
+    return told(context, reply), context
+
+
 async def plainly(stage, call):
-    """What the plain way answers, and its context."""
-    context = opened(stage, call)
-    begun = stage.pipeline.begin_plainly(context, call.body)
-    assert begun is not None
-    return told(context, await begun), context
+    """What the plain way answers, and what is told of it."""
+    request = opened(stage, call)
+    write = stage.write_plainly(request)
+    assert write is not None
+    return await performed(stage, write, request)
 
 
 async def usually(stage, call):
@@ -64,17 +69,15 @@ async def usually(stage, call):
 
 
 def is_taken(stage, call, **head):
-    """Whether the request is taken as a plain one; where it is not, nothing may have happened."""
-    context = opened(stage, call, **head)
-    before = everything(stage)
-    begun = stage.pipeline.begin_plainly(context, call.body)
+    """Whether the request is taken as a plain one; in any case nothing may have happened yet."""
+    before, callers = everything(stage), set(stage.pipeline.callers)
+    request = opened(stage, call, **head)
+    write = None if request is None else stage.write_plainly(request)
     assert everything(stage) == before
-    if begun is not None:
-        begun.close()
-        return True
-    assert (context.principal, context.decisions, context.route) == (NOBODY_YET, [], None)
-    assert (context.fault, context.log) == (None, {})
-    return False
+    if write is None:
+        assert stage.pipeline.callers == callers
+        assert request is None or request.decisions == []
+    return write is not None
 
 
 def everything(stage):

@@ -22,9 +22,9 @@ from zotplus.domain.signatures.sigv4_canonical import SignedRequest
 from zotplus.domain.signatures.sigv4_sign import SigningCredentials, presign_url, sign_headers
 from zotplus.gateway.head import Listener, RequestHead
 from zotplus.gateway.pipeline import Pipeline
-from zotplus.gateway.plain import Origin, read_plain
+from zotplus.gateway.plain import Origin, PlainRequest, read_plain
 from zotplus.gateway.reply import Reply, Stored, field_lines
-from zotplus.gateway.route import PlainRead
+from zotplus.gateway.route import PlainRead, PlainWrite
 from zotplus.protocols.s3.face import S3Face
 from zotplus.protocols.s3.request import Site
 from zotplus.services.identity.roles import Role
@@ -76,6 +76,13 @@ class Call:
     now: float | None = None
     host: str = "s3.test"
     listener: Listener = Listener.S3
+
+
+def bytes_of(head: RequestHead) -> bytes:
+    """A head as a client sends it."""
+    target = f"{head.raw_path}?{head.raw_query}" if head.raw_query else head.raw_path
+    lines = [name + b": " + value for name, value in head.raw_headers]
+    return b"\r\n".join([f"{head.method} {target} HTTP/1.1".encode(), *lines, b"", b""])
 
 
 @dataclass(kw_only=True)
@@ -205,16 +212,23 @@ class Stage:
         assert (200, plain.lines) == (reply.status, field_lines(reply.headers))
         assert (plain.content if plain.with_content else b"", len(plain.content)) == (reply.body, reply.length)
 
+    def plain_request(self, head: RequestHead, content: bytes = b"") -> PlainRequest | None:
+        """The bytes of this head, with ``content`` behind it, where they are a plain request."""
+        request = read_plain(bytes_of(head) + content, Origin(head.peer, head.scheme, head.tls_version))
+        if request is not None:
+            request.listener = head.listener
+        return request
+
     def read_plainly(self, head: RequestHead) -> PlainRead | None:
         """What answers the bytes of this head where they are read plainly."""
-        target = f"{head.raw_path}?{head.raw_query}" if head.raw_query else head.raw_path
-        lines = [name + b": " + value for name, value in head.raw_headers]
-        data = b"\r\n".join([f"{head.method} {target} HTTP/1.1".encode(), *lines, b"", b""])
-        request = read_plain(data, Origin(head.peer, head.scheme, head.tls_version))
-        if request is None:
+        request = self.plain_request(head)
+        return None if request is None else self.pipeline.answer_plainly(self.faces[head.listener], request)
+
+    def write_plainly(self, request: PlainRequest) -> PlainWrite | None:
+        """What the request writes where it is a plain write, begun only."""
+        if request.method != "PUT":
             return None
-        request.listener = head.listener
-        return self.pipeline.answer_plainly(self.faces[head.listener], request)
+        return self.pipeline.begin_plainly(self.faces[request.listener], request)
 
     async def send(self, head: RequestHead, body: Body) -> Answer:
         context = self.pipeline.open(head, body)

@@ -10,24 +10,24 @@ from structlog.testing import capture_logs
 from tests.faces.s3.plain_writing import (
     CONTENT,
     INLINE_LIMIT,
+    OTHER_NIGHT,
     PLAIN,
     WRONG,
     everything,
     is_taken,
     opened,
+    performed,
     plainly,
     prepare,
     rebuild,
     sha256,
     stored,
-    told,
     usually,
 )
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
 from zotplus.domain.storage.events import Rule
 from zotplus.gateway.auditing import AuditTrail
-from zotplus.gateway.bodies import ArrivedBody
 from zotplus.gateway.head import Listener
 from zotplus.gateway.limits import RequestLimits
 from zotplus.records import layout
@@ -109,11 +109,13 @@ async def test_a_hash_that_is_not_the_contents_is_answered_as_always_and_stores_
 
 
 async def test_a_bucket_that_goes_in_between_is_missed(ready):
-    context = opened(ready, PLAIN)
-    begun = ready.pipeline.begin_plainly(context, CONTENT)
+    request = opened(ready, PLAIN)
+    write = ready.write_plainly(request)
     assert (await ready.ask("DELETE", "/bucket")).status == 204
-    assert told(context, await begun) == (await usually(ready, PLAIN))[0]
-    assert context.fault is errors.BUCKET_NOT_FOUND
+    answer, context = await performed(ready, write, request)
+    expected, usual = await usually(ready, PLAIN)
+    assert answer == expected
+    assert (context.fault, context.log) == (errors.BUCKET_NOT_FOUND, usual.log)
 
 
 async def test_versions_are_kept_and_told(ready):
@@ -174,11 +176,6 @@ async def test_a_large_object_that_is_replaced_gives_its_blob_back(ready):
     assert (await ready.ask("GET", "/bucket/key")).body == CONTENT
 
 
-async def test_nothing_is_left_of_a_body_that_has_arrived():
-    body = ArrivedBody(7)
-    assert (body.length, await body.read(0), [data async for data in body.chunks()]) == (7, b"", [])
-
-
 async def test_who_writes_plainly_is_remembered_as_a_caller(ready):
     ready.pipeline.callers.clear()
     await plainly(ready, PLAIN)
@@ -193,28 +190,18 @@ async def test_limits_count_for_plain_writes_as_for_all_others(ready):
     rebuild(ready, limits=limits(requests_per_second=1, burst=2))
     assert (await plainly(ready, PLAIN))[0][0] == 200
     assert not is_taken(ready, replace(PLAIN, query="a=b"))  # costs nothing, since it comes again
-    assert is_taken(ready, PLAIN)  # nor does what was dropped before it began
+    assert not is_taken(ready, replace(PLAIN, now=OTHER_NIGHT))
     assert (await usually(ready, PLAIN))[0][0] == 200
     before = everything(ready)
-    answer, context = await plainly(ready, replace(PLAIN, body=b"other"))
-    expected, _ = await usually(ready, replace(PLAIN, body=b"other"))
-    assert answer == expected
+    assert not is_taken(ready, PLAIN)  # and is refused by the usual steps
+    answer, context = await usually(ready, PLAIN)
     assert (answer[0], context.fault) == (503, errors.TOO_MANY_REQUESTS)
     assert everything(ready) == before
 
 
-async def test_a_place_among_uploads_is_given_back(ready):
-    """A body above 64 KiB can be plain where the inline limit is higher than usual; it counts as an upload."""
-    objects = Objects(ready.store, ready.blobs, inline_limit=200_000)
-    rebuild(ready, limits=limits(uploads=1), objects=objects)
-    call = replace(PLAIN, body=b"x" * 100_000)
-    first = ready.pipeline.begin_plainly(opened(ready, call), call.body)
-    first.send(None)  # waits for the store
-    assert (await plainly(ready, call))[1].fault is errors.TOO_MANY_REQUESTS
-    first.close()
-    assert (await plainly(ready, call))[0][0] == 200
-    assert (await plainly(ready, replace(call, payload=WRONG)))[0][0] == 400
-    assert (await plainly(ready, call))[0][0] == 200
+async def test_a_plain_write_takes_one_of_the_requests_of_its_caller(ready):
+    rebuild(ready, limits=limits(requests_per_second=1, burst=2))
+    assert [is_taken(ready, PLAIN) for _ in range(3)] == [True, True, False]
 
 
 class FailingLog:
@@ -224,8 +211,8 @@ class FailingLog:
 async def test_what_must_not_happen_unrecorded_is_refused(ready):
     rebuild(ready, audit=AuditTrail(FailingLog(), required=True))
     before = everything(ready)
-    answer, context = await plainly(ready, PLAIN)
-    assert answer == (await usually(ready, PLAIN))[0]
+    assert not is_taken(ready, PLAIN)
+    answer, context = await usually(ready, PLAIN)
     assert (answer[0], context.fault) == (507, errors.AUDIT_UNAVAILABLE)
     assert everything(ready) == before
 
