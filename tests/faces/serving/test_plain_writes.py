@@ -32,8 +32,8 @@ def held(tmp_path, monkeypatch):
         made.ways.append("usually")
         return respond(pipeline, context)
 
-    def beginning(pipeline, context, content):
-        begun = begin_plainly(pipeline, context, content)
+    def beginning(pipeline, face, request):
+        begun = begin_plainly(pipeline, face, request)
         if begun is not None:
             made.ways.append("plainly")
         return begun
@@ -43,9 +43,9 @@ def held(tmp_path, monkeypatch):
     client = made.connect()
     client.send(*made.request("PUT", "/bucket"))
     assert client.answer()[0] == 200
-    made.until(lambda: not made.server._running)
+    made.until(lambda: not made.server._running.count)
     made.ways.clear()
-    gateway.parts.telemetry.finished.clear()
+    gateway.finished().clear()
     yield made
     made.release()
     for client in made.clients:
@@ -70,7 +70,7 @@ def test_a_plain_write_is_answered_and_the_connection_goes_on(held, client):
         assert client.answer()[2] == body
     assert held.ways == ["plainly"] * 2 * MOST_QUEUED
     assert held.finished() == ["PutObject", "GetObject"] * 2 * MOST_QUEUED
-    first = held.gateway.parts.telemetry.finished[0]
+    first = held.gateway.finished()[0]
     assert (first.bytes_in, first.bytes_out, first.status, first.principal) == (1, 0, 200, held.gateway.access_key)
 
 
@@ -103,13 +103,14 @@ def test_a_read_in_the_segment_of_a_write_sees_it(held, client):
     assert client.answer()[2] == b"second"
 
 
-def test_a_write_whose_segment_begins_the_next_head_is_plain(held, client):
+@pytest.mark.parametrize("split", [1, 30, -2])
+def test_a_write_whose_segment_begins_the_next_head_is_answered_and_so_is_that(held, client, split):
     head = held.get("key")
-    client.send(held.put("key"), head[:30])
+    client.send(held.put("key"), head[:split])
     assert client.answer()[0] == 200
-    client.send(head[30:])
+    client.send(head[split:])
     assert client.answer()[2] == b"content"
-    assert held.ways == ["plainly"]
+    assert held.ways == ["usually"]
 
 
 @pytest.mark.parametrize("number", [1, 2, 3 * MOST_QUEUED])
@@ -193,14 +194,14 @@ def test_a_client_that_goes_while_its_write_waits_leaves_the_change_and_no_trace
     held.until(lambda: len(held.server._protocols.connections) == 1)
     with capture_logs() as lines, caplog.at_level(logging.WARNING):
         held.release()
-        held.until(lambda: not held.server._running)
+        held.until(lambda: not held.server._running.count)
     assert [line for line in lines if line["log_level"] in ("warning", "error", "critical")] == []
     assert caplog.records == []
-    (entry,) = held.gateway.parts.telemetry.finished
+    (entry,) = held.gateway.finished()
     assert (entry.status, entry.bytes_out, entry.fields["broken"]) == (200, 0, "the client is gone")
     gc.collect()
     assert mark() is None
-    assert not held.server._writes
+    assert not held.server._lane._writes
     other = held.connect()
     other.send(held.get("key"))
     assert other.answer()[2] == b"kept"
@@ -282,10 +283,12 @@ def test_a_body_in_a_second_segment_is_read_by_the_usual_way(held, client, first
     assert held.ways == ["usually", "plainly"]
 
 
-def test_an_empty_object_is_written_by_the_usual_way(held, client):
+def test_an_empty_object_is_written_plainly(held, client):
     client.send(held.put("key", b""))
     assert client.answer()[1]["x-amz-object-size"] == "0"
-    assert held.ways == ["usually"]
+    assert held.ways == ["plainly"]
+    client.send(held.get("key"))
+    assert client.answer()[2] == b""
 
 
 def test_a_connection_is_not_idle_while_a_write_waits(held, client):
@@ -338,19 +341,18 @@ def test_a_certificate_that_counts_no_longer_ends_the_connection_after_the_write
     assert client.is_at_end()
 
 
-@pytest.mark.parametrize("place", ["begin", "watch"])
-def test_a_fault_of_our_own_beside_a_write_ends_the_connection_and_is_not_counted_as_running(
-    held, client, monkeypatch, place
-):
-    def broken(*_):
+def test_a_fault_of_our_own_ends_the_connection_and_is_not_counted_as_running(held, client, monkeypatch):
+    async def broken(*_):
         raise ZeroDivisionError("a secret value")
 
-    if place == "begin":
-        monkeypatch.setattr(held.gateway.parts.telemetry, "begin", broken)
-    else:
-        held.server.watch(broken)
+    monkeypatch.setattr(Pipeline, "perform_plainly", broken)
     with capture_logs() as lines:
         client.send(held.put("key"))
-        assert b"secret" not in client.rest()
-        held.until(lambda: not held.server._running)
-    assert [line["log_level"] for line in lines] == ["error"]
+        with contextlib.suppress(ConnectionError):
+            assert client.is_at_end()
+        held.until(lambda: not held.server._running.count)
+    ((event, level, operation),) = [(line["event"], line["log_level"], line["operation"]) for line in lines]
+    assert (event, level, operation) == ("reply_failed", "error", "PutObject")
+    other = held.connect()
+    other.send(held.get("key"))
+    assert other.answer()[0] == 404
