@@ -33,7 +33,7 @@ _COLON = b": "
 _PRINTABLE = bytes(range(0x20, 0x7F))
 _LINE_ENDS = tuple([_LINE_END * number for number in range(LINES_MAX + 1)])
 # An origin-form target of unreserved characters (RFC 3986 section 2.3): it has one spelling, and no query.
-_request_line = re.compile(rb"(GET|HEAD|PUT) (/[A-Za-z0-9\-._~/]*) HTTP/1\.1").fullmatch
+_request_line = re.compile(rb"(GET|HEAD|PUT) (/[A-Za-z0-9\-._~/]*) HTTP/1\.([01])").fullmatch
 
 
 class Origin(NamedTuple):
@@ -51,13 +51,14 @@ NOWHERE = Origin("", "", "")
 class PlainRequest:
     """A GET, HEAD or PUT without a query. ``raw_headers`` are [name, value] as received, ``content`` all behind them.
 
+    ``is_old`` is said of HTTP/1.0, whose connections stay only if the client asks for that.
     The pipeline sets ``face``, ``services`` and ``listener`` before it is read, and who asks and what was decided when
     it is answered. It is never a refusal, so it has no fault.
     """
 
     __slots__ = (
-        "agent", "content", "decisions", "face", "listener", "method", "origin", "principal", "raw_headers", "raw_path",
-        "request_id", "route", "services", "started",
+        "agent", "content", "decisions", "face", "is_old", "listener", "method", "origin", "principal", "raw_headers",
+        "raw_path", "request_id", "route", "services", "started",
     )  # fmt: skip
 
     fault: ClassVar[Fault | None] = None
@@ -81,6 +82,7 @@ class PlainRequest:
         self.content = content
         self.origin = origin
         self.agent = ""
+        self.is_old = False
         self.decisions = []
         self.started = time.perf_counter()
 
@@ -150,6 +152,8 @@ def read_plain(data: bytes, origin: Origin) -> PlainRequest | None:
     found = _request_line(first)
     if found is None or len(lines) > LINES_MAX or head.translate(None, _PRINTABLE) != _LINE_ENDS[len(lines)]:
         return None
-    method, path = found.groups()
+    method, path, minor = found.groups()
     headers = [line.split(_COLON, 1) for line in lines]
-    return PlainRequest((method.decode(), path.decode()), headers, data[end + len(_END) :], origin)
+    request = PlainRequest((method.decode(), path.decode()), headers, data[end + len(_END) :], origin)
+    request.is_old = minor == b"0"
+    return request

@@ -7,9 +7,10 @@ takes twice as long.
 
 import asyncio
 import time
+from typing import NamedTuple
 
 import structlog
-from aiohttp import HttpVersion11
+from aiohttp import HttpVersion, HttpVersion10, HttpVersion11
 
 from zotplus.gateway.context import Context
 from zotplus.gateway.head import Listener
@@ -34,11 +35,15 @@ Untold = tuple[PlainRequest | Context, int, tuple[int, int], tuple[float, float]
 """A request, its status, the bytes of its body and of the answer's, and when it was answered: time and clock."""
 
 
-class _Asked:
+class _Asked(NamedTuple):
     """What the form of the answer to a plain write depends on."""
 
-    method = _WRITE
-    version = HttpVersion11
+    method: str
+    version: HttpVersion
+
+
+_ASKED = {False: _Asked(_WRITE, HttpVersion11), True: _Asked(_WRITE, HttpVersion10)}
+"""By ``PlainRequest.is_old``."""
 
 
 class PlainLane:
@@ -84,7 +89,7 @@ class PlainLane:
         sent = len(read.content) if read.with_content else 0
         request.raw_headers = ()  # no longer needed, and there are hundreds until they are told of
         self._tell_soon((request, _OK, (0, sent), (time.time(), time.perf_counter())))
-        connection.answered(plain_answer(read, (self._stamp_bytes, request.request_id)))
+        connection.answered(plain_answer(read, (self._stamp_bytes, request.request_id), is_old=request.is_old))
         return True
 
     def _begin(self, face: SupportsPlain, request: PlainRequest, connection: GatewayProtocol) -> bool:
@@ -101,7 +106,7 @@ class PlainLane:
         with self._running:
             try:
                 told, reply = await self._pipeline.perform_plainly(write, request)
-                answer, sent = answer_bytes(_Asked, reply, (self._stamp, request.request_id))
+                answer, sent = answer_bytes(_ASKED[request.is_old], reply, (self._stamp, request.request_id))
                 received, request.raw_headers, request.content = len(request.content), (), b""
                 if connection.is_gone:
                     told, sent = request.as_context(), 0

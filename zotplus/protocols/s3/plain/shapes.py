@@ -27,11 +27,12 @@ _PLANS = 4096
 class Shape:
     """The header names of a plain head, by where they stand."""
 
-    __slots__ = ("authorization", "date", "payload", "positions")
+    __slots__ = ("authorization", "connection", "date", "payload", "positions")
 
     def __init__(self, positions: dict[bytes, int]) -> None:
         self.positions = positions
         self.authorization = positions[b"authorization"]
+        self.connection = positions.get(b"connection")
         self.date = positions[b"x-amz-date"]
         self.payload = positions[b"x-amz-content-sha256"]
 

@@ -74,12 +74,17 @@ def read_signed(head: PlainRequest, prefix: str, *, brings_body: bool = False) -
         return None
     raw = head.raw_headers
     shape = shape_of(tuple([pair[0] for pair in raw]), brings_body)
-    if shape is None:
+    if shape is None or not _stays(head, shape.connection):
         return None
     authorization = raw[shape.authorization][1]
     said = authorization[: -_SIGNATURE_DIGITS - len(_SIGNATURE)]
     plan = plan_of(shape, said) if authorization.startswith(_SIGNATURE, len(said)) else None
     return None if plan is None else Signed(head, plan, (named[1], named[2]))
+
+
+def _stays(head: PlainRequest, place: int | None) -> bool:
+    """Whether the connection is to go on after the request (RFC 9112 section 9.3), ``place`` being its header's."""
+    return not head.is_old if place is None else head.raw_headers[place][1].lower() == b"keep-alive"
 
 
 @lru_cache(maxsize=_DATES)
