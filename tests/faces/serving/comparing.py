@@ -1,12 +1,15 @@
 """The same bytes by the lane of plain requests and by the way of all others: what is answered, told and recorded."""
 
+import contextlib
 import re
 import select
 from typing import NamedTuple
 
 import msgspec
+import pytest
 
-from tests.faces.serving.holding import PATIENCE, Held
+from tests.faces.gateway import start
+from tests.faces.serving.holding import PATIENCE, Held, HeldStore
 from zotplus.gateway.transport.connection import GatewayProtocol
 
 _ID = re.compile(rb"[0-9A-F]{16}")
@@ -147,3 +150,46 @@ def answers_in(data):
         found.append((first, kept, _ID.sub(b"-", data[:length])))
         data = data[length:]
     return found
+
+
+@contextlib.contextmanager
+def comparing(folder):
+    """A gateway to compare with, and three objects in a bucket."""
+    patch = pytest.MonkeyPatch()
+    store = HeldStore()
+    gateway = start(folder, store=store, audit=AuditMemory())
+    made = Compared(gateway, store, patch)
+    client = made.connect()
+    for path, body in (("/bucket", b""), ("/bucket/key", b"read"), ("/bucket/a//..", b"odd")):
+        client.send(*made.request("PUT", path, body))
+        assert client.answer()[0] == 200
+    yield made
+    made.release()
+    for client in made.clients:
+        client.close()
+    gateway.stop()
+    patch.undo()
+    assert made.faults == []
+
+
+def head_of(compared, method, path, body=b"", **options):
+    """A signed head's request line, and its other lines."""
+    head, _ = compared.request(method, path, body, **options)
+    first, *lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
+    return first, lines
+
+
+def joined(first, lines, body=b""):
+    """The bytes of a request."""
+    return b"\r\n".join([first, *lines, b"", b""]) + body
+
+
+def check(compared, *segments, taken):
+    """Both ways are alike, and ``taken`` requests (None: any) went by the lane where it is open."""
+    plainly, usually = compared.both(*segments)
+    faults, compared.faults[:] = list(compared.faults), []
+    assert faults == []
+    assert plainly[:-1] == usually[:-1]
+    assert usually.taken == 0
+    assert taken is None or plainly.taken == taken
+    return plainly

@@ -78,14 +78,15 @@ class Held:
         self.clients.append(Client(self))
         return self.clients[-1]
 
-    def request(self, method, path, body=b"", *, version="1.1", headers=()):
-        """The bytes of a signed request: its head, and its body."""
+    def request(self, method, path, body=b"", *, version="1.1", headers=(), key=None, payload="UNSIGNED-PAYLOAD"):
+        """The bytes of a request signed with ``key`` (id, secret), or the administrator's: its head, and its body."""
         host = f"127.0.0.1:{self.gateway.s3_port}"
         request = SignedRequest(
             method=method, raw_path=path, raw_query="", headers=PlainHeaders([("host", host), *headers])
         )
-        credentials = SigningCredentials(access_key=self.gateway.access_key, secret_key=self.gateway.secret)
-        added = sign_headers(request, credentials, payload_hash="UNSIGNED-PAYLOAD", now=time.time())
+        access_key, secret = key or (self.gateway.access_key, self.gateway.secret)
+        credentials = SigningCredentials(access_key=access_key, secret_key=secret)
+        added = sign_headers(request, credentials, payload_hash=payload, now=time.time())
         named = [("Host", host), *headers, *added.items()]
         if method == "PUT":
             named.append(("Content-Length", str(len(body))))

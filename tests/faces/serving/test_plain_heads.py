@@ -2,9 +2,7 @@
 
 import pytest
 
-from tests.faces.gateway import start
-from tests.faces.serving.comparing import AuditMemory, Compared
-from tests.faces.serving.holding import HeldStore
+from tests.faces.serving.comparing import check, comparing, head_of, joined
 
 LINES_BUG = pytest.mark.xfail(
     reason="lines without a colon, and blanks around values, are taken as plain", strict=False
@@ -15,42 +13,8 @@ GET, PUT = ("GET", "/bucket/key", b""), ("PUT", "/bucket/written", b"content")
 
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory):
-    patch = pytest.MonkeyPatch()
-    store = HeldStore()
-    gateway = start(tmp_path_factory.mktemp("gateway"), store=store, audit=AuditMemory())
-    made = Compared(gateway, store, patch)
-    client = made.connect()
-    for path, body in (("/bucket", b""), ("/bucket/key", b"read"), ("/bucket/a//..", b"odd")):
-        client.send(*made.request("PUT", path, body))
-        assert client.answer()[0] == 200
-    yield made
-    for client in made.clients:
-        client.close()
-    gateway.stop()
-    patch.undo()
-    assert made.faults == []
-
-
-def head_of(compared, method, path, body=b""):
-    """A signed head's request line, and its other lines."""
-    head, _ = compared.request(method, path, body)
-    first, *lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
-    return first, lines
-
-
-def joined(first, lines, body=b""):
-    return b"\r\n".join([first, *lines, b"", b""]) + body
-
-
-def check(compared, *segments, taken):
-    """Both ways are alike, and ``taken`` requests (None: any) went by the lane where it is open."""
-    plainly, usually = compared.both(*segments)
-    faults, compared.faults[:] = list(compared.faults), []
-    assert faults == []
-    assert plainly[:-1] == usually[:-1]
-    assert usually.taken == 0
-    assert taken is None or plainly.taken == taken
-    return plainly
+    with comparing(tmp_path_factory.mktemp("gateway")) as made:
+        yield made
 
 
 @pytest.mark.parametrize(
