@@ -9,11 +9,12 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from zotplus.domain import errors
 from zotplus.domain.actions import DELETE_OBJECT, GET_OBJECT
 from zotplus.domain.errors import Problem
-from zotplus.domain.iam import Effect, Need, Policy, PolicySet, Statement
+from zotplus.domain.iam import Allowed, Effect, Need, Policy, PolicySet, Statement
 from zotplus.domain.principals import Principal, PrincipalKind
 from zotplus.gateway.context import NOBODY
-from zotplus.gateway.head import RequestHead
+from zotplus.gateway.head import Listener, RequestHead
 from zotplus.gateway.pipeline import Pipeline
+from zotplus.gateway.plain import Origin, read_plain
 from zotplus.gateway.reply import Reply
 from zotplus.gateway.route import Route
 
@@ -174,3 +175,111 @@ async def test_a_read_that_waits_after_all_is_dropped_and_answered_the_usual_way
     reply, pipeline, context = at_once(route(immediate=True, handle=waits))
     assert reply is None
     assert (await pipeline.respond(context)).body == b"after waiting"
+
+
+class Found(msgspec.Struct):
+    """A plain read or write of somebody."""
+
+    principal: Principal = READER
+    need: Need = READ
+    route: Route = msgspec.field(default_factory=lambda: route(handle=served))
+    reply: object = None
+
+    async def perform(self, request):
+        if isinstance(self.reply, Exception):
+            raise self.reply
+        return Reply(body=b"written")
+
+
+def plainly(found, **parts):
+    """Pipeline, request, and what it says to the request."""
+    face = OneRouteFace(route())
+    request = read_plain(b"PUT / HTTP/1.1\r\nHost: h\r\n\r\n", Origin("127.0.0.1", "http", ""))
+    request.listener = Listener.S3
+    face.read_plainly = face.write_plainly = lambda _asked: raising(found) if isinstance(found, Exception) else found
+    pipeline = Pipeline(lambda _head: face, services="services", **parts)
+    answered, begun = pipeline.answer_plainly(face, request), pipeline.begin_plainly(face, request)
+    assert answered is begun
+    return pipeline, request, begun
+
+
+def raising(error):
+    raise error
+
+
+def test_a_plain_request_that_is_allowed_is_taken_and_known():
+    found = Found()
+    pipeline, request, begun = plainly(found)
+    assert begun is found
+    assert (request.principal, request.route, request.services) == (READER, found.route, "services")
+    ((need, decision),) = request.decisions
+    assert (need, isinstance(decision, Allowed)) == (READ, True)
+    assert pipeline.callers == {"reader"}
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        None,
+        Found(need=Need("s3:PutObject", "s3:b/k")),
+        Found(principal=NOBODY),
+        Problem(errors.STORAGE_FAILED),
+    ],
+    ids=["not plain", "not allowed", "nobody", "problem"],
+)
+def test_a_plain_request_that_is_not_allowed_is_left_untouched(found):
+    pipeline, request, begun = plainly(found)
+    assert begun is None
+    assert (request.decisions, pipeline.callers) == ([], set())
+
+
+@pytest.mark.xfail(reason="a fault of our own ends the connection without an answer", strict=False)
+def test_a_fault_of_our_own_is_met_again_by_the_usual_steps():
+    assert plainly(ZeroDivisionError("a secret value"))[2] is None
+
+
+def test_a_policy_that_asks_for_facts_is_left_to_the_usual_steps():
+    tagged = {"StringEquals": {"s3:ExistingObjectTag/team": ["red"]}}
+    statement = Statement(effect=Effect.ALLOW, action=("s3:GetObject",), resource=("s3:b/*",), condition=tagged)
+    asking = msgspec.structs.replace(READER, policies=PolicySet(Policy(statement=(statement,))))
+    assert asking.policies.facts
+    assert plainly(Found(principal=asking))[2] is None
+
+
+class Refusing:
+    """Limits or an audit trail that let nothing pass."""
+
+    def admit_small(self, caller):
+        raise Problem(errors.TOO_MANY_REQUESTS)
+
+    def require(self, the_route):
+        raise Problem(errors.AUDIT_UNAVAILABLE)
+
+
+@pytest.mark.parametrize("part", ["limits", "audit"])
+def test_limits_and_a_failing_audit_log_count_for_plain_requests(part):
+    pipeline, request, begun = plainly(Found(), **{part: Refusing()})
+    assert begun is None
+    assert (request.decisions, pipeline.callers) == ([], set())
+
+
+async def test_a_plain_write_is_performed():
+    pipeline, request, begun = plainly(Found())
+    told, reply = await pipeline.perform_plainly(begun, request)
+    assert (told, reply.body) == (request, b"written")
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (Problem(errors.STORAGE_FULL), errors.STORAGE_FULL),
+        (ZeroDivisionError("a secret value"), errors.INTERNAL_ERROR),
+    ],
+    ids=["problem", "fault of our own"],
+)
+async def test_a_plain_write_that_fails_is_refused_as_any_other(error, fault):
+    pipeline, request, begun = plainly(Found(reply=error))
+    context, reply = await pipeline.perform_plainly(begun, request)
+    assert (reply.status, context.fault, context.log) == (fault.status, fault, {"fault": fault.code})
+    assert (context.request_id, context.decisions) == (request.request_id, request.decisions)
+    assert b"secret" not in reply.body
