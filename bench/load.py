@@ -1,6 +1,8 @@
 """Load: wrk with requests signed beforehand, so that the client costs as little as it can."""
 
+import multiprocessing
 import re
+import socket
 import subprocess
 import tempfile
 import time
@@ -104,6 +106,56 @@ def wrk(
     mib = float(number) * {"B": 2**-20, "KB": 2**-10, "MB": 1, "GB": 2**10}[unit]
     value, scale = re.search(r"50%\s+([\d.]+)(us|ms|s)", done.stdout).groups()
     return Result(rate, mib, float(value) * {"us": 0.001, "ms": 1, "s": 1000}[scale])
+
+
+def downloads(url: str, path: str, headers: dict[str, str], *, connections: int, seconds: int) -> float:
+    """MiB a second of large answers that the client throws away inside the kernel (tcp(7), MSG_TRUNC).
+
+    wrk copies and looks at every byte, which costs it more than the sending costs the fastest servers: with it they all
+    look alike.
+    """
+    context = multiprocessing.get_context("fork")
+    counts = context.Array("q", connections)
+    address = url.removeprefix("http://")
+    lines = "".join(f"{name}: {value}\r\n" for name, value in ({"Host": address} | headers).items())
+    head = f"GET {path} HTTP/1.1\r\n{lines}\r\n".encode()
+    end = time.perf_counter() + seconds
+
+    def download(number: int) -> None:
+        host, _, port = address.partition(":")
+        with socket.create_connection((host, int(port))) as connection:
+            while time.perf_counter() < end:
+                counts[number] += _download(connection, head)
+
+    began = time.perf_counter()
+    clients = [context.Process(target=download, args=(number,)) for number in range(connections)]
+    for one in clients:
+        one.start()
+    for one in clients:
+        one.join()
+        if one.exitcode:
+            raise RefusedError(f"{url} refused {path}")
+    return sum(counts) / (time.perf_counter() - began) / (1 << 20)
+
+
+def _download(connection: socket.socket, head: bytes) -> int:
+    """Bytes of one answer's body."""
+    connection.sendall(head)
+    got = b""
+    while b"\r\n\r\n" not in got:
+        got += connection.recv(4096)
+    told, _, begun = got.partition(b"\r\n\r\n")
+    if not told.startswith(b"HTTP/1.1 200"):
+        raise RefusedError(told.decode())
+    size = int(re.search(rb"(?i)content-length: *(\d+)", told)[1])
+    left = size - len(begun)
+    buffer = bytearray(1 << 20)
+    while left:
+        taken = connection.recv_into(buffer, min(left, len(buffer)), socket.MSG_TRUNC)
+        if not taken:
+            raise ConnectionError("the answer ended early")
+        left -= taken
+    return size
 
 
 def ab_head(url: str, headers: dict[str, str], *, connections: int, seconds: int) -> float:

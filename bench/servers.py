@@ -117,6 +117,7 @@ def zotplus(
     argv = [str(Path(sys.executable).parent / "zotplus"), "serve"]
     server = launch(argv, folder, env, f"http://127.0.0.1:{http}", "zotplus")
     server.extra["main"] = server.url
+    server.extra["data"] = folder / "data"
     server.url = f"http://127.0.0.1:{s3}"
     return server
 
@@ -150,7 +151,9 @@ def versitygw(folder: Path) -> Server | None:
         "posix",
         str(folder / "data"),
     ]
-    return launch(argv, folder, {}, f"http://127.0.0.1:{port}", "versitygw")
+    server = launch(argv, folder, {}, f"http://127.0.0.1:{port}", "versitygw")
+    server.extra["data"] = folder / "data"
+    return server
 
 
 NGINX = """

@@ -20,7 +20,7 @@ from zotplus.domain import errors
 from zotplus.domain.encryption.framing import FRAME_BYTES, Opener, sealed_size
 from zotplus.domain.errors import Problem
 from zotplus.domain.integrity.chunk_sums import BLOCK_SIZE, ChunkSums
-from zotplus.gateway.transport.transfer import MOVED_BYTES, HeadPump, Progress, send, wait_briefly
+from zotplus.gateway.transport.transfer import HeadPump, Progress, send, wait_briefly
 from zotplus.gateway.transport.verified import damage
 from zotplus.services.content.contents import runs
 from zotplus.services.values import Slice
@@ -148,16 +148,17 @@ class _OpenSlice:
         """Send ``ready`` bytes; False when the socket takes no more for now."""
         while ready:
             try:
-                sent = os.sendfile(sink.fileno(), self.file, self._position, min(ready, MOVED_BYTES))
+                sent = os.sendfile(sink.fileno(), self.file, self._position, ready)
             except BlockingIOError:
-                if not wait_briefly(sink, select.POLLOUT):
-                    return False
-                continue
+                sent = -1
             if sent == 0:
                 raise Problem(errors.BLOB_CORRUPT, digest=self.digest)
-            self._position += sent
-            self.left -= sent
-            ready -= sent
+            if sent > 0:
+                self._position += sent
+                self.left -= sent
+                ready -= sent
+            if ready and not wait_briefly(sink, select.POLLOUT):  # it took less: asking again would tell only that
+                return False
         return True
 
 
