@@ -153,7 +153,7 @@ class Pipeline:
             self.audit.require(found.route)
             if self._limits is not None:
                 self._limits.admit_small(principal.id)
-        except Problem:  # told by whoever meets it again
+        except Exception:  # noqa: BLE001 - a problem or a fault of our own: told by whoever meets it again
             return None
         request.decisions = [(need, decision)]
         self.callers.add(principal.id)

@@ -29,6 +29,8 @@ LINES_MAX = 60
 _END = b"\r\n\r\n"
 _LINE_END = b"\r\n"
 _COLON = b": "
+_TWO_BLANKS = b":  "
+_BLANK_END = b" \r\n"
 # Visible ASCII and the blank: what remains of a head without them is its line ends, or it is no plain one.
 _PRINTABLE = bytes(range(0x20, 0x7F))
 _LINE_ENDS = tuple([_LINE_END * number for number in range(LINES_MAX + 1)])
@@ -153,7 +155,13 @@ def read_plain(data: bytes, origin: Origin) -> PlainRequest | None:
     if found is None or len(lines) > LINES_MAX or head.translate(None, _PRINTABLE) != _LINE_ENDS[len(lines)]:
         return None
     method, path, minor = found.groups()
+    if _TWO_BLANKS in head or _BLANK_END in head or head.endswith(b" "):
+        return None
     headers = [line.split(_COLON, 1) for line in lines]
+    try:
+        dict(headers)  # whether each is a pair
+    except ValueError:
+        return None
     request = PlainRequest((method.decode(), path.decode()), headers, data[end + len(_END) :], origin)
     request.is_old = minor == b"0"
     return request

@@ -7,10 +7,6 @@ from tests.faces.s3.sharing.asking import allow
 from tests.faces.serving.comparing import check, comparing, head_of, joined
 from zotplus.services.identity.roles import Role
 
-TELL_BUG = pytest.mark.xfail(reason="a fault in telling of one loses the others", strict=False)
-GONE_BUG = pytest.mark.xfail(reason="of who is gone the agent and the refusal are lost", strict=False)
-FAULT_BUG = pytest.mark.xfail(reason="a fault of our own ends the connection without an answer", strict=False)
-
 
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory):
@@ -98,7 +94,6 @@ def test_a_content_that_is_not_what_was_signed_is_told_alike(compared):
     assert record.fault == finished.fields["fault"] != ""
 
 
-@GONE_BUG
 @pytest.mark.parametrize("payload", ["UNSIGNED-PAYLOAD", "0" * 64])
 def test_of_a_client_that_is_gone_as_much_is_recorded(own, payload):
     """But for the answer, which was not sent."""
@@ -129,7 +124,6 @@ def test_of_a_client_that_is_gone_as_much_is_recorded(own, payload):
     assert (finished.bytes_in, finished.bytes_out) == (7, 0)
 
 
-@TELL_BUG
 @pytest.mark.parametrize("place", ["telemetry", "audit"])
 def test_a_fault_in_telling_of_one_request_loses_no_other(own, monkeypatch, place):
     own._forget()
@@ -169,7 +163,6 @@ def test_a_fault_in_telling_of_one_request_loses_no_other(own, monkeypatch, plac
     assert own.faults == []
 
 
-@FAULT_BUG
 @pytest.mark.parametrize(("method", "body"), [("GET", b""), ("PUT", b"content")])
 def test_a_fault_of_our_own_in_looking_is_answered_and_logged(own, monkeypatch, method, body):
     def broken(*_):

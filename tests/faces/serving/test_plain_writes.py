@@ -210,7 +210,6 @@ def test_a_client_that_goes_while_its_write_waits_leaves_the_change_and_no_trace
     assert other.answer()[2] == b"kept"
 
 
-@pytest.mark.xfail(reason="what is answered while draining is told too late", strict=False)
 def test_draining_waits_for_the_answer_to_a_write(held, client, monkeypatch):
     monkeypatch.setattr(plain_lane, "TELL_SECONDS", PATIENCE)
     idle = held.clients[0]

@@ -233,7 +233,6 @@ def test_a_plain_request_that_is_not_allowed_is_left_untouched(found):
     assert (request.decisions, pipeline.callers) == ([], set())
 
 
-@pytest.mark.xfail(reason="a fault of our own ends the connection without an answer", strict=False)
 def test_a_fault_of_our_own_is_met_again_by_the_usual_steps():
     assert plainly(ZeroDivisionError("a secret value"))[2] is None
 

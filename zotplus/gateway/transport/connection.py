@@ -18,6 +18,7 @@ from zotplus.domain.errors import Problem
 from zotplus.gateway.context import Context
 from zotplus.gateway.plain import NOWHERE, Origin
 from zotplus.gateway.reply import Reply
+from zotplus.gateway.transport.boundary import Boundary
 from zotplus.gateway.transport.certificates import NOBODYS, HolderOf
 
 log = structlog.get_logger("zotplus.connection")
@@ -38,7 +39,7 @@ class GatewayProtocol(RequestHandler):
     ``holder`` is whose client certificate the connection was made with, ``origin`` where it comes from.
     """
 
-    __slots__ = ("_take_plainly", "head_since", "holder", "is_busy", "origin", "prepared", "since")
+    __slots__ = ("_boundary", "_take_plainly", "head_since", "holder", "is_busy", "origin", "prepared", "since")
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
@@ -47,6 +48,7 @@ class GatewayProtocol(RequestHandler):
         self.prepared: tuple[Context, Reply] | None = None
         self.holder = NOBODYS
         self.is_busy = False
+        self._boundary = Boundary()
         self.origin = NOWHERE
         manager = self._manager
         self._take_plainly = manager.take_plainly if isinstance(manager, GatewayServer) else None
@@ -82,10 +84,10 @@ class GatewayProtocol(RequestHandler):
                 return
             self.head_since = self._loop.time()
         if waiter is None or waiter.done():
-            super().data_received(data)
+            self._feed(data)
             return
         self._waiter = None  # so that nobody is woken before it is known that there is something to wait for
-        super().data_received(data)
+        self._feed(data)
         self._waiter = waiter
         if self.is_busy:
             return
@@ -94,10 +96,24 @@ class GatewayProtocol(RequestHandler):
         elif self._messages:
             waiter.set_result(None)
 
+    def _feed(self, data: bytes) -> None:
+        before = self._request_count
+        super().data_received(data)
+        made, messages = self._request_count - before, self._messages
+        if len(messages) >= self._max_msg_queue_size:  # of more than the queue takes the parser keeps the rest
+            self._boundary.lose()
+        elif made:
+            last, payload = messages[-1]
+            self._boundary.began(data, made, last, has_body=payload is not EMPTY_PAYLOAD)
+        elif data:
+            self._boundary.went_on(data)
+
     def _is_taken_plainly(self, data: bytes, waiter: asyncio.Future[None]) -> bool:
         """Whether ``data``, which nothing came before, is a plain request that is being answered."""
         transport, take = self.transport, self._take_plainly
         if self.is_busy or waiter.done() or take is None or transport is None or transport.get_write_buffer_size():
+            return False
+        if not self._boundary.is_between:  # the bytes may be the end of a head that has begun
             return False
         return take(data, self)
 

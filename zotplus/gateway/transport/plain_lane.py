@@ -107,10 +107,10 @@ class PlainLane:
             try:
                 told, reply = await self._pipeline.perform_plainly(write, request)
                 answer, sent = answer_bytes(_ASKED[request.is_old], reply, (self._stamp, request.request_id))
-                received, request.raw_headers, request.content = len(request.content), (), b""
                 if connection.is_gone:
-                    told, sent = request.as_context(), 0
+                    told, sent = told if isinstance(told, Context) else request.as_context(), 0
                     told.log["broken"] = "the client is gone"
+                received, request.raw_headers, request.content = len(request.content), (), b""
                 self._tell_soon((told, reply.status, (received, sent), (time.time(), time.perf_counter())))
                 connection.answered(answer)
             except Exception:
@@ -125,7 +125,17 @@ class PlainLane:
     def tell(self) -> None:
         """Tell log, metrics and audit of what was answered since the last time."""
         untold, self._untold = self._untold, []
-        for request, status, sizes, ended in untold:
-            told = finished(request, status, sizes, ended)
+        for one in untold:
+            try:
+                self._tell(*one)
+            except Exception:
+                log.exception("request_not_noted", request_id=one[0].request_id)
+
+    def _tell(
+        self, request: PlainRequest | Context, status: int, sizes: tuple[int, int], ended: tuple[float, float]
+    ) -> None:
+        told, trace = finished(request, status, sizes, ended), ""
+        try:
             trace = self._telemetry.answered(_NO_HEADERS, told)
+        finally:  # the audit log is told in any case
             self._pipeline.told_plainly(request, told, trace)

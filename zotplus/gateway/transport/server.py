@@ -125,6 +125,7 @@ class Server:
                 await self._running.ended()
         except TimeoutError:
             log.warning("drain_incomplete", running=self._running.count)
+        self._lane.tell()  # what was answered meanwhile
         if self._sweeper is not None:
             self._sweeper.cancel()
         await self._protocols.shutdown(1.0)
