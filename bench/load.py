@@ -1,5 +1,6 @@
 """Load: wrk with requests signed beforehand, so that the client costs as little as it can."""
 
+import contextlib
 import multiprocessing
 import re
 import socket
@@ -123,9 +124,10 @@ def downloads(url: str, path: str, headers: dict[str, str], *, connections: int,
 
     def download(number: int) -> None:
         host, _, port = address.partition(":")
-        with socket.create_connection((host, int(port))) as connection:
-            while time.perf_counter() < end:
-                counts[number] += _download(connection, head)
+        while time.perf_counter() < end:
+            with socket.create_connection((host, int(port))) as connection, contextlib.suppress(ConnectionError):
+                while time.perf_counter() < end:  # some servers close the connection now and then
+                    counts[number] += _download(connection, head)
 
     began = time.perf_counter()
     clients = [context.Process(target=download, args=(number,)) for number in range(connections)]
@@ -143,7 +145,10 @@ def _download(connection: socket.socket, head: bytes) -> int:
     connection.sendall(head)
     got = b""
     while b"\r\n\r\n" not in got:
-        got += connection.recv(4096)
+        data = connection.recv(4096)
+        if not data:
+            raise ConnectionError("the connection was closed")
+        got += data
     told, _, begun = got.partition(b"\r\n\r\n")
     if not told.startswith(b"HTTP/1.1 200"):
         raise RefusedError(told.decode())

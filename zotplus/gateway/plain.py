@@ -53,14 +53,14 @@ NOWHERE = Origin("", "", "")
 class PlainRequest:
     """A GET, HEAD or PUT without a query. ``raw_headers`` are [name, value] as received, ``content`` all behind them.
 
-    ``is_old`` is said of HTTP/1.0, whose connections stay only if the client asks for that.
+    ``names`` are those of the headers; ``is_old`` is said of HTTP/1.0, whose connections stay only if that is asked for.
     The pipeline sets ``face``, ``services`` and ``listener`` before it is read, and who asks and what was decided when
     it is answered. It is never a refusal, so it has no fault.
     """
 
     __slots__ = (
-        "agent", "content", "decisions", "face", "is_old", "listener", "method", "origin", "principal", "raw_headers",
-        "raw_path", "request_id", "route", "services", "started",
+        "agent", "content", "decisions", "face", "is_old", "listener", "method", "names", "origin", "principal",
+        "raw_headers", "raw_path", "request_id", "route", "services", "started",
     )  # fmt: skip
 
     fault: ClassVar[Fault | None] = None
@@ -84,6 +84,7 @@ class PlainRequest:
         self.content = content
         self.origin = origin
         self.agent = ""
+        self.names: tuple[bytes, ...] = ()
         self.is_old = False
         self.decisions = []
         self.started = time.perf_counter()
@@ -159,9 +160,10 @@ def read_plain(data: bytes, origin: Origin) -> PlainRequest | None:
         return None
     headers = [line.split(_COLON, 1) for line in lines]
     try:
-        dict(headers)  # whether each is a pair
-    except ValueError:
+        names = tuple([name for name, _ in headers])
+    except ValueError:  # a line without a colon
         return None
     request = PlainRequest((method.decode(), path.decode()), headers, data[end + len(_END) :], origin)
+    request.names = names
     request.is_old = minor == b"0"
     return request

@@ -73,7 +73,7 @@ def read_signed(head: PlainRequest, prefix: str, *, brings_body: bool = False) -
     if named is None:
         return None
     raw = head.raw_headers
-    shape = shape_of(tuple([pair[0] for pair in raw]), brings_body)
+    shape = shape_of(head.names, brings_body)
     if shape is None or not _stays(head, shape.connection):
         return None
     authorization = raw[shape.authorization][1]
