@@ -53,7 +53,7 @@ NOWHERE = Origin("", "", "")
 class PlainRequest:
     """A GET, HEAD or PUT without a query. ``raw_headers`` are [name, value] as received, ``content`` all behind them.
 
-    ``names`` are those of the headers; ``is_old`` is said of HTTP/1.0, whose connections stay only if that is asked for.
+    ``names`` are those of the headers; ``is_old`` is said of HTTP/1.0, whose connections end unless told not to.
     The pipeline sets ``face``, ``services`` and ``listener`` before it is read, and who asks and what was decided when
     it is answered. It is never a refusal, so it has no fault.
     """
