@@ -97,25 +97,27 @@ class PlainLane:
         if write is None:
             return False
         connection.busy()
+        self._running.begin()  # before the task does: a server that ends now waits for it
         task = asyncio.create_task(self._finish(write, request, connection))
         self._writes.add(task)
         task.add_done_callback(self._writes.discard)
         return True
 
     async def _finish(self, write: PlainWrite, request: PlainRequest, connection: GatewayProtocol) -> None:
-        with self._running:
-            try:
-                told, reply = await self._pipeline.perform_plainly(write, request)
-                answer, sent = answer_bytes(_ASKED[request.is_old], reply, (self._stamp, request.request_id))
-                if connection.is_gone:
-                    told, sent = told if isinstance(told, Context) else request.as_context(), 0
-                    told.log["broken"] = "the client is gone"
-                received, request.raw_headers, request.content = len(request.content), (), b""
-                self._tell_soon((told, reply.status, (received, sent), (time.time(), time.perf_counter())))
-                connection.answered(answer)
-            except Exception:
-                log.exception("reply_failed", request_id=request.request_id, operation=request.operation_name)
-                connection.abort()
+        try:
+            told, reply = await self._pipeline.perform_plainly(write, request)
+            answer, sent = answer_bytes(_ASKED[request.is_old], reply, (self._stamp, request.request_id))
+            if connection.is_gone:
+                told, sent = told if isinstance(told, Context) else request.as_context(), 0
+                told.log["broken"] = "the client is gone"
+            received, request.raw_headers, request.content = len(request.content), (), b""
+            self._tell_soon((told, reply.status, (received, sent), (time.time(), time.perf_counter())))
+            connection.answered(answer)
+        except Exception:
+            log.exception("reply_failed", request_id=request.request_id, operation=request.operation_name)
+            connection.abort()
+        finally:
+            self._running.end()
 
     def _tell_soon(self, untold: Untold) -> None:
         self._untold.append(untold)

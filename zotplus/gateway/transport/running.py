@@ -5,23 +5,31 @@ from types import TracebackType
 
 
 class Running:
-    """A count; each request is a ``with`` of its own."""
+    """A count; each request is a ``with`` of its own, or calls ``begin`` and, whatever happens, ``end``."""
 
     def __init__(self) -> None:
         self.count = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
-    def __enter__(self) -> None:
+    def begin(self) -> None:
+        """One more."""
         self.count += 1
         self._idle.clear()
+
+    def end(self) -> None:
+        """One less."""
+        self.count -= 1
+        if not self.count:
+            self._idle.set()
+
+    def __enter__(self) -> None:
+        self.begin()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.count -= 1
-        if not self.count:
-            self._idle.set()
+        self.end()
 
     async def ended(self) -> None:
         """Wait until none is running."""
