@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -31,6 +32,19 @@ READ_BUFFER_BYTES = 1 << 20
 """How much of a body may wait for its reader; large reads keep the cost per byte low."""
 
 
+_origin = lru_cache(maxsize=4096)(Origin)  # clients hold many connections
+
+
+class _Queue(list[Any]):
+    """The few messages of a connection. An empty deque takes ten times as much memory, and most are idle."""
+
+    __slots__ = ()
+
+    def popleft(self) -> Any:
+        """The first, taken out."""
+        return self.pop(0)
+
+
 class GatewayProtocol(RequestHandler):
     """One connection. Notes since when it has been silent or dribbling a head, so that such ones can be closed.
 
@@ -43,6 +57,7 @@ class GatewayProtocol(RequestHandler):
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self._messages = _Queue()  # type: ignore[assignment] # aiohttp uses no more of a deque than this
         self.since = self._loop.time()
         self.head_since: float | None = None
         self.prepared: tuple[Context, Reply] | None = None
@@ -58,10 +73,10 @@ class GatewayProtocol(RequestHandler):
         super().connection_made(transport)
         manager = self._manager
         name, secured = self.peername, transport.get_extra_info("ssl_object")
-        self.origin = Origin(
-            peer=str(name[0]) if isinstance(name, tuple) else "",
-            scheme="http" if secured is None else "https",
-            tls_version="" if secured is None else (secured.version() or "").removeprefix("TLSv"),
+        self.origin = _origin(
+            str(name[0]) if isinstance(name, tuple) else "",
+            "http" if secured is None else "https",
+            "" if secured is None else (secured.version() or "").removeprefix("TLSv"),
         )
         if isinstance(manager, GatewayServer) and manager.holder_of is not None:
             self.holder = manager.holder_of(secured)
