@@ -74,6 +74,17 @@ async def test_what_is_not_plain_or_not_right_goes_the_way_of_all_others(ready, 
     assert plainly(ready, replace(PLAIN, **change)) is None
 
 
+@pytest.mark.parametrize("path", ["/bucket/key", "/s3x/bucket/key", "/S3/bucket/key"])
+async def test_on_the_main_port_nothing_beside_the_prefix_is_an_object(ready, path):
+    """However rightly it is signed: the address may be one of another face."""
+    made = ready.head(replace(PLAIN, listener=Listener.MAIN))
+    assert ready.read_plainly(made) is not None
+    beside = msgspec.structs.replace(made, listener=Listener.S3)
+    signed = ready.head(replace(PLAIN, path=path))
+    assert ready.read_plainly(msgspec.structs.replace(signed, listener=Listener.MAIN)) is None
+    assert ready.read_plainly(beside) is None  # nor is /s3 a bucket of such an object on the other port
+
+
 async def test_a_signature_counts_for_its_time_only(ready):
     for ahead, is_plain in ((0, True), (-890, True), (890, True), (-910, False), (910, False)):
         found = plainly(ready, replace(PLAIN, now=time.time() + ahead))

@@ -68,8 +68,11 @@ class Signed:
 
 def read_signed(head: PlainRequest, prefix: str, *, brings_body: bool = False) -> Signed | None:
     """``head`` where it is plain, below ``prefix``; its signature is still to be proven."""
-    path = head.raw_path.removeprefix(prefix) if prefix else head.raw_path
-    named = None if head.raw_query or len(path) > _MAX_PATH else _plain_path(path)
+    path = head.raw_path
+    if not path.startswith(prefix):
+        return None  # what lies beside the face's addresses is another face's
+    path = path[len(prefix) :]
+    named = None if len(path) > _MAX_PATH else _plain_path(path)
     if named is None:
         return None
     raw = head.raw_headers
