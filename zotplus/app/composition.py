@@ -6,6 +6,7 @@ so what is composed before a fork is opened after it.
 
 import ipaddress
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -223,27 +224,27 @@ def pipeline(settings: Settings, parts: Engines) -> Pipeline:
     """All faces behind one pipeline."""
     directory = services(settings, parts)
     audit = auditing.trail(settings, parts.store, parts.audit)
-    return Pipeline(
-        faces(settings, parts, directory), directory, audit, _limits(settings), plain_faces=plain_faces(settings)
-    )
+    s3 = s3_faces(settings)
+    # Where a host can name a bucket, nothing is plain.
+    plain: Mapping[Listener, SupportsPlain] = s3 if settings.s3.domain is None else {}
+    return Pipeline(faces(settings, parts, directory, s3), directory, audit, _limits(settings), plain_faces=plain)
 
 
-def plain_faces(settings: Settings) -> dict[Listener, SupportsPlain]:
-    """The faces of plain requests by listener; none where a host can name a bucket."""
-    if settings.s3.domain is not None:
-        return {}
-    return {Listener.S3: S3Face(_site(settings)), Listener.MAIN: S3Face(_site(settings, S3_PREFIX))}
-
-
-def _site(settings: Settings, prefix: str = "") -> Site:
+def s3_faces(settings: Settings) -> dict[Listener, S3Face]:
+    """S3 at the root of its own port, and below a prefix of the main one."""
     s3 = settings.s3
-    return Site(
-        prefix=prefix,
-        domain=None if prefix else s3.domain,
-        region=s3.region,
-        takes_keys_over_http=s3.allow_sse_c_over_http,
-        classes=settings.class_names,
-    )
+
+    def face(prefix: str, domain: str | None) -> S3Face:
+        site = Site(
+            prefix=prefix,
+            domain=domain,
+            region=s3.region,
+            takes_keys_over_http=s3.allow_sse_c_over_http,
+            classes=settings.class_names,
+        )
+        return S3Face(site, allow_signature_v2=s3.allow_signature_v2)
+
+    return {Listener.S3: face("", s3.domain), Listener.MAIN: face(S3_PREFIX, None)}
 
 
 def _limits(settings: Settings) -> RequestLimits | None:
@@ -251,11 +252,9 @@ def _limits(settings: Settings) -> RequestLimits | None:
     return RequestLimits(CallerLimits(protection, settings.workers)) if protection.is_on else None
 
 
-def faces(settings: Settings, parts: Engines, directory: Services) -> FaceOf:
+def faces(settings: Settings, parts: Engines, directory: Services, s3_faces: Mapping[Listener, S3Face]) -> FaceOf:
     """The rule that gives each address its face: by listener, then path, then host; the rest is administration."""
-    s3 = settings.s3
-    main_s3 = S3Face(_site(settings, S3_PREFIX), allow_signature_v2=s3.allow_signature_v2)
-    root_s3 = S3Face(_site(settings), allow_signature_v2=s3.allow_signature_v2)
+    main_s3, root_s3 = s3_faces[Listener.MAIN], s3_faces[Listener.S3]
     oci = OciFace(parts.upstream, directory.tokens, settings.http.external_url)
     readiness = Readiness(parts.store, parts.blobs, parts.upstream, parts.verifier.status, parts.audit)
     operations = OperationsFace(readiness, parts.exposition, settings.metrics)
@@ -269,7 +268,7 @@ def faces(settings: Settings, parts: Engines, directory: Services) -> FaceOf:
         (MINT_PREFIX, MintFace()),
         *((prefix, operations) for prefix in OPERATIONS_PREFIXES),
     )
-    domain = s3.domain
+    domain = settings.s3.domain
 
     def query_face(head: RequestHead) -> Face:
         return iam if is_signed_for(head, IAM) else sts

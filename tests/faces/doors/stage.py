@@ -21,7 +21,7 @@ from tests.faces.gateway import memory_engines, settings_for
 from tests.faces.oci.memory_registry import MemoryRegistry
 from zotplus.adapters.oidc.settings import IdentitySettings, IssuerSettings
 from zotplus.adapters.oidc.verifier import OidcVerifier
-from zotplus.app.composition import faces, services
+from zotplus.app.composition import faces, s3_faces, services
 from zotplus.app.identities import identities
 from zotplus.domain.conditions import UNCONDITIONAL_WRITE
 from zotplus.domain.principals import PrincipalKind
@@ -100,7 +100,7 @@ class Doors:
         self.past = identities(
             self.settings, parts.store, parts.sealing, parts.verifier, lambda: time.time() - 2 * 3_600
         )
-        self.pipeline = Pipeline(faces(self.settings, parts, self.services), self.services)
+        self.pipeline = Pipeline(faces(self.settings, parts, self.services, s3_faces(self.settings)), self.services)
 
     async def prepare(self) -> "Doors":
         await self.services.access.ensure_administrator("ADMINACCESSKEY00", "admin-secret-admin-secret")

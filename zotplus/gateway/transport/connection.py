@@ -144,7 +144,6 @@ class GatewayProtocol(RequestHandler):
             transport.write(answer)
         self.is_busy = False
         self.served()
-        self._next_keepalive_close_time = self.since + self._keepalive_timeout
         if self._close:  # nobody waits for the next any more
             self.force_close()
         waiter = self._waiter
@@ -171,7 +170,6 @@ class GatewayProtocol(RequestHandler):
             return False
         parser.message_consumed()
         self.served()
-        self._next_keepalive_close_time = self.since + self._keepalive_timeout
         return True
 
     def take_prepared(self) -> tuple[Context, Reply] | None:
@@ -183,6 +181,7 @@ class GatewayProtocol(RequestHandler):
         """A request has been answered: the connection waits for the next."""
         self.since = self._loop.time()
         self.head_since = None
+        self._next_keepalive_close_time = self.since + self._keepalive_timeout
 
     def is_late(self, now: float, head_seconds: float, keepalive_seconds: float) -> bool:
         """Whether the client has taken too long to send a head, or has been silent for too long."""
