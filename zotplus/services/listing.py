@@ -62,7 +62,7 @@ def _upload_name(key: bytes) -> bytes:
 
 
 def _rolled_up(snapshot: Snapshot, wanted: Walk, limit: int) -> list[ListEntry | str]:
-    """As ``walk``, in a loop of its own: a page of a thousand takes half as long."""
+    """As ``walk``, in a loop of its own: a page of a thousand takes some seven hundredths less."""
     delimiter, behind_prefix = wanted.delimiter, len(wanted.base) + len(wanted.prefix)
     stop = layout.after(wanted.base + wanted.prefix)
     start: bytes | None = wanted.base + wanted.resume
