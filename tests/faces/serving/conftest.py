@@ -14,6 +14,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from tests.faces.serving.holding import holding
+
 PROGRAM = Path(sys.executable).with_name("zotplus")
 ACCESS_KEY, SECRET_KEY = "ADMINACCESSKEY00", "admin-secret-admin-secret"
 PATIENCE = 60
@@ -129,3 +131,10 @@ def launch(tmp_path):
     yield begin
     for server in servers:
         server.close()
+
+
+@pytest.fixture
+def held(tmp_path, monkeypatch):
+    """A gateway whose store can be held."""
+    with holding(tmp_path, monkeypatch) as found:
+        yield found

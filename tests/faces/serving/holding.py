@@ -1,15 +1,18 @@
 """A gateway on real sockets whose store can be held, so that plain writes wait for as long as a test wants."""
 
 import asyncio
+import contextlib
 import socket
 import threading
 import time
 
+from tests.faces.gateway import start
 from zotplus.adapters.keyvalue_memory import KeyValueMemory
 from zotplus.domain.headers import PlainHeaders
 from zotplus.domain.signatures.sigv4_canonical import SignedRequest
 from zotplus.domain.signatures.sigv4_sign import SigningCredentials, sign_headers
 from zotplus.gateway.head import Listener
+from zotplus.gateway.pipeline import Pipeline
 
 PATIENCE = 10
 MOST_QUEUED = 32  # requests that wait on one connection before aiohttp reads no further
@@ -140,3 +143,37 @@ class Held:
 
     def finished(self):
         return [entry.operation for entry in self.gateway.finished()]
+
+
+@contextlib.contextmanager
+def holding(folder, patch):
+    """A gateway in ``folder`` with a bucket, until the end of the block."""
+    store = HeldStore()
+    gateway = start(folder, store=store)
+    made = Held(gateway, store)
+    respond, begin_plainly = Pipeline.respond, Pipeline.begin_plainly
+
+    def responding(pipeline, context):
+        made.ways.append("usually")
+        return respond(pipeline, context)
+
+    def beginning(pipeline, face, request):
+        begun = begin_plainly(pipeline, face, request)
+        if begun is not None:
+            made.ways.append("plainly")
+        return begun
+
+    patch.setattr(Pipeline, "respond", responding)
+    patch.setattr(Pipeline, "begin_plainly", beginning)
+    client = made.connect()
+    client.send(*made.request("PUT", "/bucket"))
+    assert client.answer()[0] == 200
+    made.until(lambda: not made.server._running.count)
+    made.ways.clear()
+    gateway.finished().clear()
+    yield made
+    made.release()
+    for client in made.clients:
+        client.close()
+    gateway.stop()
+    assert made.faults == []

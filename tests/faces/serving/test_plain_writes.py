@@ -11,8 +11,7 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from tests.faces.gateway import start
-from tests.faces.serving.holding import MOST_QUEUED, PATIENCE, Held, HeldStore
+from tests.faces.serving.holding import MOST_QUEUED, PATIENCE
 from zotplus.gateway.pipeline import Pipeline
 from zotplus.gateway.transport import plain_lane
 from zotplus.gateway.transport.certificates import NOBODYS
@@ -20,39 +19,6 @@ from zotplus.gateway.transport.certificates import NOBODYS
 
 class Mark:
     """Something that lives as long as what it was put into."""
-
-
-@pytest.fixture
-def held(tmp_path, monkeypatch):
-    store = HeldStore()
-    gateway = start(tmp_path, store=store)
-    made = Held(gateway, store)
-    respond, begin_plainly = Pipeline.respond, Pipeline.begin_plainly
-
-    def responding(pipeline, context):
-        made.ways.append("usually")
-        return respond(pipeline, context)
-
-    def beginning(pipeline, face, request):
-        begun = begin_plainly(pipeline, face, request)
-        if begun is not None:
-            made.ways.append("plainly")
-        return begun
-
-    monkeypatch.setattr(Pipeline, "respond", responding)
-    monkeypatch.setattr(Pipeline, "begin_plainly", beginning)
-    client = made.connect()
-    client.send(*made.request("PUT", "/bucket"))
-    assert client.answer()[0] == 200
-    made.until(lambda: not made.server._running.count)
-    made.ways.clear()
-    gateway.finished().clear()
-    yield made
-    made.release()
-    for client in made.clients:
-        client.close()
-    gateway.stop()
-    assert made.faults == []
 
 
 @pytest.fixture

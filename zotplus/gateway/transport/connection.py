@@ -5,7 +5,7 @@ import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from aiohttp import web
@@ -35,6 +35,18 @@ READ_BUFFER_BYTES = 1 << 20
 _origin = lru_cache(maxsize=4096)(Origin)  # clients hold many connections
 
 
+class Lane(Protocol):
+    """Answers requests past aiohttp's parser, those that arrive in one turn of the event loop together."""
+
+    def take(self, data: bytes, connection: "GatewayProtocol") -> bool:
+        """Whether ``data``, with which a request begins, is taken over; ``answered`` or ``read`` has to follow."""
+        ...
+
+    def answer_arrived(self) -> None:
+        """Do so now with all that was taken over."""
+        ...
+
+
 class _Queue(list[Any]):
     """The few messages of a connection. An empty deque takes ten times as much memory, and most are idle."""
 
@@ -49,11 +61,11 @@ class GatewayProtocol(RequestHandler):
     """One connection. Notes since when it has been silent or dribbling a head, so that such ones can be closed.
 
     ``prepared`` is the answer to the request that is handled next, where it was found at once but takes a task to send.
-    ``is_busy`` says that a request which aiohttp does not know of is being answered: nobody is woken for the next.
+    ``is_busy`` says that the lane has a request which aiohttp does not know of: nobody is woken for the next.
     ``holder`` is whose client certificate the connection was made with, ``origin`` where it comes from.
     """
 
-    __slots__ = ("_boundary", "_take_plainly", "head_since", "holder", "is_busy", "origin", "prepared", "since")
+    __slots__ = ("_boundary", "_lane", "head_since", "holder", "is_busy", "origin", "prepared", "since")
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
@@ -66,7 +78,7 @@ class GatewayProtocol(RequestHandler):
         self._boundary = Boundary()
         self.origin = NOWHERE
         manager = self._manager
-        self._take_plainly = manager.take_plainly if isinstance(manager, GatewayServer) else None
+        self._lane = manager.lane if isinstance(manager, GatewayServer) else None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection stands, and with TLS the handshake is done."""
@@ -93,10 +105,25 @@ class GatewayProtocol(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Bytes of a head or body."""
+        self._settle()
+        lane = self._lane
+        if lane is None or not self._begins_request() or not lane.take(data, self):
+            self.read(data)
+
+    def eof_received(self) -> None:
+        """The client sends no more; what it sent is answered first."""
+        self._settle()
+        super().eof_received()
+
+    def _settle(self) -> None:
+        """What the lane has taken over comes before whatever happens next."""
+        if self.is_busy and self._lane is not None:
+            self._lane.answer_arrived()
+
+    def read(self, data: bytes) -> None:
+        """Have aiohttp's parser read bytes of a head or body."""
         waiter = self._waiter
         if self.head_since is None and waiter is not None:
-            if self._is_taken_plainly(data, waiter):
-                return
             self.head_since = self._loop.time()
         if waiter is None or waiter.done():
             self._feed(data)
@@ -123,14 +150,14 @@ class GatewayProtocol(RequestHandler):
         elif data:
             self._boundary.went_on(data)
 
-    def _is_taken_plainly(self, data: bytes, waiter: asyncio.Future[None]) -> bool:
-        """Whether ``data``, which nothing came before, is a plain request that is being answered."""
-        transport, take = self.transport, self._take_plainly
-        if self.is_busy or waiter.done() or take is None or transport is None or transport.get_write_buffer_size():
+    def _begins_request(self) -> bool:
+        """Whether the next bytes are the first of a request, which does not have to wait for another."""
+        waiter, transport = self._waiter, self.transport
+        if self.head_since is not None or self.is_busy or waiter is None or waiter.done():
             return False
-        if not self._boundary.is_between:  # the bytes may be the end of a head that has begun
+        if transport is None or transport.get_write_buffer_size():
             return False
-        return take(data, self)
+        return self._boundary.is_between  # else the bytes may be the end of a head that has begun
 
     def busy(self) -> None:
         """A request that aiohttp does not know of is being answered; ``answered`` or ``abort`` has to follow."""
@@ -226,8 +253,8 @@ class GatewayServer(web.Server):
     """aiohttp's low-level server with our connections.
 
     ``refuse_unread`` answers what its parser cannot read. ``answer_at_once`` may write the answer to a request without
-    a body before aiohttp makes anything of it; False leaves it to the handler. ``take_plainly`` may take the bytes of a
-    request over before they are parsed, and calls ``answered``, at once or some time after ``busy``.
+    a body before aiohttp makes anything of it; False leaves it to the handler. ``lane`` may take the bytes of a request
+    over before they are parsed.
     """
 
     def __init__(
@@ -235,14 +262,14 @@ class GatewayServer(web.Server):
         handler: Handler,
         refuse_unread: Callable[[Problem, RequestHandler], Reply],
         answer_at_once: Callable[[RawRequestMessage, GatewayProtocol], bool],
-        take_plainly: Callable[[bytes, GatewayProtocol], bool],
+        lane: Lane,
         **limits: Any,
     ) -> None:
         super().__init__(handler, access_log=None, auto_decompress=False, read_bufsize=READ_BUFFER_BYTES, **limits)
         self.holder_of: HolderOf | None = None
         self.refuse_unread = refuse_unread
         self.answer_at_once = answer_at_once
-        self.take_plainly = take_plainly
+        self.lane = lane
 
     def __call__(self) -> RequestHandler:
         """A handler for a new connection."""

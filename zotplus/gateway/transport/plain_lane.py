@@ -1,8 +1,9 @@
 """Plain requests on their lane: from a connection's bytes to those of the answer, past HTTP parser, request and stream.
 
-The pipeline decides as for all other requests. What log, metrics and audit are told of such requests is told together
-some fifty times a second, by the same functions: each by itself finds the caches full of the request's own code, and
-takes twice as long.
+The pipeline decides as for all other requests. What arrives in one turn of the event loop is answered together: first
+all of it is received, then decided, then sent. Between two system calls a request finds the caches full of the kernel's
+work and takes twice as long, and a client that sleeps has to be woken for each answer. So log, metrics and audit are
+told of such requests together too, some fifty times a second, by the same functions.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from zotplus.gateway.context import Context
 from zotplus.gateway.head import Listener
 from zotplus.gateway.pipeline import Pipeline
 from zotplus.gateway.plain import PlainRequest, read_plain
-from zotplus.gateway.route import PlainWrite, SupportsPlain
+from zotplus.gateway.route import PlainRead, PlainWrite, SupportsPlain
 from zotplus.gateway.transport.connection import GatewayProtocol
 from zotplus.gateway.transport.running import Running
 from zotplus.gateway.transport.telling import finished
@@ -61,38 +62,63 @@ class PlainLane:
         self._face = face
         self._stamp = "" if face is None else face.request_id_header
         self._stamp_bytes = self._stamp.encode()
+        self._arrived: list[tuple[bytes, GatewayProtocol]] = []
         self._untold: list[Untold] = []
         self._writes: set[asyncio.Task[None]] = set()
 
     def close(self) -> None:
         """All further requests take the usual way."""
+        self.answer_arrived()
         self._face = None
         self.tell()
 
     def take(self, data: bytes, connection: GatewayProtocol) -> bool:
-        """Whether ``data`` is a plain request, which is answered by now or when the store has made it durable.
-
-        If not, nothing has happened, and it takes the usual way.
-        """
-        face = self._face
-        request = None if face is None else read_plain(data, connection.origin)
-        if request is None or face is None:
+        """See ``Lane.take``."""
+        if self._face is None:
             return False
-        request.listener = self._listener
-        take = self._begin if request.method == _WRITE else self._answer
-        return take(face, request, connection)
+        if not self._arrived:
+            asyncio.get_running_loop().call_soon(self.answer_arrived)
+        self._arrived.append((data, connection))
+        connection.busy()
+        return True
 
-    def _answer(self, face: SupportsPlain, request: PlainRequest, connection: GatewayProtocol) -> bool:
-        read = self._pipeline.answer_plainly(face, request)
-        if read is None:
-            return False
+    def answer_arrived(self) -> None:
+        """See ``Lane.answer_arrived``. What is no plain request takes the usual way, and nothing has happened then."""
+        arrived, self._arrived = self._arrived, []
+        answers: list[tuple[GatewayProtocol, bytes]] = []
+        for data, connection in arrived:
+            connection.is_busy = False
+            try:
+                answer = self._answer(data, connection)
+                if answer:
+                    answers.append((connection, answer))
+            except Exception:
+                log.exception("connection_failed")
+                connection.abort()
+        for connection, answer in answers:
+            connection.answered(answer)
+
+    def _answer(self, data: bytes, connection: GatewayProtocol) -> bytes:
+        """The answer to a plain read; empty where one has been begun that follows later."""
+        face, request = self._face, read_plain(data, connection.origin)
+        if request is not None and face is not None:
+            request.listener = self._listener
+            if request.method != _WRITE:
+                read = self._pipeline.answer_plainly(face, request)
+                if read is not None:
+                    return self._answer_read(read, request)
+            elif self._has_begun(face, request, connection):
+                return b""
+        connection.read(data)
+        return b""
+
+    def _answer_read(self, read: PlainRead, request: PlainRequest) -> bytes:
         sent = len(read.content) if read.with_content else 0
         request.raw_headers = ()  # no longer needed, and there are hundreds until they are told of
         self._tell_soon((request, _OK, (0, sent), (time.time(), time.perf_counter())))
-        connection.answered(plain_answer(read, (self._stamp_bytes, request.request_id), is_old=request.is_old))
-        return True
+        return plain_answer(read, (self._stamp_bytes, request.request_id), is_old=request.is_old)
 
-    def _begin(self, face: SupportsPlain, request: PlainRequest, connection: GatewayProtocol) -> bool:
+    def _has_begun(self, face: SupportsPlain, request: PlainRequest, connection: GatewayProtocol) -> bool:
         write = self._pipeline.begin_plainly(face, request)
         if write is None:
             return False

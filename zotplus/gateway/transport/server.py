@@ -93,7 +93,7 @@ class Server:
             self._handle,  # type: ignore[arg-type] # _Sent is a response by its three attributes
             self._refuse_unread,
             self._answer_at_once,
-            self._lane.take,
+            self._lane,
             keepalive_timeout=limits.keepalive_seconds,
             lingering_time=limits.linger_seconds,
             max_line_size=limits.line_bytes,

@@ -44,12 +44,14 @@ def lane_of(running, perform):
 
 
 @pytest.mark.parametrize("perform", [Reply, lambda: 1 / 0], ids=["answered", "failed"])
-async def test_a_write_runs_from_the_moment_it_is_taken_until_it_is_answered(perform):
+async def test_a_write_runs_from_the_moment_it_is_begun_until_it_is_answered(perform):
     """A server that begins to end in the same turn of the loop must wait for it."""
     running, connection = Running(), Connection()
     lane = lane_of(running, perform)
     lane._tell_soon = lambda _untold: None
     assert lane.take(PUT, connection)
-    assert (running.count, connection.log) == (1, ["busy"])
+    assert (running.count, connection.log) == (0, ["busy"])
+    lane.answer_arrived()
+    assert (running.count, connection.log) == (1, ["busy", "busy"])
     await running.ended()
-    assert connection.log == ["busy", b"HTTP/1.1 200 OK" if perform is Reply else "aborted"]
+    assert connection.log == ["busy", "busy", b"HTTP/1.1 200 OK" if perform is Reply else "aborted"]

@@ -1,0 +1,153 @@
+"""What happens in one turn of the event loop: requests are received, then decided, then answered, and none is lost."""
+
+import asyncio
+import itertools
+
+import pytest
+from structlog.testing import capture_logs
+
+from zotplus.gateway.pipeline import Pipeline
+from zotplus.gateway.transport.connection import GatewayProtocol
+from zotplus.gateway.transport.plain_lane import PlainLane
+
+EXPIRED = 0.0
+
+
+@pytest.fixture
+def clients(held):
+    """Three connections, of which each has written an object of its own."""
+    found = [held.connect() for _ in range(3)]
+    for number, client in enumerate(found):
+        client.send(held.put(f"key-{number}", b"%d" % number))
+        assert client.answer()[0] == 200
+    return found
+
+
+def in_one_turn(held, *arrivals):
+    """Have each connection receive its bytes before anything else happens."""
+    connections = [(held.connection_of(client), data) for client, data in arrivals]
+
+    def receive():
+        for connection, data in connections:
+            connection.data_received(data)
+
+    held.run(receive)
+
+
+def test_all_that_arrives_in_a_turn_is_decided_before_the_first_answer_is_sent(held, clients, monkeypatch):
+    steps = []
+    decide, send = Pipeline.answer_plainly, GatewayProtocol.answered
+    monkeypatch.setattr(Pipeline, "answer_plainly", lambda *given: (steps.append("decided"), decide(*given))[1])
+    monkeypatch.setattr(GatewayProtocol, "answered", lambda *given: (steps.append("sent"), send(*given))[1])
+    in_one_turn(held, *[(client, held.get(f"key-{number}")) for number, client in enumerate(clients)])
+    assert [client.answer()[2] for client in clients] == [b"0", b"1", b"2"]
+    assert steps == ["decided"] * 3 + ["sent"] * 3
+
+
+def test_reads_writes_and_what_is_not_plain_are_answered_in_one_turn(held, clients):
+    other = held.get("key-2").replace(b" HTTP/1.1", b"?versionId=null HTTP/1.1")
+    in_one_turn(held, (clients[0], held.get("key-0")), (clients[1], held.put("key-1", b"new")), (clients[2], other))
+    assert clients[0].answer()[2] == b"0"
+    assert clients[1].answer()[1]["x-amz-object-size"] == "3"
+    assert clients[2].answer()[0] == 403  # the signature does not cover the query
+    clients[1].send(held.get("key-1"))
+    assert clients[1].answer()[2] == b"new"
+
+
+@pytest.mark.parametrize("cuts", [(0,), (0, 10), (-10, 0), (-300, -1, 0, 1), (-300, -280, -260)])
+def test_pieces_of_one_turn_are_read_in_their_order(held, clients, cuts):
+    """A TLS connection hands on what it received piece by piece. Places count from the end of the first request."""
+    first = held.put("key-0", b"written")
+    data = first + held.get("key-0")
+    places = [0, *[len(first) + cut for cut in cuts], len(data)]
+    pieces = [data[start:stop] for start, stop in itertools.pairwise(places)]
+    assert b"".join(pieces) == data
+    assert all(pieces)
+    in_one_turn(held, *[(clients[0], piece) for piece in pieces])
+    assert clients[0].answer()[0] == 200
+    assert clients[0].answer()[2] == b"written"
+
+
+def test_a_client_that_sends_no_more_is_answered_first(held, clients):
+    connection = held.connection_of(clients[0])
+    in_order = held.get("key-0")
+
+    def receive_and_end():
+        connection.data_received(in_order)
+        connection.eof_received()
+        connection.transport.close()  # as the event loop does then
+
+    held.run(receive_and_end)
+    assert clients[0].answer()[2] == b"0"
+    assert clients[0].is_at_end()
+
+
+def test_what_a_lost_connection_asked_for_is_told_of_and_harms_nobody(held, clients):
+    connection = held.connection_of(clients[0])
+    held.gateway.finished().clear()
+    asked, other = held.get("key-0"), held.get("key-1")
+
+    def receive_and_lose():
+        held.connection_of(clients[1]).data_received(other)
+        connection.data_received(asked)
+        connection.transport.abort()
+        connection.connection_lost(None)
+
+    held.run(receive_and_lose)
+    assert clients[1].answer()[2] == b"1"
+    assert held.finished() == ["GetObject", "GetObject"]
+    assert not held.faults
+
+
+def test_a_server_that_drains_in_the_turn_answers_what_has_arrived(held, clients):
+    connection, asked = held.connection_of(clients[0]), held.get("key-0")
+
+    async def receive_and_drain():
+        connection.data_received(asked)
+        await held.server.drain(1.0)
+
+    held.gateway.run(receive_and_drain())
+    assert clients[0].answer()[2] == b"0"
+    assert clients[0].is_at_end()
+
+
+def test_the_timer_of_idle_connections_spares_what_has_arrived(held, clients):
+    connection, asked = held.connection_of(clients[0]), held.get("key-0")
+
+    def receive_and_expire():
+        connection._next_keepalive_close_time = EXPIRED
+        connection.data_received(asked)
+        connection._process_keepalive()
+        assert not connection.is_waiting
+
+    held.run(receive_and_expire)
+    assert clients[0].answer()[2] == b"0"
+
+
+def test_a_fault_of_our_own_ends_one_connection_and_the_others_are_answered(held, clients, monkeypatch):
+    answer, broken = PlainLane._answer, held.connection_of(clients[1])
+
+    def failing(lane, data, connection):
+        if connection is broken:
+            raise ZeroDivisionError("a fault")
+        return answer(lane, data, connection)
+
+    monkeypatch.setattr(PlainLane, "_answer", failing)
+    with capture_logs() as lines:
+        in_one_turn(held, *[(client, held.get(f"key-{number}")) for number, client in enumerate(clients)])
+        assert clients[0].answer()[2] == b"0"
+        assert clients[2].answer()[2] == b"2"
+        assert clients[1].is_at_end()
+    assert [line["event"] for line in lines] == ["connection_failed"]
+
+
+def test_a_turn_in_which_nothing_arrives_asks_for_none(held, clients, monkeypatch):
+    turns = []
+    loop = held.gateway._loop
+    answer = PlainLane.answer_arrived
+    monkeypatch.setattr(PlainLane, "answer_arrived", lambda lane: (turns.append(len(lane._arrived)), answer(lane))[1])
+    in_one_turn(held, *[(client, held.get(f"key-{number}")) for number, client in enumerate(clients)])
+    assert [client.answer()[0] for client in clients] == [200] * 3
+    held.gateway.run(asyncio.sleep(0))
+    assert turns == [3]
+    assert loop.is_running()
