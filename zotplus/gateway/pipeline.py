@@ -8,7 +8,6 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TypeVar
 
 import structlog
 
@@ -34,7 +33,6 @@ from zotplus.services.federation.exchange import SELF, Admit
 log = structlog.get_logger("zotplus.pipeline")
 
 Parsed = tuple[Route, Operation]
-Plain = TypeVar("Plain", PlainRead, PlainWrite)
 
 _STRIDE = 0x9E3779B1
 """Odd, so that adding it walks all 32-bit numbers before one comes again; the digits of neighbours look unlike."""
@@ -123,41 +121,49 @@ class Pipeline:
             self._limits.forget(context)
         return None
 
-    def answer_plainly(self, face: SupportsPlain, request: PlainRequest) -> PlainRead | None:
-        """What answers a plain read that is allowed: the steps of ``_answer`` over what its face has read already.
+    def answer_plainly(self, face: SupportsPlain, requests: Sequence[PlainRequest]) -> Sequence[PlainRead | None]:
+        """What answers each plain read that is allowed: the steps of ``_answer`` over what its face has read already.
 
-        None leaves the request to them, and nothing has happened then.
+        None leaves a request to them, and nothing has happened then.
         """
-        return self._allowed(face, request, face.read_plainly)
+        for request in requests:
+            request.face, request.services = face, self._services
+        try:
+            found = face.read_plainly(requests)
+        except Exception:  # noqa: BLE001 - a problem or a fault of our own: told by whoever meets it again
+            return [None] * len(requests)
+        return [
+            one if one and self._allows(one, request) else None for one, request in zip(found, requests, strict=True)
+        ]
 
     def begin_plainly(self, face: SupportsPlain, request: PlainRequest) -> PlainWrite | None:
         """As ``answer_plainly`` for a write, which is still to be performed."""
-        return self._allowed(face, request, face.write_plainly)
-
-    def _allowed(
-        self, face: SupportsPlain, request: PlainRequest, read: Callable[[PlainRequest], Plain | None]
-    ) -> Plain | None:
         request.face, request.services = face, self._services
         try:
-            found = read(request)
-            if found is None:
-                return None
+            found = face.write_plainly(request)
+        except Exception:  # noqa: BLE001 - as above
+            return None
+        return found if found and self._allows(found, request) else None
+
+    def _allows(self, found: PlainRead | PlainWrite, request: PlainRequest) -> bool:
+        """Whether the request may be answered so; it has its principal, its id and what was decided then."""
+        try:
             principal, need = found.principal, found.need
             if principal.policies.facts and wants_facts(principal, need):
-                return None
+                return False
             request.principal, request.route = principal, found.route
             request.request_id = self._next_id()
             decision = principal.decide(need, request)
             if not isinstance(decision, Allowed):
-                return None
+                return False
             self.audit.require(found.route)
             if self._limits is not None:
                 self._limits.admit_small(principal.id)
-        except Exception:  # noqa: BLE001 - a problem or a fault of our own: told by whoever meets it again
-            return None
+        except Exception:  # noqa: BLE001 - as above
+            return False
         request.decisions = [(need, decision)]
         self.callers.add(principal.id)
-        return found
+        return True
 
     async def perform_plainly(self, write: PlainWrite, request: PlainRequest) -> tuple[PlainRequest | Context, Reply]:
         """Do what was begun; the answer, and what is to be told of it. Never raises ``Exception``, as ``respond``."""

@@ -5,7 +5,6 @@ is made of it when somebody does, by the same code as for all other requests.
 """
 
 import re
-import time
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
@@ -54,8 +53,8 @@ class PlainRequest:
     """A GET, HEAD or PUT without a query. ``raw_headers`` are [name, value] as received, ``content`` all behind them.
 
     ``names`` are those of the headers; ``is_old`` is said of HTTP/1.0, whose connections end unless told not to.
-    The pipeline sets ``face``, ``services`` and ``listener`` before it is read, and who asks and what was decided when
-    it is answered. It is never a refusal, so it has no fault.
+    Whoever received it sets ``listener`` and ``started``, the pipeline ``face`` and ``services`` before it is read, and
+    who asks and what was decided when it is answered. It is never a refusal, so it has no fault.
     """
 
     __slots__ = (
@@ -87,7 +86,7 @@ class PlainRequest:
         self.names: tuple[bytes, ...] = ()
         self.is_old = False
         self.decisions = []
-        self.started = time.perf_counter()
+        self.started = 0.0
 
     @property
     def head(self) -> "PlainRequest":

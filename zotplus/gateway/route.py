@@ -129,8 +129,8 @@ class SupportsPlain(Face, Protocol):
     that is not plain, refusals included: the request then goes the way of all others.
     """
 
-    def read_plainly(self, request: "plain.PlainRequest") -> PlainRead | None:
-        """A read of something small."""
+    def read_plainly(self, requests: "Sequence[plain.PlainRequest]") -> "Sequence[PlainRead | None]":
+        """For each, in their order, whether it is a read of something small."""
         ...
 
     def write_plainly(self, request: "plain.PlainRequest") -> PlainWrite | None:

@@ -1,7 +1,10 @@
 """Credential, bucket and small object in one look at one snapshot, for requests that ask for nothing else."""
 
+from collections.abc import Sequence
+
 import msgspec
 
+from zotplus.domain.errors import Problem
 from zotplus.domain.principals import Principal
 from zotplus.ports.keyvalue import KeyValue, Snapshot, SupportsImmediateRead
 from zotplus.records import layout
@@ -17,6 +20,10 @@ _TELLING = frozenset({"lifecycle", "logging"})
 """Kinds of documents for which more of a request is told than its plain answer."""
 _PLAIN_CLASS = "STANDARD"
 _REMEMBERED = 1_024
+
+
+Wanted = tuple[str, str, str]
+"""Access key, bucket and key, all ASCII."""
 
 
 class PlainObject(msgspec.Struct, frozen=True):
@@ -65,23 +72,34 @@ class Plain:
         self._version = -1
         self._places: dict[tuple[str, str], PlainPlace] = {}
 
-    def find(self, access_key: str, bucket: str, key: str) -> PlainObject | None:
-        """The object, and whoever the access key belongs to; None where either is not there or not known yet.
+    def find(self, wanted: Sequence[Wanted]) -> list[PlainObject | None]:
+        """For each, all in one snapshot, the object and whoever the access key belongs to.
 
-        ``bucket`` and ``key`` are ASCII. None too for buckets that have more to tell of a read. Raises
-        ``BLOB_CORRUPT``, ``STORAGE_FAILED``.
+        None where either is not there, not known yet, or damaged, and for buckets that have more to tell of a read.
+        Raises ``STORAGE_FAILED``.
         """
         if self._read_now is None:
-            return None
+            return [None] * len(wanted)
 
-        def look(snapshot: Snapshot) -> tuple[PlainPlace | None, bytes | None]:
-            place = self._place(snapshot, access_key, bucket)
-            return place, None if place is None else snapshot.get(layout.object_(place.bucket.id, key.encode()))
+        def look(snapshot: Snapshot) -> list[tuple[PlainPlace, bytes] | None]:
+            version = snapshot.version
+            return [self._find_stored(snapshot, version, one) for one in wanted]
 
-        place, stored = self._read_now(look)
-        if place is None or stored is None or not self._access.is_current(place.principal):
+        return [None if one is None else self._whole(*one) for one in self._read_now(look)]
+
+    def _find_stored(self, snapshot: Snapshot, version: int, wanted: Wanted) -> tuple[PlainPlace, bytes] | None:
+        access_key, bucket, key = wanted
+        place = self._place(snapshot, version, (access_key, bucket))
+        stored = None if place is None else snapshot.get(layout.object_(place.bucket.id, key.encode()))
+        return None if place is None or stored is None else (place, stored)
+
+    def _whole(self, place: PlainPlace, stored: bytes) -> PlainObject | None:
+        if not self._access.is_current(place.principal):
             return None
-        metadata, content = split_object(stored)
+        try:
+            metadata, content = split_object(stored)
+        except Problem:  # told to whoever asks, by the usual way
+            return None
         return PlainObject(place.principal, place.secret, place.bucket, metadata, content)
 
     def find_target(self, access_key: str, bucket: str) -> tuple[Principal, str] | None:
@@ -92,22 +110,21 @@ class Plain:
         """
         if self._read_now is None:
             return None
-        place = self._read_now(lambda snapshot: self._place(snapshot, access_key, bucket))
+        place = self._read_now(lambda snapshot: self._place(snapshot, snapshot.version, (access_key, bucket)))
         if place is None or not place.takes_content or not self._access.is_current(place.principal):
             return None
         return place.principal, place.secret
 
-    def _place(self, snapshot: Snapshot, access_key: str, bucket: str) -> PlainPlace | None:
-        version = snapshot.version
+    def _place(self, snapshot: Snapshot, version: int, named: tuple[str, str]) -> PlainPlace | None:
         if version != self._version or len(self._places) > _REMEMBERED:
             self._places.clear()
             self._version = version
         try:
-            return self._places[access_key, bucket]
+            return self._places[named]
         except KeyError:
-            place = self._find_place(snapshot, access_key, bucket)
+            place = self._find_place(snapshot, *named)
             if place is not None:  # what is not known yet may be so without a change
-                self._places[access_key, bucket] = place
+                self._places[named] = place
             return place
 
     def _find_place(self, snapshot: Snapshot, access_key: str, bucket: str) -> PlainPlace | None:

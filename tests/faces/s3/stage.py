@@ -222,7 +222,7 @@ class Stage:
     def read_plainly(self, head: RequestHead) -> PlainRead | None:
         """What answers the bytes of this head where they are read plainly."""
         request = self.plain_request(head)
-        return None if request is None else self.pipeline.answer_plainly(self.faces[head.listener], request)
+        return None if request is None else self.pipeline.answer_plainly(self.faces[head.listener], [request])[0]
 
     def write_plainly(self, request: PlainRequest) -> PlainWrite | None:
         """What the request writes where it is a plain write, begun only."""

@@ -1,5 +1,6 @@
 """Plain reads are answered as all others; ``Stage`` compares both ways for every read of every test beside this one."""
 
+import itertools
 import time
 from dataclasses import replace
 
@@ -7,6 +8,7 @@ import msgspec
 import pytest
 
 from tests.faces.s3.stage import ADMIN, NOBODY, READER, Call, Stage
+from zotplus.domain.principals import PrincipalKind
 from zotplus.domain.signatures.signing_key import signing_key
 from zotplus.domain.signatures.sigv4_canonical import SignedRequest, canonical_request, string_to_sign
 from zotplus.domain.signatures.sigv4_sign import SigningCredentials
@@ -140,6 +142,20 @@ async def test_a_withdrawn_right_counts_at_once(ready):
     assert plainly(ready, call) is None
 
 
+async def test_a_credential_that_ends_counts_no_longer_though_nothing_changed(ready):
+    user = SigningCredentials(access_key="AKSHORT", secret_key="short-secret-short-secret")
+    await ready.services.access.create(
+        kind=PrincipalKind.KEY, name="short", id_=user.access_key, secret=user.secret_key, expires=time.time() + 1000
+    )
+    await ready.services.grants.give(user.access_key, Role.READER, "s3:bucket")
+    call = replace(PLAIN, signed=user)
+    assert (await ready.call(call)).status == 200
+    assert plainly(ready, call) is not None
+    ready.ahead = 1001.0
+    assert plainly(ready, call) is None
+    assert (await ready.call(call)).fault == "credentials_expired"
+
+
 async def test_rights_count_and_a_refusal_leaves_no_trace(ready):
     call = replace(PLAIN, signed=READER)
     assert (await ready.call(call)).status == 403
@@ -173,6 +189,10 @@ async def test_large_objects_and_damaged_ones_are_read_by_the_usual_steps(ready)
     await ready.store.write(lambda t: t.put(place, stored[:-1] + b"X"))
     assert (await ready.call(PLAIN)).status == 500
     assert plainly(ready, PLAIN) is None
+    await ready.put("whole")
+    asked = [ready.plain_request(ready.head(replace(PLAIN, path=path))) for path in ("/bucket/key", "/bucket/whole")]
+    damaged, whole = ready.pipeline.answer_plainly(ready.faces[Listener.S3], asked)
+    assert (damaged, whole.content) == (None, b"content")
 
 
 async def test_a_bucket_that_has_more_to_tell_of_a_read_is_not_plain(ready):
@@ -205,4 +225,35 @@ async def test_the_headers_of_many_objects_are_not_kept_for_ever(ready, monkeypa
 
 
 async def test_a_store_whose_reads_wait_has_no_plain_reads(ready):
-    assert Plain(object(), ready.services.access).find("AKADMIN", "bucket", "key") is None
+    assert Plain(object(), ready.services.access).find([("AKADMIN", "bucket", "key")] * 2) == [None] * 2
+
+
+async def test_each_of_many_reads_gets_what_it_asked_for(ready):
+    """Whatever else is decided with it: other callers, objects and buckets, missing ones, and what is not plain."""
+    await ready.ask("PUT", "/other")
+    for bucket, key in (("bucket", "one"), ("bucket", "two"), ("other", "one")):
+        await ready.ask("PUT", f"/{bucket}/{key}", body=f"{bucket}/{key}".encode())
+    await ready.services.grants.give(READER.access_key, Role.READER, "s3:other")
+    paths = ("/bucket/one", "/bucket/two", "/other/one", "/bucket/missing", "/missing/one", "/bucket/%6fne")
+    callers = (ADMIN, READER, SigningCredentials(access_key="AKADMIN", secret_key="wrong"))
+    calls = [
+        Call(method=method, path=path, signed=signed)
+        for path, signed, method in itertools.product(paths, callers, ("GET", "HEAD"))
+    ]
+    for call in calls:
+        await ready.call(call)  # so that every credential is known
+    alone = [told(plainly(ready, call)) for call in calls]
+    assert len({answer for answer in alone if answer}) == 8
+    for many in (2, 5, len(calls)):
+        for start in range(0, len(calls), many):
+            asked = [ready.plain_request(ready.head(call)) for call in calls[start : start + many]]
+            places = [place for place, request in enumerate(asked) if request is not None]
+            answers = ready.pipeline.answer_plainly(ready.faces[Listener.S3], [asked[place] for place in places])
+            assert [told(answer) for answer in answers] == [alone[start + place] for place in places]
+            for place, answer in zip(places, answers, strict=True):
+                assert answer is None or asked[place].principal.id == calls[start + place].signed.access_key
+
+
+def told(answer):
+    """What an answer says, but for when it was written."""
+    return answer and (answer.need.resource, answer.content, answer.with_content, answer.principal.id)

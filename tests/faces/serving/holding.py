@@ -99,8 +99,8 @@ class Held:
     def put(self, key, body=b"content", **options):
         return b"".join(self.request("PUT", f"/bucket/{key}", body, **options))
 
-    def get(self, key):
-        return b"".join(self.request("GET", f"/bucket/{key}"))
+    def get(self, key, headers=()):
+        return b"".join(self.request("GET", f"/bucket/{key}", headers=headers))
 
     def run(self, function):
         """Call ``function`` in the gateway's loop."""

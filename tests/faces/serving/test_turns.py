@@ -2,10 +2,12 @@
 
 import asyncio
 import itertools
+import time
 
 import pytest
 from structlog.testing import capture_logs
 
+from tests.faces.serving.holding import PATIENCE
 from zotplus.gateway.pipeline import Pipeline
 from zotplus.gateway.transport.connection import GatewayProtocol
 from zotplus.gateway.transport.plain_lane import PlainLane
@@ -37,11 +39,25 @@ def in_one_turn(held, *arrivals):
 def test_all_that_arrives_in_a_turn_is_decided_before_the_first_answer_is_sent(held, clients, monkeypatch):
     steps = []
     decide, send = Pipeline.answer_plainly, GatewayProtocol.answered
-    monkeypatch.setattr(Pipeline, "answer_plainly", lambda *given: (steps.append("decided"), decide(*given))[1])
+    monkeypatch.setattr(Pipeline, "answer_plainly", lambda *given: (steps.append(len(given[2])), decide(*given))[1])
     monkeypatch.setattr(GatewayProtocol, "answered", lambda *given: (steps.append("sent"), send(*given))[1])
     in_one_turn(held, *[(client, held.get(f"key-{number}")) for number, client in enumerate(clients)])
     assert [client.answer()[2] for client in clients] == [b"0", b"1", b"2"]
-    assert steps == ["decided"] * 3 + ["sent"] * 3
+    assert steps == [3, "sent", "sent", "sent"]
+
+
+def test_a_request_takes_as_long_as_its_client_waits(held, clients):
+    held.gateway.finished().clear()
+    connection, asked = held.connection_of(clients[0]), held.get("key-0")
+
+    def receive_and_dally():
+        connection.data_received(asked)
+        time.sleep(0.05)  # what else the turn brings
+
+    held.run(receive_and_dally)
+    assert clients[0].answer()[2] == b"0"
+    (finished,) = held.gateway.finished()
+    assert 0.05 <= finished.seconds < PATIENCE
 
 
 def test_reads_writes_and_what_is_not_plain_are_answered_in_one_turn(held, clients):
@@ -124,21 +140,41 @@ def test_the_timer_of_idle_connections_spares_what_has_arrived(held, clients):
     assert clients[0].answer()[2] == b"0"
 
 
-def test_a_fault_of_our_own_ends_one_connection_and_the_others_are_answered(held, clients, monkeypatch):
-    answer, broken = PlainLane._answer, held.connection_of(clients[1])
+@pytest.mark.parametrize("place", ["answered", "read"])
+def test_a_fault_of_our_own_ends_one_connection_and_the_others_are_answered(held, clients, monkeypatch, place):
+    do, broken = getattr(GatewayProtocol, place), held.connection_of(clients[1])
 
-    def failing(lane, data, connection):
+    def failing(connection, data):
         if connection is broken:
             raise ZeroDivisionError("a fault")
-        return answer(lane, data, connection)
+        return do(connection, data)
 
-    monkeypatch.setattr(PlainLane, "_answer", failing)
+    monkeypatch.setattr(GatewayProtocol, place, failing)
+    more = () if place == "answered" else (("Range", "bytes=0-"),)  # which is not plain
     with capture_logs() as lines:
-        in_one_turn(held, *[(client, held.get(f"key-{number}")) for number, client in enumerate(clients)])
+        in_one_turn(held, *[(client, held.get(f"key-{number}", more)) for number, client in enumerate(clients)])
         assert clients[0].answer()[2] == b"0"
         assert clients[2].answer()[2] == b"2"
         assert clients[1].is_at_end()
-    assert [line["event"] for line in lines] == ["connection_failed"]
+    assert [line["event"] for line in lines] == [{"answered": "reply_failed", "read": "connection_failed"}[place]]
+
+
+@pytest.mark.parametrize("many", [1, 2, 3])
+def test_more_than_are_decided_together_are_all_answered(held, clients, monkeypatch, many):
+    monkeypatch.setattr("zotplus.gateway.transport.plain_lane.TOGETHER", many)
+    in_one_turn(held, *[(client, held.get(f"key-{number}")) for number, client in enumerate(clients)])
+    assert [client.answer()[2] for client in clients] == [b"0", b"1", b"2"]
+
+
+def test_writes_that_one_commit_made_durable_are_answered_together(held, clients, monkeypatch):
+    sent = []
+    send = PlainLane._send
+    monkeypatch.setattr(PlainLane, "_send", lambda lane: (sent.append(len(lane._answers)), send(lane))[1])
+    held.hold()
+    in_one_turn(held, *[(client, held.put(f"key-{number}", b"new")) for number, client in enumerate(clients)])
+    held.release()
+    assert [client.answer()[0] for client in clients] == [200] * 3
+    assert [many for many in sent if many] == [3]
 
 
 def test_a_turn_in_which_nothing_arrives_asks_for_none(held, clients, monkeypatch):

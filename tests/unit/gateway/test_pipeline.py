@@ -196,9 +196,10 @@ def plainly(found, **parts):
     face = OneRouteFace(route())
     request = read_plain(b"PUT / HTTP/1.1\r\nHost: h\r\n\r\n", Origin("127.0.0.1", "http", ""))
     request.listener = Listener.S3
-    face.read_plainly = face.write_plainly = lambda _asked: raising(found) if isinstance(found, Exception) else found
+    face.write_plainly = lambda _asked: raising(found) if isinstance(found, Exception) else found
+    face.read_plainly = lambda asked: [face.write_plainly(one) for one in asked]
     pipeline = Pipeline(lambda _head: face, services="services", **parts)
-    answered, begun = pipeline.answer_plainly(face, request), pipeline.begin_plainly(face, request)
+    (answered,), begun = pipeline.answer_plainly(face, [request]), pipeline.begin_plainly(face, request)
     assert answered is begun
     return pipeline, request, begun
 

@@ -8,6 +8,7 @@ any respect, refusals included, is None here, and is read from the beginning by 
 Spec: Amazon S3 API Reference, GetObject, HeadObject.
 """
 
+from collections.abc import Sequence
 from hashlib import sha256
 
 import msgspec
@@ -21,7 +22,7 @@ from zotplus.gateway.plain import PlainRequest
 from zotplus.gateway.reply import Reply, field_lines
 from zotplus.gateway.route import Route
 from zotplus.protocols.s3.attributes import object_headers
-from zotplus.protocols.s3.plain.signed import read_signed
+from zotplus.protocols.s3.plain.signed import Signed, read_signed
 from zotplus.protocols.s3.request import Site
 from zotplus.services.plain import PlainObject
 
@@ -58,22 +59,35 @@ class PlainReading:
         self._routes = {"GET": get, "HEAD": head} if site.domain is None else {}
         self._lines: dict[tuple[bytes, bool], bytes | None] = {}
 
-    def read(self, head: PlainRequest) -> PlainRead | None:
-        """The request where it is plain for S3 too, and rightly signed; nothing has happened yet."""
-        route = self._routes.get(head.method)
-        signed = None if route is None else read_signed(head, self._prefix)
-        if route is None or signed is None or head.content or signed.payload not in _PAYLOADS:
+    def read(self, requests: Sequence[PlainRequest]) -> list[PlainRead | None]:
+        """Those requests that are plain for S3 too, and rightly signed; nothing has happened yet.
+
+        What they ask for is looked up together. Raises ``STORAGE_FAILED``.
+        """
+        signed = [self._signed(request) for request in requests]
+        wanted = [(one.plan.terms.access_key, one.bucket, one.key) for one in signed if one is not None]
+        found = iter(requests[0].services.plain.find(wanted)) if wanted else iter(())
+        return [
+            None if one is None else self._proven(request, one, next(found))
+            for request, one in zip(requests, signed, strict=True)
+        ]
+
+    def _signed(self, request: PlainRequest) -> Signed | None:
+        if request.method not in self._routes or request.content:
             return None
-        bucket, key = signed.bucket, signed.key
-        found = head.services.plain.find(signed.plan.terms.access_key, bucket, key)
+        signed = read_signed(request, self._prefix)
+        return None if signed is None or signed.payload not in _PAYLOADS else signed
+
+    def _proven(self, request: PlainRequest, signed: Signed, found: PlainObject | None) -> PlainRead | None:
         if found is None or not signed.is_signed_with(found.secret):
             return None
-        head.agent = signed.header(b"user-agent").decode()
-        lines = self._lines_of(found, is_sandboxed=head.listener is Listener.MAIN)
+        request.agent = signed.header(b"user-agent").decode()
+        lines = self._lines_of(found, is_sandboxed=request.listener is Listener.MAIN)
         if lines is None:
             return None
-        need = Need(_GET_OBJECT, f"s3:{bucket}/{key}")
-        return PlainRead(route, found.principal, need, lines, found.content, head.method == "GET")
+        need = Need(_GET_OBJECT, f"s3:{signed.bucket}/{signed.key}")
+        method = request.method
+        return PlainRead(self._routes[method], found.principal, need, lines, found.content, method == "GET")
 
     def _lines_of(self, found: PlainObject, *, is_sandboxed: bool) -> bytes | None:
         """The object's headers on the wire; None where it is not plain. Those of the last objects are kept."""
