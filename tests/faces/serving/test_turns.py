@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from tests.faces.serving.holding import PATIENCE
 from zotplus.gateway.pipeline import Pipeline
+from zotplus.gateway.transport import connection
 from zotplus.gateway.transport.connection import GatewayProtocol
 from zotplus.gateway.transport.plain_lane import PlainLane
 
@@ -16,8 +17,9 @@ EXPIRED = 0.0
 
 
 @pytest.fixture
-def clients(held):
-    """Three connections, of which each has written an object of its own."""
+def clients(held, monkeypatch):
+    """Three connections, of which each has written an object of its own, and which are many."""
+    monkeypatch.setattr(connection, "FEW_CONNECTIONS", 0)
     found = [held.connect() for _ in range(3)]
     for number, client in enumerate(found):
         client.send(held.put(f"key-{number}", b"%d" % number))
@@ -30,8 +32,8 @@ def in_one_turn(held, *arrivals):
     connections = [(held.connection_of(client), data) for client, data in arrivals]
 
     def receive():
-        for connection, data in connections:
-            connection.data_received(data)
+        for theirs, data in connections:
+            theirs.data_received(data)
 
     held.run(receive)
 
@@ -46,12 +48,25 @@ def test_all_that_arrives_in_a_turn_is_decided_before_the_first_answer_is_sent(h
     assert steps == [3, "sent", "sent", "sent"]
 
 
+@pytest.mark.parametrize("few", [3, 4])
+def test_where_few_are_connected_nobody_waits_for_the_others(held, clients, monkeypatch, few):
+    monkeypatch.setattr(connection, "FEW_CONNECTIONS", few)
+    theirs, asked = held.connection_of(clients[0]), held.get("key-0")
+
+    def receive():
+        theirs.data_received(asked)
+        return theirs.is_busy
+
+    assert held.run(receive) is (few < len(held.clients))
+    assert clients[0].answer()[2] == b"0"
+
+
 def test_a_request_takes_as_long_as_its_client_waits(held, clients):
     held.gateway.finished().clear()
-    connection, asked = held.connection_of(clients[0]), held.get("key-0")
+    theirs, asked = held.connection_of(clients[0]), held.get("key-0")
 
     def receive_and_dally():
-        connection.data_received(asked)
+        theirs.data_received(asked)
         time.sleep(0.05)  # what else the turn brings
 
     held.run(receive_and_dally)
@@ -85,13 +100,13 @@ def test_pieces_of_one_turn_are_read_in_their_order(held, clients, cuts):
 
 
 def test_a_client_that_sends_no_more_is_answered_first(held, clients):
-    connection = held.connection_of(clients[0])
+    theirs = held.connection_of(clients[0])
     in_order = held.get("key-0")
 
     def receive_and_end():
-        connection.data_received(in_order)
-        connection.eof_received()
-        connection.transport.close()  # as the event loop does then
+        theirs.data_received(in_order)
+        theirs.eof_received()
+        theirs.transport.close()  # as the event loop does then
 
     held.run(receive_and_end)
     assert clients[0].answer()[2] == b"0"
@@ -99,15 +114,15 @@ def test_a_client_that_sends_no_more_is_answered_first(held, clients):
 
 
 def test_what_a_lost_connection_asked_for_is_told_of_and_harms_nobody(held, clients):
-    connection = held.connection_of(clients[0])
+    theirs = held.connection_of(clients[0])
     held.gateway.finished().clear()
     asked, other = held.get("key-0"), held.get("key-1")
 
     def receive_and_lose():
         held.connection_of(clients[1]).data_received(other)
-        connection.data_received(asked)
-        connection.transport.abort()
-        connection.connection_lost(None)
+        theirs.data_received(asked)
+        theirs.transport.abort()
+        theirs.connection_lost(None)
 
     held.run(receive_and_lose)
     assert clients[1].answer()[2] == b"1"
@@ -116,10 +131,10 @@ def test_what_a_lost_connection_asked_for_is_told_of_and_harms_nobody(held, clie
 
 
 def test_a_server_that_drains_in_the_turn_answers_what_has_arrived(held, clients):
-    connection, asked = held.connection_of(clients[0]), held.get("key-0")
+    theirs, asked = held.connection_of(clients[0]), held.get("key-0")
 
     async def receive_and_drain():
-        connection.data_received(asked)
+        theirs.data_received(asked)
         await held.server.drain(1.0)
 
     held.gateway.run(receive_and_drain())
@@ -128,13 +143,13 @@ def test_a_server_that_drains_in_the_turn_answers_what_has_arrived(held, clients
 
 
 def test_the_timer_of_idle_connections_spares_what_has_arrived(held, clients):
-    connection, asked = held.connection_of(clients[0]), held.get("key-0")
+    theirs, asked = held.connection_of(clients[0]), held.get("key-0")
 
     def receive_and_expire():
-        connection._next_keepalive_close_time = EXPIRED
-        connection.data_received(asked)
-        connection._process_keepalive()
-        assert not connection.is_waiting
+        theirs._next_keepalive_close_time = EXPIRED
+        theirs.data_received(asked)
+        theirs._process_keepalive()
+        assert not theirs.is_waiting
 
     held.run(receive_and_expire)
     assert clients[0].answer()[2] == b"0"

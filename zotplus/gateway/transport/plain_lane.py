@@ -79,14 +79,16 @@ class PlainLane:
         self._face = None
         self.tell()
 
-    def take(self, data: bytes, connection: GatewayProtocol) -> bool:
+    def take(self, data: bytes, connection: GatewayProtocol, *, at_once: bool) -> bool:
         """See ``Lane.take``."""
         if self._face is None:
             return False
-        if not self._arrived:
+        if not self._arrived and not at_once:
             asyncio.get_running_loop().call_soon(self.answer_arrived)
         self._arrived.append((data, connection, time.perf_counter()))
         connection.busy()
+        if at_once:
+            self.answer_arrived()
         return True
 
     def answer_arrived(self) -> None:

@@ -50,7 +50,7 @@ async def test_a_write_runs_from_the_moment_it_is_begun_until_it_is_answered(per
     running, connection = Running(), Connection()
     lane = lane_of(running, perform)
     lane._tell_soon = lambda _untold: None
-    assert lane.take(PUT, connection)
+    assert lane.take(PUT, connection, at_once=False)
     assert (running.count, connection.log) == (0, ["busy"])
     lane.answer_arrived()
     assert (running.count, connection.log) == (1, ["busy", "busy"])
