@@ -137,3 +137,39 @@ async def test_the_rest_of_a_stuck_transfer_is_not_overwritten_by_others_in_the_
     await asyncio.gather(*moving)
     for end in (*pumps, transfers, *ends[b"a"], *ends[b"b"]):
         end.close()
+
+
+class NothingMore:
+    """A transfer that is over at once."""
+
+    source = -1
+
+    def run(self, _sink, _until):
+        return Progress.DONE
+
+
+@pytest.mark.parametrize(("microseconds", "is_near"), [(1 << 32, True), (0, False)])
+async def test_for_a_client_nearby_the_kernel_holds_no_more_than_stays_in_a_cache(monkeypatch, microseconds, is_near):
+    monkeypatch.setattr(transfer, "NEAR_MICROSECONDS", microseconds)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        client = socket.create_connection(listening.getsockname())
+        connection, _ = listening.accept()
+    with client, connection:
+        client.sendall(b"asked")
+        connection.sendall(b"answered")
+        before = connection.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+        transfers = Transfers(5)
+        await transfers.run(connection, NothingMore())
+        transfers.close()
+        held = connection.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+    assert held == (2 * transfer.NEAR_BUFFER_BYTES if is_near else before)
+    assert before != 2 * transfer.NEAR_BUFFER_BYTES
+
+
+async def test_a_connection_that_is_no_tcp_is_left_as_it_is(pair):
+    client, _ = pair
+    before = client.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+    transfers = Transfers(5)
+    await transfers.run(client, NothingMore())
+    transfers.close()
+    assert client.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == before
