@@ -15,6 +15,7 @@ from typing import TypeAlias, TypeVar
 
 from zotplus.adapters.blobs_fs.faults import problem
 from zotplus.adapters.blobs_fs.layout import FILE_MODE, Layout, locked_folder, unlock
+from zotplus.adapters.blobs_fs.writeback import start_writeback
 from zotplus.domain import errors, failpoints
 from zotplus.domain.errors import Problem
 from zotplus.ports.blobs import require_digest
@@ -26,6 +27,10 @@ SizeObserver: TypeAlias = Callable[[int], None]
 
 PIECE_BYTES = 1024 * 1024
 """Written at a time. Going to a thread costs about 50 microseconds, writing this much into the page cache 300."""
+
+WRITEBACK_BYTES = 4 * PIECE_BYTES
+"""How much is written before the disk begins with it: otherwise it stands still until all has come, and the end of a
+large upload waits for all of it (uploads of 64 MiB took a sixth longer)."""
 
 
 def run_in(executor: Executor, function: Callable[[], T]) -> "asyncio.Future[T]":
@@ -50,6 +55,7 @@ class FilesystemBlobWriter:
         self._temporary = f"{layout.staging}/{os.getpid()}-{secrets.token_hex(12)}"
         self._descriptor: int | None = None
         self._gathered = bytearray()
+        self._written = self._started = 0  # bytes in the page cache, and those that are on their way to the disk
         self._writing: asyncio.Future[None] | None = None
         self._sealed = False
         self._finished = False
@@ -57,12 +63,15 @@ class FilesystemBlobWriter:
     async def write(self, data: bytes | bytearray | memoryview) -> None:
         """Append ``data``; waits only when the piece before the current one is still being written."""
         self._require_unfinished()
-        self._gathered += data
         self._size += len(data)
-        if len(self._gathered) < PIECE_BYTES:
-            return
+        # What nobody can change meanwhile needs no copy.
+        whole = data if isinstance(data, bytes) and len(data) >= PIECE_BYTES and not self._gathered else None
+        if whole is None:
+            self._gathered += data
+            if len(self._gathered) < PIECE_BYTES:
+                return
         await self._settle()
-        piece, self._gathered = self._gathered, bytearray()
+        piece = whole or self._take_gathered()
         self._writing = run_in(self._executor, lambda: self._append(piece))
 
     async def commit(self, digest: str) -> None:
@@ -93,6 +102,10 @@ class FilesystemBlobWriter:
         if self._sealed or self._finished:
             raise Problem(errors.STORAGE_FAILED, "The blob was committed or cancelled, or writing it failed.")
 
+    def _take_gathered(self) -> bytearray:
+        piece, self._gathered = self._gathered, bytearray()
+        return piece
+
     async def _settle(self) -> None:
         """Wait for the thread. A caller that is cancelled meanwhile leaves it for ``cancel`` to wait for."""
         if self._writing is None:
@@ -107,7 +120,7 @@ class FilesystemBlobWriter:
 
     # What follows runs in a thread.
 
-    def _append(self, piece: bytearray) -> None:
+    def _append(self, piece: bytes | bytearray) -> None:
         if self._descriptor is None:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             self._descriptor = os.open(self._temporary, flags, FILE_MODE)
@@ -116,11 +129,14 @@ class FilesystemBlobWriter:
             written = 0
             while written < len(view):
                 written += os.write(self._descriptor, view[written:])
+        self._written += written
+        if self._sync and self._written - self._started >= WRITEBACK_BYTES:
+            start_writeback(self._descriptor, self._started, self._written - self._started)
+            self._started = self._written
 
     def _commit(self, digest: str) -> None:
         # 1. All content is in a temporary file on the file system of its final place.
-        piece, self._gathered = self._gathered, bytearray()
-        self._append(piece)
+        self._append(self._take_gathered())
         descriptor = self._descriptor
         if descriptor is None:  # never: _append has opened it
             raise OSError
