@@ -5,6 +5,7 @@ cores with the server, so only ratios mean something, and only within one run.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -12,14 +13,17 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bench import load, oci, servers
-from bench.cases import CASES, LISTINGS, fill
+from bench.cases import CASES, LISTINGS, fill, paths, small_names
 from bench.servers import Server
 
 Rows = dict[str, dict[str, float]]
+
+IDLE, ACTIVE = 10_000, 500
 
 
 def measure(start: Callable[[Path], Server | None], folder: Path, wanted: list[str], options) -> tuple[str, dict]:
@@ -44,30 +48,41 @@ def measure(start: Callable[[Path], Server | None], folder: Path, wanted: list[s
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def idle_connections(server: Server, count: int) -> float:
-    """KiB of PSS per kept-alive connection that has made one request."""
-    before = server.pss_mib()
+@contextlib.contextmanager
+def idle_connections(server: Server, count: int) -> Iterator[None]:
+    """Kept-alive connections that have made one request each."""
     held = []
     for _ in range(count):
         connection = socket.create_connection(("127.0.0.1", server.port))
         connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         connection.recv(65536)
         held.append(connection)
-    grown = server.pss_mib() - before
+    yield
     for connection in held:
         connection.close()
-    return grown * 1024 / count
 
 
 def process_cases(folder: Path) -> dict[str, float]:
     server = servers.zotplus(folder / "idle")
     try:
         time.sleep(2)
-        whole = server.processes()
+        whole = server.pss_mib(server.processes())
+        fill(server, 1)
+        before = server.pss_mib()
+        with idle_connections(server, IDLE):
+            idle = server.pss_mib()
+            requests = paths(server, "GET", small_names())
+            with ThreadPoolExecutor(1) as pool:
+                asking = pool.submit(load.wrk, server.url, requests, connections=ACTIVE, seconds=5)
+                time.sleep(3)
+                both = server.pss_mib()
+                rate = asking.result().requests
         return {
             "start to first answer, s": server.extra["start_seconds"],
-            "memory of 2 idle workers and all else (PSS), MiB": server.pss_mib(whole),
-            "10,000 idle connections, KiB each": idle_connections(server, 10_000),
+            "memory of 2 idle workers and all else (PSS), MiB": whole,
+            f"{IDLE:,} idle connections, KiB each": (idle - before) * 1024 / IDLE,
+            f"GET 4 KiB by {ACTIVE} more connections, requests/s": rate,
+            "what these added to the memory, MiB": both - idle,
         }
     finally:
         server.stop()
