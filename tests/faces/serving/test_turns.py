@@ -4,16 +4,19 @@ import asyncio
 import itertools
 import time
 
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
 from tests.faces.serving.holding import PATIENCE
 from zotplus.gateway.pipeline import Pipeline
-from zotplus.gateway.transport import connection
+from zotplus.gateway.transport import connection, plain_lane
+from zotplus.gateway.transport.certificates import NOBODYS
 from zotplus.gateway.transport.connection import GatewayProtocol
 from zotplus.gateway.transport.plain_lane import PlainLane
 
 EXPIRED = 0.0
+NOT_PLAIN = (("Range", "bytes=0-"),)
 
 
 @pytest.fixture
@@ -130,8 +133,9 @@ def test_what_a_lost_connection_asked_for_is_told_of_and_harms_nobody(held, clie
     assert not held.faults
 
 
-def test_a_server_that_drains_in_the_turn_answers_what_has_arrived(held, clients):
-    theirs, asked = held.connection_of(clients[0]), held.get("key-0")
+@pytest.mark.parametrize("headers", [(), NOT_PLAIN], ids=["plain", "not plain"])
+def test_a_server_that_drains_in_the_turn_answers_what_has_arrived(held, clients, headers):
+    theirs, asked = held.connection_of(clients[0]), held.get("key-0", headers)
 
     async def receive_and_drain():
         theirs.data_received(asked)
@@ -140,6 +144,48 @@ def test_a_server_that_drains_in_the_turn_answers_what_has_arrived(held, clients
     held.gateway.run(receive_and_drain())
     assert clients[0].answer()[2] == b"0"
     assert clients[0].is_at_end()
+
+
+def test_a_request_whose_task_is_about_to_begin_is_refused_in_words_by_a_server_that_drains(held, clients):
+    theirs, asked = held.connection_of(clients[0]), b"".join(held.request("DELETE", "/bucket/key-0"))
+
+    async def receive_and_drain():
+        theirs.data_received(asked)
+        held.server._lane.answer_arrived()
+        assert not theirs.is_waiting
+        await held.server.drain(1.0)
+
+    held.gateway.run(receive_and_drain())
+    assert clients[0].answer()[0] == 503
+    assert clients[0].is_at_end()
+
+
+@pytest.mark.parametrize("headers", [(), NOT_PLAIN], ids=["plain", "not plain"])
+def test_a_certificate_that_counts_no_longer_in_the_turn_ends_the_connection_after_the_answer(held, clients, headers):
+    theirs, asked = held.connection_of(clients[0]), held.get("key-0", headers)
+    theirs.holder = msgspec.structs.replace(NOBODYS)
+
+    def receive_and_distrust():
+        theirs.data_received(asked)
+        held.server.distrust_certificates()
+
+    held.run(receive_and_distrust)
+    assert clients[0].answer()[2] == b"0"
+    assert clients[0].is_at_end()
+
+
+def test_half_a_head_leaves_the_timer_of_idle_connections_as_it_was(held, clients):
+    theirs, asked = held.connection_of(clients[0]), held.get("key-0")
+
+    def receive_half():
+        before = theirs._next_keepalive_close_time
+        theirs.data_received(asked[:20])
+        return before
+
+    before = held.run(receive_half)
+    assert held.run(lambda: theirs._next_keepalive_close_time) == before
+    clients[0].send(asked[20:])
+    assert clients[0].answer()[2] == b"0"
 
 
 def test_the_timer_of_idle_connections_spares_what_has_arrived(held, clients):
@@ -155,6 +201,23 @@ def test_the_timer_of_idle_connections_spares_what_has_arrived(held, clients):
     assert clients[0].answer()[2] == b"0"
 
 
+def test_a_fault_in_one_answer_leaves_the_others(held, clients, monkeypatch):
+    made, calls = plain_lane.plain_answer, []
+
+    def failing(*given, **more):
+        calls.append(given)
+        if len(calls) == 2:
+            raise MemoryError
+        return made(*given, **more)
+
+    monkeypatch.setattr(plain_lane, "plain_answer", failing)
+    with capture_logs():
+        in_one_turn(held, *[(client, held.get(f"key-{number}")) for number, client in enumerate(clients)])
+        assert clients[0].answer()[2] == b"0"
+        assert clients[2].answer()[2] == b"2"
+        assert clients[1].is_at_end()
+
+
 @pytest.mark.parametrize("place", ["answered", "read"])
 def test_a_fault_of_our_own_ends_one_connection_and_the_others_are_answered(held, clients, monkeypatch, place):
     do, broken = getattr(GatewayProtocol, place), held.connection_of(clients[1])
@@ -165,7 +228,7 @@ def test_a_fault_of_our_own_ends_one_connection_and_the_others_are_answered(held
         return do(connection, data)
 
     monkeypatch.setattr(GatewayProtocol, place, failing)
-    more = () if place == "answered" else (("Range", "bytes=0-"),)  # which is not plain
+    more = NOT_PLAIN if place == "read" else ()
     with capture_logs() as lines:
         in_one_turn(held, *[(client, held.get(f"key-{number}", more)) for number, client in enumerate(clients)])
         assert clients[0].answer()[2] == b"0"

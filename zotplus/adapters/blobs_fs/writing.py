@@ -70,7 +70,11 @@ class FilesystemBlobWriter:
             self._gathered += data
             if len(self._gathered) < PIECE_BYTES:
                 return
-        await self._settle()
+        try:
+            await self._settle()
+        except BaseException:  # also when it is cancelled: without this piece the content has a hole
+            self._sealed = True
+            raise
         piece = whole or self._take_gathered()
         self._writing = run_in(self._executor, lambda: self._append(piece))
 

@@ -102,6 +102,7 @@ class GatewayProtocol(RequestHandler):
         """The certificate counts no longer; the connection ends after the request under way."""
         if self.holder is NOBODYS:
             return
+        self._settle()
         self.holder = NOBODYS
         if self.is_waiting:
             self.force_close()
@@ -173,6 +174,11 @@ class GatewayProtocol(RequestHandler):
         self.is_busy = True
         self._next_keepalive_close_time = math.inf
 
+    def given_back(self) -> None:
+        """What the lane has taken over is answered now, or read by aiohttp's parser: all is as it was before."""
+        self.is_busy = False
+        self._next_keepalive_close_time = self.since + self._keepalive_timeout
+
     def answered(self, answer: bytes) -> None:
         """Write the answer to a request that aiohttp does not know of; the next may come, or has come already."""
         transport = self.transport
@@ -230,7 +236,7 @@ class GatewayProtocol(RequestHandler):
     @property
     def is_waiting(self) -> bool:
         """Whether no request is under way: the client is silent, or has sent a part of a head."""
-        return self._current_request is None and not self.is_busy
+        return self._current_request is None and not self.is_busy and not self._messages
 
     def handle_error(
         self,

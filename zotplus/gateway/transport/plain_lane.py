@@ -103,7 +103,7 @@ class PlainLane:
         others: list[tuple[PlainRequest | None, Arrived]] = []
         for one in arrived:
             data, connection, since = one
-            connection.is_busy = False
+            connection.given_back()
             request = read_plain(data, connection.origin)
             if request is not None:
                 request.listener, request.started = self._listener, since
@@ -116,8 +116,12 @@ class PlainLane:
         for (request, one), read in zip(reads, found, strict=True):
             if read is None:
                 others.append((None, one))
-            else:
+                continue
+            try:
                 self._answers.append((one[1], self._answer(read, request, ended)))
+            except Exception:
+                log.exception("connection_failed")
+                one[1].abort()
         self._send()
         for other, one in others:
             self._begin(face, other, one)

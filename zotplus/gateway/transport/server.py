@@ -113,8 +113,8 @@ class Server:
 
     async def drain(self, seconds: float) -> None:
         """Accept nothing new, let what runs finish for up to ``seconds``, then close all connections."""
-        self._draining = True
         self._lane.close()
+        self._draining = True
         if self._server is not None:
             self._server.close()
         for connection in self._protocols.connections:

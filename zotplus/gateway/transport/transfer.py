@@ -30,20 +30,21 @@ MOVED_BYTES = 1 << 20
 """Most bytes moved by one system call. A relay's buffer of this size stays in a core's cache (decision 0006)."""
 
 
-NEAR_MICROSECONDS = 50
-"""A client whose answers took less at best is on this machine or on one beside it."""
+LOCAL_SEGMENT_BYTES = 1 << 14
+"""Connections with larger segments are those over the loopback (65,483 bytes, and half of it while the client takes no
+more): Ethernet's largest have some 9,000."""
 
-NEAR_BUFFER_BYTES = 1 << 17
-"""What the kernel may hold for such a client; it doubles the number, and 256 KiB in 50 µs are 40 Gbit/s.
+LOCAL_BUFFER_BYTES = 1 << 17
+"""What the kernel may hold for such a client; it doubles the number.
 
 By itself it lets some MiB pile up, more than a core's cache holds: then each page is fetched from memory to be sent and
-again to be received, and a local client got a half to a quarter of the bytes. Less than two of the loopback's segments
-of 64 KiB would make it wait for acknowledgements.
+again to be received, and the client gets a half to a quarter of the bytes. Less than two of the loopback's segments of
+64 KiB would make it wait for acknowledgements.
 """
 
-# ``tcpi_min_rtt`` in microseconds, at this place of Linux's ``struct tcp_info`` since 4.6 (include/uapi/linux/tcp.h).
-_MIN_RTT = 148
-_TCP_INFO_BYTES = _MIN_RTT + 4
+# ``tcpi_snd_mss`` in bytes, at this place of Linux's ``struct tcp_info`` (include/uapi/linux/tcp.h).
+_SEGMENT = 16
+_SEGMENT_END = _SEGMENT + 4
 
 
 class Progress(Enum):
@@ -83,7 +84,7 @@ class Transfers:
             sink = _duplicate(connection.fileno())
         except OSError as broken:
             raise TransferBrokenError(str(broken)) from broken
-        _keep_near(sink)
+        _keep_local(sink)
         try:
             while (progress := await self._in_thread(pump, sink)) is not Progress.DONE:
                 if progress is Progress.WANTS_WRITE:
@@ -137,12 +138,12 @@ def _duplicate(descriptor: int) -> socket.socket:
         raise
 
 
-def _keep_near(sink: socket.socket) -> None:
-    """Let no more be on its way to a client nearby than stays in a core's cache."""
+def _keep_local(sink: socket.socket) -> None:
+    """Let no more be on its way to a client on this machine than stays in a core's cache."""
     try:
-        known = sink.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
-        if len(known) == _TCP_INFO_BYTES and int.from_bytes(known[_MIN_RTT:], sys.byteorder) < NEAR_MICROSECONDS:
-            sink.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, NEAR_BUFFER_BYTES)
+        known = sink.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _SEGMENT_END)
+        if int.from_bytes(known[_SEGMENT:], sys.byteorder) > LOCAL_SEGMENT_BYTES:
+            sink.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LOCAL_BUFFER_BYTES)
     except OSError:  # no TCP, or no connection any more: whoever sends will see
         return
 

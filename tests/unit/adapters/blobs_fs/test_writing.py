@@ -1,12 +1,18 @@
 """How content gets into a file: in which pieces, and when the disk begins."""
 
+import asyncio
+import ctypes
+import errno
 import os
+from types import SimpleNamespace
 
 import pytest
 
 from tests.contracts.blobs import read, sha256
-from zotplus.adapters.blobs_fs import BlobsFilesystem, FilesystemBlobsSettings, writing
+from zotplus.adapters.blobs_fs import BlobsFilesystem, FilesystemBlobsSettings, writeback, writing
 from zotplus.adapters.blobs_fs.writing import PIECE_BYTES, WRITEBACK_BYTES
+from zotplus.domain import errors
+from zotplus.domain.errors import Problem
 
 SIZES = [1, PIECE_BYTES, PIECE_BYTES - 1, 2 * PIECE_BYTES + 3, PIECE_BYTES, 5]
 
@@ -69,3 +75,40 @@ async def test_a_store_that_need_not_be_durable_leaves_the_disk_alone(tmp_path, 
     await writer.write(content)
     await writer.commit(sha256(content))
     assert started == []
+
+
+async def test_a_write_that_was_cancelled_leaves_nothing_that_could_be_committed(tmp_path):
+    writer = await store_in(tmp_path).create()
+    await writer.write(bytes(PIECE_BYTES))
+    await writer._settle()
+    held = asyncio.get_running_loop().create_future()
+    writer._writing = held
+    waiting = asyncio.ensure_future(writer.write(bytes(PIECE_BYTES)))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    held.set_result(None)
+    with pytest.raises(Problem) as caught:
+        await writer.commit(sha256(b""))
+    assert caught.value.fault is errors.STORAGE_FAILED
+    await writer.cancel()
+
+
+@pytest.mark.parametrize(("fault", "is_told"), [(errno.EIO, True), (errno.ENOSYS, False), (errno.ESPIPE, False)])
+async def test_what_the_disk_refuses_early_is_told(tmp_path, monkeypatch, fault, is_told):
+    def refuse(*_):
+        ctypes.set_errno(fault)
+        return -1
+
+    monkeypatch.setattr(writeback, "_LIBC", SimpleNamespace(sync_file_range=refuse))
+    content = bytes(WRITEBACK_BYTES)
+    writer = await store_in(tmp_path).create()
+    await writer.write(content)
+    if is_told:
+        with pytest.raises(Problem) as caught:
+            await writer.commit(sha256(content))
+        assert caught.value.fault is errors.STORAGE_FAILED
+        await writer.cancel()
+    else:
+        await writer.commit(sha256(content))

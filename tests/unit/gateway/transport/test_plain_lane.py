@@ -23,6 +23,9 @@ class Connection:
     def busy(self):
         self.log.append("busy")
 
+    def given_back(self):
+        self.log.append("given back")
+
     def answered(self, answer):
         self.log.append(answer[:15])
 
@@ -53,6 +56,6 @@ async def test_a_write_runs_from_the_moment_it_is_begun_until_it_is_answered(per
     assert lane.take(PUT, connection, at_once=False)
     assert (running.count, connection.log) == (0, ["busy"])
     lane.answer_arrived()
-    assert (running.count, connection.log) == (1, ["busy", "busy"])
+    assert (running.count, connection.log) == (1, ["busy", "given back", "busy"])
     await running.ended()
-    assert connection.log == ["busy", "busy", b"HTTP/1.1 200 OK" if perform is Reply else "aborted"]
+    assert connection.log == ["busy", "given back", "busy", b"HTTP/1.1 200 OK" if perform is Reply else "aborted"]

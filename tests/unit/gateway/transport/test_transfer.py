@@ -148,9 +148,11 @@ class NothingMore:
         return Progress.DONE
 
 
-@pytest.mark.parametrize(("microseconds", "is_near"), [(1 << 32, True), (0, False)])
-async def test_for_a_client_nearby_the_kernel_holds_no_more_than_stays_in_a_cache(monkeypatch, microseconds, is_near):
-    monkeypatch.setattr(transfer, "NEAR_MICROSECONDS", microseconds)
+@pytest.mark.parametrize(("segment", "is_local"), [(1 << 14, True), (1 << 16, False)])
+async def test_for_a_client_on_this_machine_the_kernel_holds_no_more_than_stays_in_a_cache(
+    monkeypatch, segment, is_local
+):
+    monkeypatch.setattr(transfer, "LOCAL_SEGMENT_BYTES", segment)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         client = socket.create_connection(listening.getsockname())
         connection, _ = listening.accept()
@@ -162,8 +164,8 @@ async def test_for_a_client_nearby_the_kernel_holds_no_more_than_stays_in_a_cach
         await transfers.run(connection, NothingMore())
         transfers.close()
         held = connection.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
-    assert held == (2 * transfer.NEAR_BUFFER_BYTES if is_near else before)
-    assert before != 2 * transfer.NEAR_BUFFER_BYTES
+    assert held == (2 * transfer.LOCAL_BUFFER_BYTES if is_local else before)
+    assert before != 2 * transfer.LOCAL_BUFFER_BYTES
 
 
 async def test_a_connection_that_is_no_tcp_is_left_as_it_is(pair):
