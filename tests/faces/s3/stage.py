@@ -243,6 +243,16 @@ class Stage:
     async def ask(self, method: str, path: str, **options) -> Answer:
         return await self.call(Call(method=method, path=path, **options))
 
+    async def passing(self, role: Role) -> SigningCredentials:
+        """An access key that ends in 1,000 seconds, with ``role`` on the bucket ``bucket``."""
+        user = SigningCredentials(access_key="AKSHORT", secret_key="short-secret-short-secret")
+        expires = time.time() + 1000
+        await self.services.access.create(
+            kind=PrincipalKind.KEY, name="short", id_=user.access_key, secret=user.secret_key, expires=expires
+        )
+        await self.services.grants.give(user.access_key, role, "s3:bucket")
+        return user
+
     async def put(self, key: str, content: bytes = b"content", **options) -> Answer:
         return await self.ask("PUT", f"/bucket/{quote(key)}", body=content, **options)
 

@@ -8,7 +8,6 @@ import msgspec
 import pytest
 
 from tests.faces.s3.stage import ADMIN, NOBODY, READER, Call, Stage
-from zotplus.domain.principals import PrincipalKind
 from zotplus.domain.signatures.signing_key import signing_key
 from zotplus.domain.signatures.sigv4_canonical import SignedRequest, canonical_request, string_to_sign
 from zotplus.domain.signatures.sigv4_sign import SigningCredentials
@@ -143,12 +142,7 @@ async def test_a_withdrawn_right_counts_at_once(ready):
 
 
 async def test_a_credential_that_ends_counts_no_longer_though_nothing_changed(ready):
-    user = SigningCredentials(access_key="AKSHORT", secret_key="short-secret-short-secret")
-    await ready.services.access.create(
-        kind=PrincipalKind.KEY, name="short", id_=user.access_key, secret=user.secret_key, expires=time.time() + 1000
-    )
-    await ready.services.grants.give(user.access_key, Role.READER, "s3:bucket")
-    call = replace(PLAIN, signed=user)
+    call = replace(PLAIN, signed=await ready.passing(Role.READER))
     assert (await ready.call(call)).status == 200
     assert plainly(ready, call) is not None
     ready.ahead = 1001.0

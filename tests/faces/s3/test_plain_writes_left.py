@@ -19,7 +19,6 @@ from tests.faces.s3.plain_writing import (
 )
 from tests.faces.s3.stage import ADMIN, NOBODY, READER, Call, Stage
 from zotplus.domain import errors
-from zotplus.domain.principals import PrincipalKind
 from zotplus.domain.signatures.signing_key import signing_key
 from zotplus.domain.signatures.sigv4_canonical import SignedRequest, canonical_request, string_to_sign
 from zotplus.domain.signatures.sigv4_sign import SigningCredentials
@@ -256,12 +255,7 @@ async def test_rights_count_and_a_withdrawn_one_counts_at_once(ready):
 
 
 async def test_a_credential_that_ends_counts_no_longer_though_nothing_changed(ready):
-    user = SigningCredentials(access_key="AKSHORT", secret_key="short-secret-short-secret")
-    await ready.services.access.create(
-        kind=PrincipalKind.KEY, name="short", id_=user.access_key, secret=user.secret_key, expires=time.time() + 1000
-    )
-    await ready.services.grants.give(user.access_key, Role.PUBLISHER, "s3:bucket")
-    call = replace(PLAIN, signed=user)
+    call = replace(PLAIN, signed=await ready.passing(Role.PUBLISHER))
     assert (await usually(ready, call))[0][0] == 200
     assert is_taken(ready, call)
     ready.ahead = 1001.0

@@ -70,13 +70,11 @@ class FilesystemBlobWriter:
             self._gathered += data
             if len(self._gathered) < PIECE_BYTES:
                 return
-        try:
-            await self._settle()
-        except BaseException:  # also when it is cancelled: without this piece the content has a hole
-            self._sealed = True
-            raise
+        self._sealed = True  # until the piece is on its way: without it the content has a hole
+        await self._settle()
         piece = whole or self._take_gathered()
         self._writing = run_in(self._executor, lambda: self._append(piece))
+        self._sealed = False
 
     async def commit(self, digest: str) -> None:
         """Make the content durable and visible as ``digest``."""
@@ -118,7 +116,6 @@ class FilesystemBlobWriter:
             await asyncio.shield(self._writing)
         except OSError as error:
             self._writing = None
-            self._sealed = True
             raise problem(error) from error
         self._writing = None
 

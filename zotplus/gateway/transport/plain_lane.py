@@ -20,7 +20,7 @@ from zotplus.gateway.plain import PlainRequest, read_plain
 from zotplus.gateway.route import PlainRead, PlainWrite, SupportsPlain
 from zotplus.gateway.transport.connection import GatewayProtocol
 from zotplus.gateway.transport.running import Running
-from zotplus.gateway.transport.telling import finished
+from zotplus.gateway.transport.telling import finished, now
 from zotplus.gateway.transport.wire import answer_bytes, plain_answer
 from zotplus.ports.telemetry import Telemetry
 
@@ -112,7 +112,7 @@ class PlainLane:
             else:
                 reads.append((request, one))
         found = self._pipeline.answer_plainly(face, [request for request, _ in reads])
-        ended = time.time(), time.perf_counter()
+        ended = now()
         for (request, one), read in zip(reads, found, strict=True):
             if read is None:
                 others.append((None, one))
@@ -176,7 +176,7 @@ class PlainLane:
                 told, sent = told if isinstance(told, Context) else request.as_context(), 0
                 told.log["broken"] = "the client is gone"
             received, request.raw_headers, request.content = len(request.content), (), b""
-            self._tell_soon((told, reply.status, (received, sent), (time.time(), time.perf_counter())))
+            self._tell_soon((told, reply.status, (received, sent), now()))
             self._send_soon(connection, answer)
         except Exception:
             log.exception("reply_failed", request_id=request.request_id, operation=request.operation_name)

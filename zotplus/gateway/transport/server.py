@@ -26,7 +26,7 @@ from zotplus.gateway.transport.certificates import NOBODYS, HolderOf
 from zotplus.gateway.transport.connection import ConnectionBody, GatewayProtocol, GatewayServer
 from zotplus.gateway.transport.plain_lane import PlainLane
 from zotplus.gateway.transport.running import Running
-from zotplus.gateway.transport.telling import finished
+from zotplus.gateway.transport.telling import finished, now
 from zotplus.gateway.transport.transfer import TransferBrokenError
 from zotplus.gateway.transport.wire import Wire, answer_bytes, ends_by_closing
 from zotplus.ports.telemetry import Telemetry
@@ -183,7 +183,7 @@ class Server:
             return False
         answer, sent = answer_bytes(message, reply, _stamp(context))
         # Told before it is sent: the client, who shares these cores or not, is woken by the sending.
-        trace = self._telemetry.answered(message.headers, finished(context, reply.status, (0, sent), _now()))
+        trace = self._telemetry.answered(message.headers, finished(context, reply.status, (0, sent), now()))
         self._pipeline.told(context, reply, (0, sent), trace)
         transport.write(answer)
         return True
@@ -222,7 +222,7 @@ class Server:
     def _note(self, context: Context, reply: Reply, received: int, sent: int) -> None:
         trace = ""
         try:
-            trace = self._telemetry.finish(finished(context, reply.status, (received, sent), _now()))
+            trace = self._telemetry.finish(finished(context, reply.status, (received, sent), now()))
         except Exception:
             # The answer has been sent: aiohttp would append another one for this fault.
             log.exception("request_not_noted", request_id=context.request_id)
@@ -294,10 +294,6 @@ def _operator(connection: RequestHandler) -> str:
     """The operator whose certificate the connection was made with, while it is valid."""
     holder = connection.holder if isinstance(connection, GatewayProtocol) else NOBODYS
     return holder.name if time.time() < holder.until else ""
-
-
-def _now() -> tuple[float, float]:
-    return time.time(), time.perf_counter()
 
 
 def _origin(connection: RequestHandler) -> Origin:

@@ -1,8 +1,15 @@
 """What is told of an answered request."""
 
+import time
+
 from zotplus.gateway.context import Context
 from zotplus.gateway.plain import PlainRequest
 from zotplus.ports.telemetry import Finished
+
+
+def now() -> tuple[float, float]:
+    """When a request is answered: time and clock."""
+    return time.time(), time.perf_counter()
 
 
 def finished(
