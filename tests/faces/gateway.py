@@ -38,6 +38,10 @@ class Recorder:
     def answered(self, headers, finished):
         self.finished.append(finished)
 
+    def answered_together(self, answered):
+        self.finished += answered
+        return [""] * len(answered)
+
 
 class Gateway:
     """A running gateway; ``url`` is the main port, ``s3_url`` the S3 port, ``run`` executes a coroutine in its loop."""

@@ -5,7 +5,6 @@ Waking whoever writes is put off: done for each turn of the event loop it costs 
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 
 from zotplus.domain import errors
@@ -19,6 +18,7 @@ from zotplus.gateway.context import NOBODY, Context
 from zotplus.gateway.plain import PlainRequest
 from zotplus.gateway.route import Route
 from zotplus.ports.audit import AuditLog
+from zotplus.ports.telemetry import Finished
 
 LOGINS: dict[tuple[str, str], EventKind] = {
     ("oci", "GetToken"): EventKind.LOGIN,
@@ -63,8 +63,6 @@ class AuditTrail:
         self._is_due = False
         self._known: dict[str, tuple[Principal, Who]] = {}
         self._kinds: dict[int, tuple[Route, EventKind]] = {}
-        self._millisecond = 0
-        self._time = ""
 
     def require(self, route: Route) -> None:
         """Raises ``AUDIT_UNAVAILABLE`` for what must not happen unrecorded, while it would be.
@@ -78,18 +76,13 @@ class AuditTrail:
         if changes and not (action is not None and action.frees):
             raise Problem(errors.AUDIT_UNAVAILABLE)
 
-    def note(
-        self, context: Context | PlainRequest, status: int, sizes: tuple[int, int], trace: str = "", at: float = 0.0
-    ) -> None:
-        """A request has been answered, ``at`` seconds since the epoch (0: now).
-
-        ``sizes`` are the bytes of its body and of the answer's.
-        """
+    def note(self, context: Context | PlainRequest, told: Finished, trace: str = "") -> None:
+        """A request has been answered: ``told`` is what log and metrics say of it, ``trace`` its trace's id."""
         if self._log is None or not self._is_recorded(context):
             return
         if not self._is_due:
             self._current_generation = self._generation()
-        record = self._record(context, status, sizes, trace, at or time.time())
+        record = self._record(context, told, trace)
         self._log.take(record)
         if record.kind in _URGENT:
             self._log.hand_over(urgent=True)
@@ -121,33 +114,29 @@ class AuditTrail:
             return context.face.name in EXCHANGES
         return self._anonymous_reads or not context.principal.is_anonymous or _changes(context)
 
-    def _record(
-        self, context: Context | PlainRequest, status: int, sizes: tuple[int, int], trace: str, at: float
-    ) -> Record:
-        head, fault = context.head, context.fault
-        millisecond = int(at * 1000)
-        if millisecond != self._millisecond:  # many requests share it
-            self._millisecond, self._time = millisecond, timestamp(at)
+    def _record(self, context: Context | PlainRequest, told: Finished, trace: str) -> Record:
+        fault, fields = context.fault, told.fields
         return Record(
             0,
-            self._time,
+            timestamp(told.at),
             self._kind(context),
-            context.request_id,
-            context.face.name,
-            "Unknown" if context.route is None else context.route.name,
+            told.request_id,
+            told.face,
+            told.operation,
             self._who(context.principal),
             _all_decided(context.decisions),
             context.more_decisions,
-            status,
+            told.status,
             "" if fault is None else fault.code,
-            head.method,
-            head.raw_path[:PATH_MAX],
-            head.peer,
-            head.agent[:AGENT_MAX],
-            *sizes,
+            told.method,
+            told.path[:PATH_MAX],
+            told.peer,
+            context.head.agent[:AGENT_MAX],
+            told.bytes_in,
+            told.bytes_out,
             trace or "",
             self._current_generation,
-            {name: value for name, value in context.log.items() if name != "fault"} if context.log else {},
+            {name: value for name, value in fields.items() if name != "fault"} if fields else fields,
         )
 
     def _kind(self, context: Context | PlainRequest) -> EventKind:

@@ -6,7 +6,7 @@ Every listener and every protocol comes through ``Pipeline.respond``; there is n
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 import structlog
@@ -217,15 +217,20 @@ class Pipeline:
             if self._limits is not None:
                 self._limits.leave(context)
 
-    def told(self, context: Context, reply: Reply, sizes: tuple[int, int], trace: str = "") -> None:
-        """The request has been answered: ``sizes`` are the bytes of its body and of the answer's."""
-        self.audit.note(context, reply.status, sizes, trace)
+    def told(self, context: Context, reply: Reply, told: Finished, trace: str = "") -> None:
+        """The request has been answered: ``told`` is what log and metrics say of it."""
+        self.audit.note(context, told, trace)
         if self.watch is not None:
-            self.watch(context, reply, sizes)
+            self.watch(context, reply, (told.bytes_in, told.bytes_out))
 
-    def told_plainly(self, request: PlainRequest | Context, told: Finished, trace: str) -> None:
-        """As ``told`` of a plain request, a moment later."""
-        self.audit.note(request, told.status, (told.bytes_in, told.bytes_out), trace, told.at)
+    def told_plainly(self, answered: Iterable[tuple[PlainRequest | Context, Finished, str]]) -> None:
+        """As ``told`` of plain requests, a moment later. Never raises ``Exception``."""
+        note = self.audit.note
+        for request, told, trace in answered:
+            try:
+                note(request, told, trace)
+            except Exception:
+                log.exception("request_not_noted", request_id=told.request_id)
 
     def refuse(self, context: Context, problem: Problem) -> Reply:
         """``problem`` in the wire form of the request's face, noted for the log."""

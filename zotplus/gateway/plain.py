@@ -26,15 +26,10 @@ DATA_MAX_BYTES = 1 << 17
 """Nor is what comes in larger pieces."""
 LINES_MAX = 60
 _END = b"\r\n\r\n"
-_LINE_END = b"\r\n"
-_COLON = b": "
-_TWO_BLANKS = b":  "
-_BLANK_END = b" \r\n"
-# Visible ASCII and the blank: what remains of a head without them is its line ends, or it is no plain one.
-_PRINTABLE = bytes(range(0x20, 0x7F))
-_LINE_ENDS = tuple([_LINE_END * number for number in range(LINES_MAX + 1)])
 # An origin-form target of unreserved characters (RFC 3986 section 2.3): it has one spelling, and no query.
-_request_line = re.compile(rb"(GET|HEAD|PUT) (/[A-Za-z0-9\-._~/]*) HTTP/1\.([01])").fullmatch
+_request_line = re.compile(rb"(GET|HEAD|PUT) (/[A-Za-z0-9\-._~/]*) HTTP/1\.([01])(?=\r\n)").match
+# Lines with their ends before them: a name, one blank, and visible ASCII with blanks within. None is tried again.
+_fields = re.compile(rb"\r\n([!-9;-~]++): ([!-~][ -~]*+)(?<! )(?=\r\n|\Z)").findall
 
 
 class Origin(NamedTuple):
@@ -50,16 +45,16 @@ NOWHERE = Origin("", "", "")
 
 
 class PlainRequest:
-    """A GET, HEAD or PUT without a query. ``raw_headers`` are [name, value] as received, ``content`` all behind them.
+    """A GET, HEAD or PUT without a query: names and values of its fields as received, ``content`` all behind them.
 
-    ``names`` are those of the headers; ``is_old`` is said of HTTP/1.0, whose connections end unless told not to.
+    ``is_old`` is said of HTTP/1.0, whose connections end unless told not to.
     Whoever received it sets ``listener`` and ``started``, the pipeline ``face`` and ``services`` before it is read, and
     who asks and what was decided when it is answered. It is never a refusal, so it has no fault.
     """
 
     __slots__ = (
-        "agent", "content", "decisions", "face", "is_old", "listener", "method", "names", "origin", "principal",
-        "raw_headers", "raw_path", "request_id", "route", "services", "started",
+        "agent", "content", "decisions", "face", "field_names", "field_values", "is_old", "listener", "method",
+        "origin", "principal", "raw_path", "request_id", "route", "services", "started",
     )  # fmt: skip
 
     fault: ClassVar[Fault | None] = None
@@ -76,15 +71,16 @@ class PlainRequest:
     services: Services
 
     def __init__(
-        self, line: tuple[str, str], raw_headers: Sequence[Sequence[bytes]], content: bytes, origin: Origin
+        self, line: tuple[bytes, bytes, bytes], fields: Sequence[tuple[bytes, bytes]], content: bytes, origin: Origin
     ) -> None:
-        self.method, self.raw_path = line
-        self.raw_headers = raw_headers
+        method, path, minor = line
+        self.method = method.decode()
+        self.raw_path = path.decode()
+        self.is_old = minor == b"0"
+        self.field_names, self.field_values = zip(*fields, strict=True)
         self.content = content
         self.origin = origin
         self.agent = ""
-        self.names: tuple[bytes, ...] = ()
-        self.is_old = False
         self.decisions = []
         self.started = 0.0
 
@@ -92,6 +88,11 @@ class PlainRequest:
     def head(self) -> "PlainRequest":
         """Itself, as that of a context."""
         return self
+
+    @property
+    def fields(self) -> list[tuple[bytes, bytes]]:
+        """Names with values, in their order."""
+        return list(zip(self.field_names, self.field_values, strict=True))
 
     @property
     def peer(self) -> str:
@@ -112,9 +113,14 @@ class PlainRequest:
         """Condition keys of caller and request, as ``Context.values``."""
         return self.as_context().values(key)
 
+    def let_go(self) -> None:
+        """Drop what was received: of those that were answered, hundreds may still have to be told of."""
+        self.field_names = self.field_values = ()
+        self.content = b""
+
     def as_context(self) -> Context:
         """The request as all others are carried; its body has been read."""
-        headers = CIMultiDict([(name.decode(), value.decode()) for name, value in self.raw_headers])
+        headers = CIMultiDict([(name.decode(), value.decode()) for name, value in self.fields])
         head = RequestHead(
             method=self.method,
             raw_path=self.raw_path,
@@ -146,23 +152,12 @@ def read_plain(data: bytes, origin: Origin) -> PlainRequest | None:
     Spec: RFC 9112 sections 2 to 5, of which this takes the plainest form only: printable ASCII, one blank behind each
     colon, no folded line.
     """
-    end = -1 if len(data) > DATA_MAX_BYTES else data.find(_END, 0, HEAD_MAX_BYTES)
-    if end < 0:
+    head, end, content = data.partition(_END)
+    if not end or len(data) > DATA_MAX_BYTES or len(head) + len(end) > HEAD_MAX_BYTES:
         return None
-    head = data[:end]
-    first, *lines = head.split(_LINE_END)
-    found = _request_line(first)
-    if found is None or len(lines) > LINES_MAX or head.translate(None, _PRINTABLE) != _LINE_ENDS[len(lines)]:
+    line, fields = _request_line(head), _fields(head)
+    # Each field begins with the end of the line before it: as many as there are ends means that nothing is left over.
+    if line is None or not 0 < len(fields) <= LINES_MAX or len(fields) != head.count(b"\n"):
         return None
-    method, path, minor = found.groups()
-    if _TWO_BLANKS in head or _BLANK_END in head or head.endswith(b" "):
-        return None
-    headers = [line.split(_COLON, 1) for line in lines]
-    try:
-        names = tuple([name for name, _ in headers])
-    except ValueError:  # a line without a colon
-        return None
-    request = PlainRequest((method.decode(), path.decode()), headers, data[end + len(_END) :], origin)
-    request.names = names
-    request.is_old = minor == b"0"
-    return request
+    method, path, minor = line.groups()
+    return PlainRequest((method, path, minor), fields, content, origin)

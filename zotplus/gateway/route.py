@@ -104,12 +104,12 @@ class PlainRead(PlainRequest, Protocol):
 
     @property
     def content(self) -> bytes:
-        """The answer's content, whose length is told in any case."""
+        """What is sent behind them: all of what is read, or none of it."""
         ...
 
     @property
-    def with_content(self) -> bool:
-        """Whether it is sent."""
+    def length(self) -> int:
+        """The bytes of all of it, which are told in any case."""
         ...
 
 

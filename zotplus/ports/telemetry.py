@@ -1,6 +1,6 @@
 """What is said about requests: access log, metrics and spans."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -49,4 +49,8 @@ class Telemetry(Protocol):
 
     def answered(self, headers: Headers | Mapping[str, str], finished: Finished) -> str:
         """``begin`` and ``finish`` of a request that was answered as soon as it came: it never was in flight."""
+        ...
+
+    def answered_together(self, answered: Sequence[Finished]) -> Sequence[str]:
+        """``answered`` of several whose headers hold no trace context, a moment later; their traces, in their order."""
         ...

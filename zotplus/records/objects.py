@@ -124,12 +124,15 @@ def decode_object(data: bytes) -> tuple[ObjectRecord, bytes]:
 
     Raises ``BLOB_CORRUPT`` when the bytes are not those that were stored, ``STORAGE_FAILED`` for an unknown shape.
     """
-    metadata, inline = split_object(data)
-    return decode_metadata(metadata), inline
+    metadata, start = split_object(data)
+    return decode_metadata(metadata), data[start:]
 
 
-def split_object(data: bytes) -> tuple[bytes, bytes]:
-    """The metadata with its marker before it, for ``decode_metadata``, and the inline content. Raises as above."""
+def split_object(data: bytes) -> tuple[bytes, int]:
+    """The metadata with its marker before it, for ``decode_metadata``, and where the inline content begins.
+
+    Raises as above.
+    """
     try:
         marker, fragment_length, expected = _HEAD.unpack_from(data)
         if CRC32C.run(memoryview(data)[_HEAD.size :], 0) != expected:
@@ -139,7 +142,7 @@ def split_object(data: bytes) -> tuple[bytes, bytes]:
     except struct.error as error:
         raise Problem(errors.STORAGE_FAILED, "An object's record cannot be read.") from error
     start += _LENGTH.size
-    return marker + data[start : start + length], data[start + length :]
+    return marker + data[start : start + length], start + length
 
 
 def decode_metadata(metadata: bytes) -> ObjectRecord:

@@ -27,13 +27,24 @@ Wanted = tuple[str, str, str]
 
 
 class PlainObject(msgspec.Struct, frozen=True):
-    """Who asks, with the secret that proves it, and a small object: its stored metadata and its content."""
+    """Who asks, with the secret that proves it, and a small object as it is stored; its content begins at ``start``."""
 
     principal: Principal
     secret: str
     bucket: BucketRecord
     metadata: bytes
-    content: bytes
+    stored: bytes
+    start: int
+
+    @property
+    def content(self) -> bytes:
+        """Its content."""
+        return self.stored[self.start :]
+
+    @property
+    def size(self) -> int:
+        """The bytes of its content."""
+        return len(self.stored) - self.start
 
     def info(self) -> ObjectInfo | None:
         """What is told of the object, but for its key.
@@ -97,10 +108,10 @@ class Plain:
         if not self._access.is_current(place.principal):
             return None
         try:
-            metadata, content = split_object(stored)
+            metadata, start = split_object(stored)
         except Problem:  # told to whoever asks, by the usual way
             return None
-        return PlainObject(place.principal, place.secret, place.bucket, metadata, content)
+        return PlainObject(place.principal, place.secret, place.bucket, metadata, stored, start)
 
     def find_target(self, access_key: str, bucket: str) -> tuple[Principal, str] | None:
         """Whoever the access key belongs to, and the secret, where writing into the bucket takes nothing but content.

@@ -9,6 +9,7 @@ from tests.faces.doors.stage import MEMBER, Credential, basic, bearer
 from tests.faces.doors.test_matrix import DOORS, KINDS, TAKEN, Door
 from zotplus.domain.principals import PrincipalKind
 from zotplus.gateway.auditing import AuditTrail
+from zotplus.gateway.transport.telling import finished, now
 from zotplus.protocols.api.face import ENDPOINTS
 from zotplus.services.federation.sessions import SessionPolicies
 from zotplus.services.identity.roles import Role
@@ -115,7 +116,7 @@ async def test_no_secret_is_in_the_audit_log_whether_it_held_or_not(doors, conte
     kept = Kept()
     trail = AuditTrail(kept, anonymous_reads=True)
     for context in contexts:
-        trail.note(context, 200, (0, 0))
+        trail.note(context, finished(context, 200, (0, 0), now()))
     trail.flush()
     assert len(kept.records) == 2
     printed = capfd.readouterr()

@@ -210,7 +210,7 @@ class Stage:
             return
         self.answered_plainly += 1
         assert (200, plain.lines) == (reply.status, field_lines(reply.headers))
-        assert (plain.content if plain.with_content else b"", len(plain.content)) == (reply.body, reply.length)
+        assert (plain.content, plain.length) == (reply.body, reply.length)
 
     def plain_request(self, head: RequestHead, content: bytes = b"") -> PlainRequest | None:
         """The bytes of this head, with ``content`` behind it, where they are a plain request."""

@@ -51,6 +51,12 @@ async def test_a_plain_read_is_answered_plainly(ready, method, listener):
         {"path": "/bucket/k%65y"},
         {"path": "/bucket/" + "k" * 1024},
         {"path": "/UPPER/key"},
+        {"path": "/bucket~/key"},
+        {"path": "/" + "b" * 600 + "/key"},
+        {"path": "/bucket/"},
+        {"path": "//key"},
+        {"path": "//bucket/key"},
+        {"path": "/bucket//key"},
         {"query": "versionId=null"},
         {"method": "DELETE"},
         {"method": "OPTIONS"},
@@ -116,20 +122,31 @@ async def test_every_header_that_counts_is_signed_and_stands_once(ready):
     assert with_raw(*[(name, other_day if name == b"authorization" else value) for name, value in raw]) is None
 
 
+def signed_anew(head, *, day=None, changed=("", "")):
+    """``head`` signed by hand: for another day than that of its date, over a canonical request with a text changed."""
+    raw = dict(head.raw_headers)
+    date = raw[b"x-amz-date"].decode()
+    day = day or date[:8]
+    names = "host;x-amz-content-sha256;x-amz-date"
+    request = SignedRequest(method="GET", raw_path="/bucket/key", raw_query="", headers=head.headers)
+    scope = f"{day}/us-east-1/s3/aws4_request"
+    canonical = canonical_request(request, names.split(";"), "UNSIGNED-PAYLOAD").replace(*changed)
+    signature = signing_key(ADMIN.secret_key, day, "us-east-1", "s3").sign(string_to_sign(canonical, date, scope))
+    said = f"AWS4-HMAC-SHA256 Credential={ADMIN.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
+    return msgspec.structs.replace(head, raw_headers=tuple((raw | {b"authorization": said.encode()}).items()))
+
+
 async def test_the_date_of_the_scope_is_that_of_the_request(ready):
     """A key derived for another day signs nothing of today, however rightly it signs."""
     head = ready.head(PLAIN)
-    raw = dict(head.raw_headers)
-    date, other = raw[b"x-amz-date"].decode(), "20200101"
-    names = "host;x-amz-content-sha256;x-amz-date"
-    request = SignedRequest(method="GET", raw_path="/bucket/key", raw_query="", headers=head.headers)
-    scope = f"{other}/us-east-1/s3/aws4_request"
-    to_sign = string_to_sign(canonical_request(request, names.split(";"), "UNSIGNED-PAYLOAD"), date, scope)
-    signature = signing_key(ADMIN.secret_key, other, "us-east-1", "s3").sign(to_sign)
-    said = f"AWS4-HMAC-SHA256 Credential={ADMIN.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
-    changed = tuple((raw | {b"authorization": said.encode()}).items())
-    made = msgspec.structs.replace(head, raw_headers=changed)
-    assert ready.read_plainly(made) is None
+    assert ready.read_plainly(signed_anew(head)) is not None
+    assert ready.read_plainly(signed_anew(head, day="20200101")) is None
+
+
+async def test_values_are_signed_in_their_canonical_form(ready):
+    """AWS "Create a canonical request": runs of blanks are one there, so who signs them as they are signs wrongly."""
+    head = ready.head(replace(PLAIN, host="two  blanks"))
+    assert ready.read_plainly(signed_anew(head, changed=("two blanks", "two  blanks"))) is None
 
 
 async def test_a_withdrawn_right_counts_at_once(ready):
@@ -250,4 +267,4 @@ async def test_each_of_many_reads_gets_what_it_asked_for(ready):
 
 def told(answer):
     """What an answer says, but for when it was written."""
-    return answer and (answer.need.resource, answer.content, answer.with_content, answer.principal.id)
+    return answer and (answer.need.resource, answer.content, answer.length, answer.principal.id)

@@ -125,11 +125,13 @@ def test_of_a_client_that_is_gone_as_much_is_recorded(own, payload):
 
 
 @pytest.mark.parametrize("place", ["telemetry", "audit"])
-def test_a_fault_in_telling_of_one_request_loses_no_other(own, monkeypatch, place):
+def test_a_fault_in_telling_loses_no_other_request_and_never_an_audit_record(own, monkeypatch, place):
     own._forget()
-    what, name = {"telemetry": (own.gateway.parts.telemetry, "answered"), "audit": (own.gateway.parts.audit, "take")}[
-        place
-    ]
+    places = {
+        "telemetry": (own.gateway.parts.telemetry, "answered_together"),
+        "audit": (own.gateway.parts.audit, "take"),
+    }
+    what, name = places[place]
     tell, calls = getattr(what, name), []
 
     def failing(*said):

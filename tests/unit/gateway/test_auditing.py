@@ -25,6 +25,7 @@ from zotplus.gateway.bodies import NO_BODY
 from zotplus.gateway.context import Context
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.route import Route
+from zotplus.gateway.transport.telling import finished, now
 
 SOMEBODY = Principal(id="ZP1", kind=PrincipalKind.KEY, name="ci", attributes={"aws:userid": ("ZP1",), "x:y": ("z",)})
 ANYBODY = Principal(id="anonymous", kind=PrincipalKind.ANONYMOUS)
@@ -80,8 +81,13 @@ def answered(principal=SOMEBODY, the_route=None, *, fault=None, face="s3", needs
     return context
 
 
+def note(trail, context):
+    trail.note(context, finished(context, 200, (0, 0), now()))
+
+
 def test_without_a_loop_a_request_is_handed_over_at_once(log):
-    AuditTrail(log, generation=lambda: 7).note(answered(path="/" + "x" * 9_999), 200, (1, 2), "trace")
+    context = answered(path="/" + "x" * 9_999)
+    AuditTrail(log, generation=lambda: 7).note(context, finished(context, 200, (1, 2), now()), "trace")
     (record,) = log.records
     assert (record.id, record.status, record.bytes_in, record.bytes_out, record.trace) == ("ID", 200, 1, 2, "trace")
     assert (record.generation, len(record.path), record.peer) == (7, PATH_MAX, "192.0.2.1")
@@ -91,8 +97,8 @@ def test_without_a_loop_a_request_is_handed_over_at_once(log):
 async def test_requests_are_handed_over_together_a_little_later(log, monkeypatch):
     monkeypatch.setattr(auditing, "FLUSH_SECONDS", 0)
     trail = AuditTrail(log)
-    trail.note(answered(), 200, (0, 0))
-    trail.note(answered(), 200, (0, 0))
+    note(trail, answered())
+    note(trail, answered())
     assert log.records == []
     await asyncio.sleep(0.01)
     assert (len(log.records), len(log.urgent)) == (2, 1)
@@ -102,7 +108,7 @@ async def test_requests_are_handed_over_together_a_little_later(log, monkeypatch
 
 def test_nothing_is_noted_without_a_log():
     trail = AuditTrail()
-    trail.note(answered(), 200, (0, 0))
+    note(trail, answered())
     trail.flush()
     trail.require(route(PUT_OBJECT))
 
@@ -149,26 +155,26 @@ def test_a_request_that_found_no_route_is_denied():
 def test_what_anybody_may_read_is_only_recorded_when_asked(log, context, count):
     if (context.face.name, context.operation_name) == ("oci", "GetToken"):
         context.principal = SOMEBODY
-    AuditTrail(log).note(context, 200, (0, 0))
+    note(AuditTrail(log), context)
     assert len(log.records) == count
 
 
 def test_anonymous_reads_are_recorded_where_that_is_set(log):
-    AuditTrail(log, anonymous_reads=True).note(answered(ANYBODY), 200, (0, 0))
+    note(AuditTrail(log, anonymous_reads=True), answered(ANYBODY))
     assert len(log.records) == 1
 
 
 async def test_administration_is_handed_over_at_once(log):
     trail = AuditTrail(log)
-    trail.note(answered(), 200, (0, 0))
-    trail.note(answered(the_route=route(ADMIN_CREATE_KEY)), 200, (0, 0))
+    note(trail, answered())
+    note(trail, answered(the_route=route(ADMIN_CREATE_KEY)))
     assert (len(log.records), log.urgent) == (2, [True])
 
 
 def test_decisions_beyond_the_first_are_counted(log):
     context = answered(needs=("s3:GetObject",) * (DECISIONS_MAX + 5))
     assert context.may(Need("s3:GetObject", "s3:b/k")) is False
-    AuditTrail(log).note(context, 200, (0, 0))
+    note(AuditTrail(log), context)
     assert (len(log.records[0].decisions), log.records[0].more_decisions) == (DECISIONS_MAX, 6)
 
 
@@ -176,7 +182,7 @@ def test_principals_are_kept_up_to_a_bound(log, monkeypatch):
     monkeypatch.setattr(auditing, "_KNOWN_MAX", 2)
     trail = AuditTrail(log)
     for name in ("a", "b", "c", "c"):
-        trail.note(answered(Principal(id=name, kind=PrincipalKind.KEY)), 200, (0, 0))
+        note(trail, answered(Principal(id=name, kind=PrincipalKind.KEY)))
     assert [record.who.id for record in log.records] == ["a", "b", "c", "c"]
     assert len(trail._known) <= 2
 

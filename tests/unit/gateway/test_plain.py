@@ -22,13 +22,13 @@ HEAD = b"GET /bucket/key HTTP/1.1\r\nHost: h\r\nUser-Agent: a b\r\n\r\n"
 def test_a_plain_head_is_read_with_what_follows_it():
     request = read_plain(HEAD.replace(b"GET", b"PUT") + b"content", ORIGIN)
     assert (request.method, request.raw_path, request.raw_query) == ("PUT", "/bucket/key", "")
-    assert [tuple(pair) for pair in request.raw_headers] == [(b"Host", b"h"), (b"User-Agent", b"a b")]
+    assert request.fields == [(b"Host", b"h"), (b"User-Agent", b"a b")]
     assert (request.content, request.peer, request.origin) == (b"content", "192.0.2.1", ORIGIN)
     assert (request.head, request.fault, request.log, request.decisions) == (request, None, {}, [])
 
 
 def test_a_value_may_hold_what_divides_name_and_value():
-    assert read_plain(HEAD.replace(b"a b", b"a: b: c"), ORIGIN).raw_headers[1][1] == b"a: b: c"
+    assert read_plain(HEAD.replace(b"a b", b"a: b: c"), ORIGIN).field_values[1] == b"a: b: c"
 
 
 @pytest.mark.parametrize(
@@ -118,14 +118,14 @@ def test_what_is_read_plainly_is_read_so_by_a_parser(place, cut, pieces):
     """However a plain head is changed: it is refused, left alone, or understood as by the parser of all others."""
     data = HEAD[:place] + b"".join(pieces) + HEAD[place + cut :]
     request = read_plain(data, ORIGIN)
-    names = [] if request is None else [pair[0].lower() for pair in request.raw_headers]
+    names = [] if request is None else [name.lower() for name in request.field_names]
     if b"host" not in names or not KNOWN.issuperset(names) or len(set(names)) != len(names):
         return  # no face takes it without a host, or with other names, or one twice
     found = parsed(data[: data.index(b"\r\n\r\n") + 4])
     assert found is not None
     method, path, headers, _ = found
     assert (method, path) == (request.method, request.raw_path)
-    assert headers == [tuple(pair) for pair in request.raw_headers]
+    assert headers == request.fields
 
 
 def answered(**changes):

@@ -5,10 +5,12 @@ client waits for it.
 """
 
 import asyncio
+from collections.abc import Iterable
 
 import msgspec
 
-from zotplus.adapters.telemetry.logs import Event, Logs, timestamp
+from zotplus.adapters.telemetry.logs import Event, Logs
+from zotplus.domain.audit.times import timestamp
 from zotplus.ports.telemetry import Finished
 
 STATUS_SERVER_ERROR = 500
@@ -55,6 +57,11 @@ class AccessLog:
         else:
             loop.call_later(FLUSH_SECONDS, self.flush)
 
+    def add_all(self, finished: Iterable[tuple[Finished, str]]) -> None:
+        """Log requests that have waited for each other already, each with the id of its trace."""
+        self._waiting += finished
+        self.flush()
+
     def flush(self) -> None:
         """Write what waits, whatever its level: a storm of 503 must not flush each line."""
         waiting, self._waiting = self._waiting, []
@@ -76,7 +83,7 @@ class AccessLog:
             finished.status,
             finished.bytes_in,
             finished.bytes_out,
-            round(finished.seconds * 1000, 3),
+            int(finished.seconds * 1_000_000) / 1000,
         )
         if not finished.fields and not trace:
             return line

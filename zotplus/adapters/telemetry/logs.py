@@ -12,6 +12,7 @@ import structlog
 
 from zotplus.adapters.telemetry.settings import LogSettings
 from zotplus.adapters.telemetry.writer import LineWriter
+from zotplus.domain.audit.times import timestamp
 
 MASK = "********"
 SECRET_FIELDS = frozenset(
@@ -83,28 +84,15 @@ def configure_logs(settings: LogSettings, *, process: str, threaded: bool, descr
     return logs
 
 
-def timestamp(seconds: float | None = None) -> str:
-    """RFC 3339 in UTC to the millisecond; now by default."""
-    seconds = time.time() if seconds is None else seconds
-    whole = int(seconds)
-    return f"{_second(whole)}.{int((seconds - whole) * 1000):03d}Z"
-
-
-_last_second: tuple[int, str] = (0, "1970-01-01T00:00:00")
-
-
-def _second(whole: int) -> str:
-    """The date and time of a second; the last one is kept, because a busy worker asks for it thousands of times."""
-    global _last_second
-    if _last_second[0] != whole:
-        _last_second = (whole, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)))
-    return _last_second[1]
-
-
 def _finisher(logs: Logs) -> Callable[[Any, str, MutableMapping[str, Any]], str]:
     def finish(_logger: Any, method: str, event: MutableMapping[str, Any]) -> str:
         level = "error" if method == "exception" else method
-        line = {"time": timestamp(), "level": level, "event": event.pop("event", ""), "process": logs.process}
+        line = {
+            "time": timestamp(time.time()),
+            "level": level,
+            "event": event.pop("event", ""),
+            "process": logs.process,
+        }
         line.update((key, MASK if key in SECRET_FIELDS else value) for key, value in event.items())
         logs.emit(level, line)
         return ""

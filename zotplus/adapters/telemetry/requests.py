@@ -1,6 +1,6 @@
 """The telemetry port of one worker: counts, times, logs and traces every request, in a few microseconds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from zotplus.adapters.telemetry.access_log import STATUS_SERVER_ERROR, AccessLog
 from zotplus.adapters.telemetry.logs import Logs
@@ -18,6 +18,7 @@ from zotplus.adapters.telemetry.tracing import Tracing, take_over
 from zotplus.domain.errors import CATALOGUE, FaultType
 from zotplus.ports.telemetry import Finished, Headers
 
+_NO_HEADERS: dict[str, str] = {}
 _UPSTREAM_FAULTS = frozenset(code for code, fault in CATALOGUE.items() if fault.type is FaultType.UPSTREAM)
 
 
@@ -59,6 +60,21 @@ class RequestTelemetry:
         trace = self._trace(finished.request_id, headers, finished.seconds)
         self._tell(finished, trace)
         return trace
+
+    def answered_together(self, answered: Sequence[Finished]) -> Sequence[str]:
+        """See ``Telemetry.answered_together``."""
+        tracing, traces = self._tracing, [""] * len(answered)
+        if tracing is not None:
+            traces = [tracing.begin(one.request_id, _NO_HEADERS, one.seconds) for one in answered]
+        for one in answered:
+            self._count(one)
+        if self._access is not None:
+            self._access.add_all(zip(answered, traces, strict=True))
+            self._count_dropped()
+        if tracing is not None:
+            for one in answered:
+                tracing.finish(one)
+        return traces
 
     def _trace(self, request_id: str, headers: Headers | Mapping[str, str], ago: float = 0.0) -> str:
         return take_over(headers) if self._tracing is None else self._tracing.begin(request_id, headers, ago)

@@ -8,6 +8,7 @@ told of such requests together too, some fifty times a second, by the same funct
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import structlog
@@ -31,7 +32,6 @@ TELL_SECONDS = 0.02
 TOGETHER = 64
 """How many requests are decided before the first answer is sent: enough to gain by it, and a few MiB at most."""
 _OK = 200
-_NO_HEADERS: dict[str, str] = {}
 _WRITE = "PUT"
 
 Untold = tuple[PlainRequest | Context, int, tuple[int, int], tuple[float, float]]
@@ -127,9 +127,8 @@ class PlainLane:
             self._begin(face, other, one)
 
     def _answer(self, read: PlainRead, request: PlainRequest, ended: tuple[float, float]) -> bytes:
-        sent = len(read.content) if read.with_content else 0
-        request.raw_headers = ()  # no longer needed, and there are hundreds until they are told of
-        self._tell_soon((request, _OK, (0, sent), ended))
+        request.let_go()
+        self._tell_soon((request, _OK, (0, len(read.content)), ended))
         return plain_answer(read, (self._stamp_bytes, request.request_id), is_old=request.is_old)
 
     def _send_soon(self, connection: GatewayProtocol, answer: bytes) -> None:
@@ -175,7 +174,8 @@ class PlainLane:
             if connection.is_gone:
                 told, sent = told if isinstance(told, Context) else request.as_context(), 0
                 told.log["broken"] = "the client is gone"
-            received, request.raw_headers, request.content = len(request.content), (), b""
+            received = len(request.content)
+            request.let_go()
             self._tell_soon((told, reply.status, (received, sent), now()))
             self._send_soon(connection, answer)
         except Exception:
@@ -191,18 +191,13 @@ class PlainLane:
 
     def tell(self) -> None:
         """Tell log, metrics and audit of what was answered since the last time."""
+        if not self._untold:
+            return
         untold, self._untold = self._untold, []
-        for one in untold:
-            try:
-                self._tell(*one)
-            except Exception:
-                log.exception("request_not_noted", request_id=one[0].request_id)
-
-    def _tell(
-        self, request: PlainRequest | Context, status: int, sizes: tuple[int, int], ended: tuple[float, float]
-    ) -> None:
-        told, trace = finished(request, status, sizes, ended), ""
+        told = [finished(*one) for one in untold]
+        traces: Sequence[str] = [""] * len(told)
         try:
-            trace = self._telemetry.answered(_NO_HEADERS, told)
-        finally:  # the audit log is told in any case
-            self._pipeline.told_plainly(request, told, trace)
+            traces = self._telemetry.answered_together(told)
+        except Exception:  # the audit log is told in any case
+            log.exception("requests_not_logged", request_ids=[one.request_id for one in told])
+        self._pipeline.told_plainly(zip([one[0] for one in untold], told, traces, strict=True))

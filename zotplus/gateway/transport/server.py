@@ -159,7 +159,7 @@ class Server:
         )
         context = self._pipeline.open(head, NO_BODY)
         reply = self._pipeline.refuse(context, problem)
-        self._pipeline.told(context, reply, (0, 0))
+        self._pipeline.told(context, reply, finished(context, reply.status, (0, 0), now()))
         return msgspec.structs.replace(reply, headers=(*reply.headers, _stamp(context)))
 
     def _answer_at_once(self, message: RawRequestMessage, connection: GatewayProtocol) -> bool:
@@ -183,8 +183,8 @@ class Server:
             return False
         answer, sent = answer_bytes(message, reply, _stamp(context))
         # Told before it is sent: the client, who shares these cores or not, is woken by the sending.
-        trace = self._telemetry.answered(message.headers, finished(context, reply.status, (0, sent), now()))
-        self._pipeline.told(context, reply, (0, sent), trace)
+        told = finished(context, reply.status, (0, sent), now())
+        self._pipeline.told(context, reply, told, self._telemetry.answered(message.headers, told))
         transport.write(answer)
         return True
 
@@ -220,13 +220,13 @@ class Server:
         return prepared or (context, await self._pipeline.respond(context))
 
     def _note(self, context: Context, reply: Reply, received: int, sent: int) -> None:
-        trace = ""
+        told, trace = finished(context, reply.status, (received, sent), now()), ""
         try:
-            trace = self._telemetry.finish(finished(context, reply.status, (received, sent), now()))
+            trace = self._telemetry.finish(told)
         except Exception:
             # The answer has been sent: aiohttp would append another one for this fault.
             log.exception("request_not_noted", request_id=context.request_id)
-        self._pipeline.told(context, reply, (received, sent), trace)
+        self._pipeline.told(context, reply, told, trace)
 
     async def _send(
         self, request: web.BaseRequest, context: Context, reply: Reply, *, keep_alive: bool

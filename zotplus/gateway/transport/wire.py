@@ -131,16 +131,15 @@ def answer_bytes(asked: Asked, reply: Reply, stamp: tuple[str, str]) -> tuple[by
 
 def plain_answer(read: PlainRead, stamp: tuple[bytes, str], *, is_old: bool = False) -> bytes:
     """The answer to a plain read on a connection that stays, as ``answer_bytes`` makes it of a reply."""
-    content = read.content
     head = b"HTTP/1.1 200 OK\r\n%b: %b\r\nContent-Length: %d\r\n%bServer: zotplus\r\n%b%b\r\n" % (
         stamp[0],
         stamp[1].encode(),
-        len(content),
+        read.length,
         _date.line(),
         b"Connection: keep-alive\r\n" if is_old else b"",
         read.lines,
     )
-    return head + content if read.with_content else head
+    return head + read.content if read.content else head
 
 
 class Wire:

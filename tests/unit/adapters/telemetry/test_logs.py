@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from zotplus.adapters.telemetry import writer as module
-from zotplus.adapters.telemetry.logs import MASK, configure_logs, timestamp
+from zotplus.adapters.telemetry.logs import MASK, configure_logs
 from zotplus.adapters.telemetry.settings import LogSettings
 from zotplus.adapters.telemetry.writer import LineWriter
 
@@ -109,11 +109,6 @@ def test_console_is_the_default_on_a_terminal_only(pipe):
     finally:
         os.close(leader)
         os.close(terminal)
-
-
-def test_time_is_utc_to_the_millisecond():
-    assert timestamp(0.0625) == "1970-01-01T00:00:00.062Z"
-    assert timestamp(951_782_400.5) == "2000-02-29T00:00:00.500Z"
 
 
 def test_lines_are_written_together_after_the_interval(pipe):

@@ -208,6 +208,38 @@ def test_a_request_answered_as_it_came_is_counted_logged_and_traced_with_its_dur
     assert (line["trace_id"], line["milliseconds"]) == (TRACE, 250.0)
 
 
+def test_requests_answered_together_are_told_of_as_each_by_itself(telemetry, tmp_path, spans, exporter):
+    subject = telemetry(spans)
+    told = [finished(request_id="A", seconds=0.25), finished(request_id="B", status=206), finished(request_id="A2")]
+    traces = subject.answered_together(told)
+    subject.close()
+    ended = {span.attributes["zotplus.request_id"]: span for span in exporter.get_finished_spans()}
+    assert [f"{ended[one.request_id].context.trace_id:032x}" for one in told] == traces
+    assert all(span.parent is None for span in ended.values())
+    assert 0.25 <= (ended["A"].end_time - ended["A"].start_time) / 1e9 < 10
+    written = lines(tmp_path)
+    assert [(line["request_id"], line["trace_id"]) for line in written] == list(
+        zip(["A", "B", "A2"], traces, strict=True)
+    )
+    assert (written[0]["milliseconds"], written[1]["status"]) == (250.0, 206)
+    total = sums(tmp_path / "run")
+    assert total["zotplus_requests_total", "s3", "GetObject", "200"] == [2]
+    assert total["zotplus_requests_in_flight",] == [0]
+
+
+async def test_requests_answered_together_are_logged_at_once_behind_what_waits(telemetry, tmp_path):
+    subject = telemetry()
+    subject.finish(finished(request_id="waits"))
+    assert subject.answered_together([finished(request_id="A"), finished(request_id="B")]) == ["", ""]
+    assert [line["request_id"] for line in lines(tmp_path)] == ["waits", "A", "B"]
+
+
+def test_requests_answered_together_are_counted_where_there_is_no_access_log(telemetry, tmp_path):
+    assert telemetry(access=False).answered_together([finished()]) == [""]
+    assert sums(tmp_path / "run")["zotplus_requests_total", "s3", "GetObject", "200"] == [1]
+    assert lines(tmp_path) == []
+
+
 def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
     with pytest.raises(Problem, match=r"zotplus\[telemetry\]") as caught:

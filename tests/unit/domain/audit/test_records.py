@@ -47,6 +47,11 @@ def test_a_checkpoint_has_one_form():
     assert decode_checkpoint(line.replace(b'"seq":0', b'"seq":0,"seq":0')) is None
 
 
+def test_time_is_utc_to_the_millisecond():
+    assert timestamp(0.0625) == "1970-01-01T00:00:00.062Z"
+    assert timestamp(951_782_400.5) == "2000-02-29T00:00:00.500Z"
+
+
 @given(st.floats(0, 4_000_000_000))
 def test_times_are_ordered_as_their_text(seconds):
     text = timestamp(seconds)

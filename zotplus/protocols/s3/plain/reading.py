@@ -40,12 +40,11 @@ class PlainRead(msgspec.Struct, frozen=True):
     need: Need
     lines: bytes
     content: bytes
-    with_content: bool
+    length: int
 
     def reply(self) -> Reply:
         """The object, as the operations of all other reads answer."""
-        content = self.content
-        return Reply(lines=self.lines, body=content if self.with_content else b"", length=len(content))
+        return Reply(lines=self.lines, body=self.content, length=self.length)
 
 
 class PlainReading:
@@ -87,7 +86,8 @@ class PlainReading:
             return None
         need = Need(_GET_OBJECT, f"s3:{signed.bucket}/{signed.key}")
         method = request.method
-        return PlainRead(self._routes[method], found.principal, need, lines, found.content, method == "GET")
+        content = found.content if method == "GET" else b""
+        return PlainRead(self._routes[method], found.principal, need, lines, content, found.size)
 
     def _lines_of(self, found: PlainObject, *, is_sandboxed: bool) -> bytes | None:
         """The object's headers on the wire; None where it is not plain. Those of the last objects are kept."""

@@ -7,8 +7,10 @@ left to the readers of all other requests, who then start from the beginning.
 """
 
 from functools import lru_cache
+from operator import itemgetter
 
 from zotplus.domain.errors import Problem
+from zotplus.domain.signatures.sigv4_canonical import ALGORITHM
 from zotplus.domain.signatures.sigv4_claim import Terms, header_terms
 
 # Headers that mean nothing here: what RFC 9110 calls preferences and names of software, and what SDKs count by.
@@ -38,17 +40,23 @@ class Shape:
 
 
 class Plan:
-    """How to write the canonical headers of a shape: name with colon, and where its value stands; and what follows."""
+    """How the requests of a shape are signed (AWS "Create a signed request", steps 1 and 3), but for what each says.
 
-    __slots__ = ("date", "lines", "names", "scope", "shape", "terms")
+    ``canonical`` takes method, path and what ``covered`` picks from the fields' values; ``to_sign`` takes the date and
+    the canonical request's hash.
+    """
 
-    def __init__(self, shape: Shape, terms: Terms, lines: tuple[tuple[bytes, int], ...]) -> None:
+    __slots__ = ("canonical", "covered", "date", "shape", "terms", "to_sign")
+
+    def __init__(self, shape: Shape, terms: Terms) -> None:
+        signed = [name.encode() for name in terms.signed_headers]
         self.shape = shape
         self.terms = terms
-        self.lines = lines
         self.date = terms.date.encode()
-        self.scope = terms.scope.encode()
-        self.names = ";".join(terms.signed_headers).encode()
+        lines = b"".join([name + b":%b\n" for name in signed])  # names that hold no percent sign: _OF_READS, _OF_WRITES
+        self.canonical = b"%b\n%b\n\n" + lines + b"\n" + b";".join(signed) + b"\n%b"
+        self.covered = itemgetter(*[shape.positions[name] for name in signed], shape.payload)
+        self.to_sign = b"\n".join([ALGORITHM.encode(), b"%b", terms.scope.encode().replace(b"%", b"%%"), b"%b"])
 
 
 @lru_cache(maxsize=_SHAPES)
@@ -78,4 +86,4 @@ def plan_of(shape: Shape, said: bytes) -> Plan | None:
         return None
     if any(name.startswith(b"x-amz-") and name not in signed for name in positions):
         return None
-    return Plan(shape, terms, tuple([(name + b":", positions[name]) for name in signed]))
+    return Plan(shape, terms)

@@ -7,7 +7,6 @@ Spec: AWS "Authenticating Requests: Using the Authorization Header".
 """
 
 import hmac
-import re
 import time
 from functools import lru_cache
 from hashlib import sha256
@@ -16,15 +15,11 @@ from zotplus.domain.dates import parse_basic_date
 from zotplus.domain.names import MAX_KEY_BYTES
 from zotplus.domain.signatures.signing_key import signing_key
 from zotplus.domain.signatures.sigv4 import MAX_SKEW
-from zotplus.domain.signatures.sigv4_canonical import ALGORITHM
 from zotplus.gateway.plain import PlainRequest
 from zotplus.protocols.s3.plain.shapes import Plan, plan_of, shape_of
 
 _SIGNATURE = b"Signature="
 _SIGNATURE_DIGITS = 64
-_PREFACE = f"{ALGORITHM}\n".encode()
-# A path in its one spelling whose bucket and key need no decoding and no judgement of their own.
-_plain_path = re.compile(r"/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/([A-Za-z0-9\-._~/]+)").fullmatch
 _MAX_PATH = MAX_KEY_BYTES  # so that a key is never too long
 _DATES = 256  # clients sign some requests within one second
 
@@ -35,32 +30,29 @@ class Signed:
     __slots__ = ("_date", "_head", "_signature", "bucket", "key", "payload", "plan")
 
     def __init__(self, head: PlainRequest, plan: Plan, named: tuple[str, str]) -> None:
-        raw, shape = head.raw_headers, plan.shape
+        values, shape = head.field_values, plan.shape
         self._head = head
-        self._date = raw[shape.date][1]
-        self._signature = raw[shape.authorization][1][-_SIGNATURE_DIGITS:]
+        self._date = values[shape.date]
+        self._signature = values[shape.authorization][-_SIGNATURE_DIGITS:]
         self.plan = plan
         self.bucket, self.key = named
-        self.payload = raw[shape.payload][1]
+        self.payload = values[shape.payload]
 
     def header(self, name: bytes) -> bytes:
         """The value of a header of the plan's shape, as received; empty where there is none."""
         place = self.plan.shape.positions.get(name)
-        return b"" if place is None else self._head.raw_headers[place][1]
+        return b"" if place is None else self._head.field_values[place]
 
     def is_signed_with(self, secret: str) -> bool:
         """Whether the signature is right and of our time."""
         plan, head, date = self.plan, self._head, self._date
         timestamp = _timestamp(date)
-        if timestamp is None or abs(time.time() - timestamp) > MAX_SKEW or date[:8] != plan.date:
+        if timestamp is None or abs(time.time() - timestamp) > MAX_SKEW or not date.startswith(plan.date):
             return False
-        raw = head.raw_headers
-        fields = b"".join([name + raw[place][1] + b"\n" for name, place in plan.lines])
-        if b" " in fields or b"\t" in fields or not fields.isascii():
+        canonical = plan.canonical % (head.method.encode(), head.raw_path.encode(), *plan.covered(head.field_values))
+        if b" " in canonical:
             return False  # runs of blanks have a canonical form of their own
-        method, path = head.method.encode(), head.raw_path.encode()
-        canonical = b"%b\n%b\n\n%b\n%b\n%b" % (method, path, fields, plan.names, self.payload)
-        to_sign = b"%b%b\n%b\n%b" % (_PREFACE, date, plan.scope, sha256(canonical).hexdigest().encode())
+        to_sign = plan.to_sign % (date, sha256(canonical).hexdigest().encode())
         terms = plan.terms
         key = signing_key(secret, terms.date, terms.region, terms.service)
         return hmac.compare_digest(key.sign_bytes(to_sign).encode(), self._signature)
@@ -71,23 +63,23 @@ def read_signed(head: PlainRequest, prefix: str, *, brings_body: bool = False) -
     path = head.raw_path
     if not path.startswith(prefix):
         return None  # what lies beside the face's addresses is another face's
-    path = path[len(prefix) :]
-    named = None if len(path) > _MAX_PATH else _plain_path(path)
-    if named is None:
+    # A plain path has one spelling, so that nothing is to be decoded; whether there is such a bucket is looked up.
+    before, _, path = path[len(prefix) :].partition("/")
+    bucket, _, key = path.partition("/")
+    if before or not key or len(path) > _MAX_PATH:
         return None
-    raw = head.raw_headers
-    shape = shape_of(head.names, brings_body)
+    shape = shape_of(head.field_names, brings_body)
     if shape is None or not _stays(head, shape.connection):
         return None
-    authorization = raw[shape.authorization][1]
+    authorization = head.field_values[shape.authorization]
     said = authorization[: -_SIGNATURE_DIGITS - len(_SIGNATURE)]
     plan = plan_of(shape, said) if authorization.startswith(_SIGNATURE, len(said)) else None
-    return None if plan is None else Signed(head, plan, (named[1], named[2]))
+    return None if plan is None else Signed(head, plan, (bucket, key))
 
 
 def _stays(head: PlainRequest, place: int | None) -> bool:
     """Whether the connection is to go on after the request (RFC 9112 section 9.3), ``place`` being its header's."""
-    return not head.is_old if place is None else head.raw_headers[place][1].lower() == b"keep-alive"
+    return not head.is_old if place is None else head.field_values[place].lower() == b"keep-alive"
 
 
 @lru_cache(maxsize=_DATES)
