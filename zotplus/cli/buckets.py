@@ -162,12 +162,14 @@ def _print_usage(usage: UsageDocument, *, as_json: bool) -> None:
     if as_json:
         emit_json(msgspec.to_builtins(usage))
         return
-    held = (f"{human_size(usage.bytes)} ({usage.bytes} bytes)", str(usage.objects))
+    held = [f"{human_size(size)} ({size} bytes)" for size in (usage.bytes, usage.unfinished_bytes)]
+    size, unfinished, objects = (*held, str(usage.objects)) if usage.counted else ("not counted yet",) * 3
     emit_fields(
         [
             ("bucket", usage.bucket),
-            ("size", held[0] if usage.counted else "not counted yet"),
-            ("objects", held[1] if usage.counted else "not counted yet"),
+            ("size", size),
+            ("objects", objects),
+            ("unfinished uploads", unfinished),
             ("size quota", "none" if usage.quota_bytes is None else human_size(usage.quota_bytes)),
             ("object quota", "none" if usage.quota_objects is None else str(usage.quota_objects)),
         ]

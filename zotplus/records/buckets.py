@@ -50,12 +50,19 @@ class BucketRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 class UsageRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """How much a bucket holds: bytes of all versions, and how many versions (delete markers do not count).
 
-    While it is ``counting`` what was there before is missing from both, so they say nothing yet.
+    While it is ``counting`` what was there before is missing, so it says nothing yet. ``parts`` are the bytes of all
+    parts of unfinished uploads; None in a bucket of an older release until it is counted.
     """
 
     size: int
     objects: int
     counting: bool = False
+    parts: int | None = None
+
+    @property
+    def held(self) -> int:
+        """The bytes that a quota bounds."""
+        return self.size + (self.parts or 0)
 
 
 class PurgingRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -79,5 +86,5 @@ class RenamedRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 BUCKET = Shape(b"B\x02", BucketRecord, grown_from=(b"B\x01",))
 PURGING = Shape(b"X\x02", PurgingRecord, grown_from=(b"X\x01",))
-USAGE = Shape(b"u\x01", UsageRecord)
+USAGE = Shape(b"u\x02", UsageRecord, grown_from=(b"u\x01",))
 RENAMED = Shape(b"d\x01", RenamedRecord)

@@ -227,6 +227,11 @@ def upload(bucket_id: bytes, key: bytes, upload_id: str) -> bytes:
     return UPLOADS + bucket_id + key + _SEPARATOR + upload_id.encode()
 
 
+def bucket_of_upload(key: bytes) -> bytes:
+    """The bucket's id from an upload's key."""
+    return key[1:OBJECT_KEY_OFFSET]
+
+
 def split_upload(key: bytes) -> tuple[bytes, str]:
     """Object key and upload id from an upload's key."""
     name, _, upload_id = key[OBJECT_KEY_OFFSET:].partition(_SEPARATOR)

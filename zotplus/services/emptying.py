@@ -11,6 +11,7 @@ from zotplus.records.blobs import release
 from zotplus.records.buckets import PURGING
 from zotplus.records.objects import decode_object
 from zotplus.records.uploads import PART
+from zotplus.services.configuration.usage import discharge_parts
 
 BATCH = 1_000
 """Records that one transaction removes: a few milliseconds, so that other writers are not kept waiting."""
@@ -69,10 +70,13 @@ def _note(transaction: Transaction, bucket_id: bytes, removed: int) -> None:
 def remove_upload(transaction: Transaction, upload_key: bytes, now_ms: int, limit: int) -> int:
     """Remove up to ``limit`` parts of the upload at ``upload_key``, and the upload with its last; how many records."""
     _, upload_id = layout.split_upload(upload_key)
-    parts = _first(transaction, layout.parts(upload_id), limit)
+    parts, size = _first(transaction, layout.parts(upload_id), limit), 0
     for key, value in parts:
-        release(transaction, PART.decode(value).slices, now_ms)
+        record = PART.decode(value)
+        size += record.size
+        release(transaction, record.slices, now_ms)
         transaction.delete(key)
+    discharge_parts(transaction, layout.bucket_of_upload(upload_key), size)
     if len(parts) == limit:
         return limit
     transaction.delete(upload_key)

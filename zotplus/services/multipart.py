@@ -30,9 +30,9 @@ from zotplus.services.completion import (
     upload_algorithm,
 )
 from zotplus.services.configuration.locks import check_lockable
-from zotplus.services.configuration.usage import check_quota
+from zotplus.services.configuration.usage import bounded_usage, charge_part, check_quota
 from zotplus.services.content.ingest import Plan, assure_stored, ingest
-from zotplus.services.content.part_content import PartContent, copied_part, find_copy_source, ingested_part
+from zotplus.services.content.part_content import CopySource, PartContent, copied_part, find_copy_source, ingested_part
 from zotplus.services.emptying import remove_upload
 from zotplus.services.encryption.encryption import UNENCRYPTED, Encryption, check_customer_key
 from zotplus.services.encryption.planning import plan
@@ -122,11 +122,12 @@ class Multipart:
 
         def admit(snapshot: Snapshot) -> UploadRecord:
             upload = require_upload(snapshot, (bucket, name), upload_id)[1]
-            check_quota(snapshot, find_bucket(snapshot, bucket), source.expected.size, 0)
+            _check_part(number, upload, source.expected)
+            former = _part_size(snapshot, upload_id, number)
+            check_quota(snapshot, find_bucket(snapshot, bucket), source.expected.size, former)
             return upload
 
         upload = await self._store.read(admit)
-        _check_part(number, upload, source.expected)
         if upload.checksum_type == ChecksumType.COMPOSITE and source.expected.algorithm is None:
             raise _other_checksum(upload, "null")
         how = await self._plan(upload, number, source.customer_key)
@@ -152,7 +153,13 @@ class Multipart:
         name = key_bytes(key)
         upload = await self._store.read(lambda snapshot: require_upload(snapshot, (bucket, name), upload_id)[1])
         _check_part(number, upload, NOTHING_EXPECTED)
-        content = await self._store.read(lambda snapshot: find_copy_source(snapshot, source))
+
+        def admit(snapshot: Snapshot) -> CopySource:
+            found = find_copy_source(snapshot, source)
+            check_quota(snapshot, find_bucket(snapshot, bucket), found.size, _part_size(snapshot, upload_id, number))
+            return found
+
+        content = await self._store.read(admit)
         how = await self._plan(upload, number, source.part_key)
         check_customer_key(content.encryption, source.customer_key)
         opened = None
@@ -262,10 +269,12 @@ class Multipart:
                 acquire(transaction, record.slices)
             else:
                 introduce(transaction, part.blob)
-            former = transaction.get(layout.part(upload_id, number))
+            former = _find_part(transaction, upload_id, number)
             transaction.put(layout.part(upload_id, number), PART.encode(record))
             if former is not None:
-                release(transaction, PART.decode(former).slices, modified_ms)
+                release(transaction, former.slices, modified_ms)
+            growth = record.size - (0 if former is None else former.size)
+            charge_part(transaction, find_bucket(transaction, address[0]), growth)
 
         await self._store.write(insert)
         failpoints.hit("multipart.part.after_metadata")
@@ -283,9 +292,11 @@ def _completing(request: Completion, prepared: Prepared, new: NewVersion) -> Cal
             return None
         acquire(transaction, new.record.slices)
         place = find_place(transaction, request.bucket, request.key)
-        record = store(transaction, place, new, request.conditions)
+        # The parts counted already, so that what they become takes no more room.
+        before = bounded_usage(transaction, place.bucket)
         upload = layout.upload(now.bucket_id, request.name, request.upload_id)
-        remove_upload(transaction, upload, record.modified_ms, MAX_PARTS + 1)
+        remove_upload(transaction, upload, new.record.modified_ms, MAX_PARTS + 1)
+        record = store(transaction, place, new, request.conditions, before)
         tombstone = CompletedRecord(
             bucket_id=now.bucket_id,
             key=request.name,
@@ -297,6 +308,16 @@ def _completing(request: Completion, prepared: Prepared, new: NewVersion) -> Cal
         return object_info(request.key, record, place.bucket)
 
     return make_visible
+
+
+def _find_part(snapshot: Snapshot, upload_id: str, number: int) -> PartRecord | None:
+    data = snapshot.get(layout.part(upload_id, number))
+    return None if data is None else PART.decode(data)
+
+
+def _part_size(snapshot: Snapshot, upload_id: str, number: int) -> int:
+    found = _find_part(snapshot, upload_id, number)
+    return 0 if found is None else found.size
 
 
 def _remembered(record: ObjectRecord) -> ObjectRecord:

@@ -17,43 +17,53 @@ from zotplus.ports.keyvalue import KeyValue, Snapshot, SupportsImmediateRead, Tr
 from zotplus.records import layout
 from zotplus.records.buckets import BUCKET, USAGE, BucketRecord, UsageRecord
 from zotplus.records.objects import decode_object
+from zotplus.records.uploads import PART
 from zotplus.services.configuration.documents import change_bucket
 from zotplus.services.configuration.usage import find_usage
 from zotplus.services.lookups import find_bucket
 
 T = TypeVar("T")
 
-_EMPTY = UsageRecord(size=0, objects=0)
-_UNCOUNTED = UsageRecord(size=0, objects=0, counting=True)
+_EMPTY = UsageRecord(size=0, objects=0, parts=0)
+_UNCOUNTED = UsageRecord(size=0, objects=0, counting=True, parts=0)
 
 
 class BucketUsage(msgspec.Struct, frozen=True, kw_only=True):
     """What a bucket holds and may hold: bytes of all versions, and how many (delete markers do not count).
 
-    ``counted`` is False while that is not known yet; a quota is 0 where there is none.
+    ``parts`` are the bytes of the parts of unfinished uploads, which a quota bounds too. ``counted`` is False while
+    that is not known yet; a quota is 0 where there is none.
     """
 
     bucket: str
     size: int
     objects: int
+    parts: int
     counted: bool
     quota_bytes: int = 0
     quota_objects: int = 0
 
 
 class Drift(msgspec.Struct, frozen=True, kw_only=True):
-    """A bucket whose recorded count was not what it held in one and the same snapshot."""
+    """A bucket whose recorded count was not what it held in one and the same snapshot.
+
+    Both are bytes, versions, and bytes of parts.
+    """
 
     bucket: str
-    recorded: tuple[int, int]
-    counted: tuple[int, int]
+    recorded: tuple[int, int, int | None]
+    counted: tuple[int, int, int]
 
 
 class _Found(msgspec.Struct, frozen=True):
-    """Bytes and versions that a walk found. ``unreadable`` records count as nothing, so a count says little then."""
+    """Bytes, versions and bytes of parts that a walk found.
+
+    ``unreadable`` records count as nothing, so a count says little then.
+    """
 
     size: int
     objects: int
+    parts: int
     unreadable: int
 
 
@@ -117,10 +127,10 @@ class Usage:
 
     async def _compare(self, name: str, bucket: BucketRecord) -> Drift | None:
         recorded, found = await self._walk(partial(_both, bucket=bucket))
-        counted = (found.size, found.objects)
-        if recorded is None or recorded.counting or (recorded.size, recorded.objects) == counted or found.unreadable:
+        if recorded is None or not _is_counted(recorded) or found.unreadable:
             return None
-        return Drift(bucket=name, recorded=(recorded.size, recorded.objects), counted=counted)
+        said, counted = (recorded.size, recorded.objects, recorded.parts), (found.size, found.objects, found.parts)
+        return None if said == counted else Drift(bucket=name, recorded=said, counted=counted)
 
     async def _correct(self, name: str, bucket: BucketRecord) -> None:
         """Make the record what it should be, whatever was added since the walk began."""
@@ -128,13 +138,14 @@ class Usage:
         if recorded is None:
             return
         size, objects = found.size - recorded.size, found.objects - recorded.objects
+        parts = found.parts - (recorded.parts or 0)
 
         def add(transaction: Transaction) -> None:
             now = find_usage(transaction, bucket)
             data = transaction.get(layout.bucket(name))
             if now is None or data is None or BUCKET.decode(data).id != bucket.id:
                 return
-            right = UsageRecord(size=now.size + size, objects=now.objects + objects)
+            right = UsageRecord(size=now.size + size, objects=now.objects + objects, parts=(now.parts or 0) + parts)
             transaction.put(layout.usage(bucket.id), USAGE.encode(right))
 
         await self._store.write(add)
@@ -152,16 +163,17 @@ def _buckets(snapshot: Snapshot) -> list[tuple[str, BucketRecord]]:
 
 
 def _is_counted(usage: UsageRecord | None) -> bool:
-    return usage is not None and not usage.counting
+    return usage is not None and not usage.counting and usage.parts is not None
 
 
 def _usage(snapshot: Snapshot, name: str, record: BucketRecord) -> BucketUsage:
     found = find_usage(snapshot, record)
-    known = found if found is not None and not found.counting else _EMPTY
+    known = found if found is not None and _is_counted(found) else _EMPTY
     return BucketUsage(
         bucket=name,
         size=known.size,
         objects=known.objects,
+        parts=known.parts or 0,
         counted=known is found,
         quota_bytes=record.quota_bytes,
         quota_objects=record.quota_objects,
@@ -169,13 +181,16 @@ def _usage(snapshot: Snapshot, name: str, record: BucketRecord) -> BucketUsage:
 
 
 def _begin(transaction: Transaction, bucket: BucketRecord) -> None:
-    if find_usage(transaction, bucket) is None:
+    usage = find_usage(transaction, bucket)
+    if usage is None:
         transaction.put(layout.usage(bucket.id), USAGE.encode(_UNCOUNTED))
+    elif usage.parts is None:
+        transaction.put(layout.usage(bucket.id), USAGE.encode(msgspec.structs.replace(usage, counting=True, parts=0)))
 
 
 def _both(snapshot: Snapshot, bucket: BucketRecord) -> tuple[UsageRecord | None, _Found]:
     """What is recorded, and what is there."""
-    size = objects = unreadable = 0
+    size = objects = parts = unreadable = 0
     for prefix in (layout.objects(bucket.id), layout.versions(bucket.id)):
         for _, data in snapshot.scan(*layout.table_span(prefix)):
             try:
@@ -186,4 +201,7 @@ def _both(snapshot: Snapshot, bucket: BucketRecord) -> tuple[UsageRecord | None,
             if not record.is_marker:
                 size += record.size
                 objects += 1
-    return find_usage(snapshot, bucket), _Found(size, objects, unreadable)
+    for upload, _ in snapshot.scan(*layout.table_span(layout.uploads(bucket.id))):
+        for _, data in snapshot.scan(*layout.table_span(layout.parts(layout.split_upload(upload)[1]))):
+            parts += PART.decode(data).size
+    return find_usage(snapshot, bucket), _Found(size, objects, parts, unreadable)

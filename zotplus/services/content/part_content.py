@@ -58,6 +58,11 @@ class CopySource(msgspec.Struct, frozen=True, kw_only=True):
     pieces: tuple[Slice, ...] = ()
 
     @property
+    def size(self) -> int:
+        """How many bytes are copied."""
+        return self.place[1]
+
+    @property
     def encryption(self) -> EncryptionRecord | None:
         """How the source is encrypted."""
         return encryption_of(self.record)
@@ -123,4 +128,4 @@ async def _where_it_is(blobs: Blobs, source: CopySource, plan: Plan) -> PartCont
     hashing = Hashing(() if plan.algorithm is None else (plan.algorithm,), with_sha256=False)
     async for chunk in read_slices(blobs, source.pieces):
         await hashing.update(chunk)
-    return PartContent(size=source.place[1], etag=hashing.md5, checksums=hashing.checksums(), slices=source.slices)
+    return PartContent(size=source.size, etag=hashing.md5, checksums=hashing.checksums(), slices=source.slices)

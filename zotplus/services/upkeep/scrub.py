@@ -109,7 +109,8 @@ class Scrub:
             Finding(
                 kind=FindingKind.MISCOUNTED,
                 detail=f"the usage of bucket {one.bucket}: recorded {one.recorded[0]} bytes in {one.recorded[1]} "
-                f"objects, counted {one.counted[0]} in {one.counted[1]}",
+                f"objects and {one.recorded[2]} in parts, counted {one.counted[0]} in {one.counted[1]} and "
+                f"{one.counted[2]}",
             )
             for one in drifts
         ]

@@ -10,6 +10,7 @@ from zotplus.domain.versions import new_version_id, next_sequence
 from zotplus.ports.keyvalue import Snapshot, Transaction
 from zotplus.records import layout
 from zotplus.records.blobs import release
+from zotplus.records.buckets import UsageRecord
 from zotplus.records.objects import LockRecord, ObjectRecord
 from zotplus.services.configuration.locks import check_unlocked, initial_lock
 from zotplus.services.configuration.usage import bounded_usage, charge
@@ -42,21 +43,28 @@ def check_place(snapshot: Snapshot, place: Place, conditions: WriteConditions) -
     return current
 
 
-def store(transaction: Transaction, place: Place, new: NewVersion, conditions: WriteConditions) -> ObjectRecord:
+def store(
+    transaction: Transaction,
+    place: Place,
+    new: NewVersion,
+    conditions: WriteConditions,
+    before: UsageRecord | None = None,
+) -> ObjectRecord:
     """Make ``new`` the newest version; its record as stored.
 
     Where versions are kept the one before stays as an earlier one; else, and for the null version, it goes with its
-    references. Raises what ``check_write`` raises, ``OBJECT_LOCKED``, ``QUOTA_EXCEEDED``.
+    references. A quota is judged against ``before``, where something was taken away for it already. Raises what
+    ``check_write`` raises, ``OBJECT_LOCKED``, ``QUOTA_EXCEEDED``.
     """
     newest = find_newest(transaction, place)
     check_write(conditions, None if newest is None or newest.record.is_marker else newest.record)
     record = _placed(transaction, place, new, newest)
     if place.bucket.versioning:
-        before = bounded_usage(transaction, place.bucket)
+        before = before or bounded_usage(transaction, place.bucket)
         _make_room(transaction, place, newest, record.modified_ms)
         charge(transaction, place.bucket, record.size, 1, before)
     else:
-        _take_over(transaction, place, newest, record)
+        charge(transaction, place.bucket, *_take_over(transaction, newest, record), before)
     transaction.put(place.at, encoded_object(record, new.inline))
     _announce(transaction, place, record, new)
     return record
@@ -107,14 +115,16 @@ def _locked(record: ObjectRecord, lock: LockRecord | None) -> ObjectRecord:
     return record if lock is None and record.extras is None else with_extras(record, lock=lock)
 
 
-def _take_over(transaction: Transaction, place: Place, former: Version | None, record: ObjectRecord) -> None:
-    """Where no versions were ever kept: ``record`` takes the very place of ``former``, whose references go."""
+def _take_over(transaction: Transaction, former: Version | None, record: ObjectRecord) -> tuple[int, int]:
+    """Where no versions were ever kept: ``record`` takes the very place of ``former``, whose references go.
+
+    How many bytes and objects the bucket holds more then.
+    """
     if former is None:
-        charge(transaction, place.bucket, record.size, 1)
-        return
+        return record.size, 1
     check_unlocked(former.record, record.modified_ms, bypass=False)
     release(transaction, former.record.slices, record.modified_ms)
-    charge(transaction, place.bucket, record.size - former.record.size, 0)
+    return record.size - former.record.size, 0
 
 
 def _make_room(transaction: Transaction, place: Place, newest: Version | None, now_ms: int) -> None:

@@ -29,7 +29,8 @@ def test_a_bucket_is_made_with_all_that_it_begins_with(server):
     assert (made.json()["name"], made.json()["versioning"], made.json()["lock"]) == ("alpha", "Enabled", False)
     usage = server.ask("GET /api/v1/buckets/alpha/usage").json()
     assert usage == {
-        "bucket": "alpha", "bytes": 0, "objects": 0, "counted": True, "quota_bytes": 1000, "quota_objects": 5,
+        "bucket": "alpha", "bytes": 0, "objects": 0, "unfinished_bytes": 0, "counted": True, "quota_bytes": 1000,
+        "quota_objects": 5,
     }  # fmt: skip
     record = asyncio.run(server.buckets.record("alpha"))
     assert record.documents == ("tagging",)

@@ -185,7 +185,7 @@ async def test_a_wrong_usage_is_reported_and_repaired(scrub, store, repair):
 
     def miscount(transaction):
         place = layout.usage(find_bucket(transaction, "box").id)
-        transaction.put(place, USAGE.encode(UsageRecord(size=1, objects=1)))
+        transaction.put(place, USAGE.encode(UsageRecord(size=1, objects=1, parts=0)))
 
     await store.write(miscount)
     report = await scrub.run(repair=repair)

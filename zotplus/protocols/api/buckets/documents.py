@@ -49,12 +49,14 @@ class Quota(_Document, frozen=True, forbid_unknown_fields=True):
 class UsageDocument(_Document, frozen=True):
     """How much a bucket holds: bytes of all versions, and how many (delete markers do not count), and its quotas.
 
-    ``counted`` is false, and both numbers are 0, while the bucket of an older release has not been counted yet.
+    ``unfinished_bytes`` are those of the parts of unfinished uploads, which ``quota_bytes`` bounds too. ``counted`` is
+    false, and the numbers are 0, while the bucket of an older release has not been counted yet.
     """
 
     bucket: str
     bytes: int
     objects: int
+    unfinished_bytes: int
     counted: bool
     quota_bytes: int | None
     quota_objects: int | None

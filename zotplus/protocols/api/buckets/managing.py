@@ -151,6 +151,7 @@ def _usage(found: BucketUsage) -> UsageDocument:
         bucket=found.bucket,
         bytes=found.size,
         objects=found.objects,
+        unfinished_bytes=found.parts,
         counted=found.counted,
         quota_bytes=found.quota_bytes or None,
         quota_objects=found.quota_objects or None,
