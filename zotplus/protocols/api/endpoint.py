@@ -50,10 +50,10 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the API.
 
     ``address`` is method and template (``DELETE /keys/{id}``) under the face's prefix. ``action`` is asked on
-    ``resource``, in which ``{id}`` stands for the path's parameter; an endpoint without an action asks the evaluator
-    itself, per item, or is ``public``: nobody need be known. ``takes`` and ``gives`` are the types of the two bodies,
-    ``status`` that of success, and ``faults`` what it can answer beside the faults that every endpoint can. ``tag``
-    gives the ETag of an answer, ``body_limit`` is in bytes.
+    ``resource``, in which ``{id}`` stands for the path's parameter; an endpoint without an action is for everybody who
+    is known and asks the evaluator itself, per item, or is ``public``: nobody need be known. ``takes`` and ``gives``
+    are the types of the two bodies, ``status`` that of success, and ``faults`` what it can answer beside the faults
+    that every endpoint can. ``tag`` gives the ETag of an answer, ``body_limit`` is in bytes.
     """
 
     address: str
@@ -75,10 +75,13 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 def route_of(row: Endpoint, prefix: str) -> Route:
     """The gateway's view of ``row``."""
     method, _, template = row.address.partition(" ")
+    decides = row.action is None and not row.public
 
     async def handle(context: Context, operation: Operation) -> Reply:
         if not isinstance(operation, Call):
             raise TypeError(operation)
+        if decides and context.principal.is_anonymous:  # before anything of the body is judged
+            raise Problem(errors.CREDENTIALS_MISSING)
         body = None if row.takes is None else await decode(context, row.takes, row.body_limit)
         document = await row.work(context, operation, body)
         reply = answer(document, row.status)
@@ -94,7 +97,7 @@ def route_of(row: Endpoint, prefix: str) -> Route:
         handle=handle,
         action=row.action,
         public=row.public,
-        decides=row.action is None and not row.public,
+        decides=decides,
         takes_body=row.takes is not None,
     )
 

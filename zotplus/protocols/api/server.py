@@ -4,8 +4,7 @@ import math
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from zotplus.domain import actions, errors
-from zotplus.domain.errors import Problem
+from zotplus.domain import actions
 from zotplus.gateway.context import Context
 from zotplus.protocols.api.documents import Identity, Status
 from zotplus.protocols.api.endpoint import Call, Endpoint
@@ -16,8 +15,6 @@ VERSION = version("zotplus")
 async def whoami(context: Context, _call: Call, _body: None) -> Identity:
     """The caller as the server knows them; what `zotplus login` tries a credential with."""
     principal = context.principal
-    if principal.is_anonymous:
-        raise Problem(errors.CREDENTIALS_MISSING)
     return Identity(
         id=principal.id,
         kind=principal.kind.value,

@@ -19,6 +19,10 @@ def guarded():
     return [route for route in Server().face.routes if route.action is not None]
 
 
+def deciding():
+    return [route for route in Server().face.routes if route.decides]
+
+
 def address(route):
     target = route.template.replace("{id}", "NOSUCHKEY0000000").replace("{name}", "nosuchbucket")
     return f"{route.method} {target}{'?purge=true' if route.name == 'PurgeBucket' else ''}"
@@ -40,6 +44,15 @@ def test_strangers_are_asked_to_log_in(server, route):
     refused = server.ask(address(route), user=None, body={} if route.takes_body else None)
     assert (refused.status, refused.json()["code"]) == (401, "credentials_missing")
     assert refused.headers["WWW-Authenticate"].startswith('Basic realm="zotplus"')
+
+
+@pytest.mark.parametrize("route", deciding(), ids=lambda route: route.name)
+@pytest.mark.parametrize("body", [None, {"no": "such field"}, {}])
+def test_strangers_learn_nothing_of_what_decides_for_itself(server, route, body):
+    """Not even whether their body can be read: they are asked to log in before it is."""
+    server.ask("POST /api/v1/grants", body={"grantee": "public", "role": "reader", "pattern": "*"})
+    refused = server.ask(address(route), user=None, body=body)
+    assert (refused.status, refused.json()["code"]) == (401, "credentials_missing")
 
 
 @pytest.mark.parametrize("target", ["/api/v1/whoami", "/api/v1/buckets"])

@@ -29,7 +29,6 @@ _BUCKET = "admin:buckets/{name}"
 
 async def list_buckets(context: Context, _call: Call, _body: None) -> Buckets:
     """The buckets that the caller may list, with what they hold for who may see that; strangers learn of no other."""
-    _require_somebody(context)
     found = await context.services.buckets.list()
     usages = await context.services.usage.read_all()
     asked = [(row, Need(actions.LIST_BUCKET.name, f"s3:{row.name}")) for row in found]
@@ -118,14 +117,12 @@ async def purge_bucket(context: Context, call: Call, _body: None) -> Begun:
 
 async def list_removals(context: Context, _call: Call, _body: None) -> Removals:
     """The removed buckets that are being emptied, of those that the caller may purge."""
-    _require_somebody(context)
     found = await context.services.removals.list()
     return Removals(removals=tuple([_removal(one) for one in found if context.may(_purging(one))]))
 
 
 async def read_removal(context: Context, call: Call, _body: None) -> RemovalDocument:
     """How far one has come, for who may purge such a bucket; it is not there any more when it is done."""
-    _require_somebody(context)
     found = await context.services.removals.find(call.path["id"])
     require(context, _purging(found))
     return _removal(found)
@@ -133,11 +130,6 @@ async def read_removal(context: Context, call: Call, _body: None) -> RemovalDocu
 
 def _purging(removal: Removal) -> Need:
     return Need(actions.ADMIN_PURGE_BUCKET.name, f"admin:buckets/{removal.bucket}")
-
-
-def _require_somebody(context: Context) -> None:
-    if context.principal.is_anonymous:
-        raise Problem(errors.CREDENTIALS_MISSING)
 
 
 def _removal(one: Removal) -> RemovalDocument:

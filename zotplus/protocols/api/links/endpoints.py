@@ -124,8 +124,6 @@ async def create_form(context: Context, _call: Call, body: NewForm) -> SignedFor
 
 async def _require(context: Context, need: Need) -> None:
     """A link is judged again whenever it is used; one that cannot work is refused here, where somebody reads why."""
-    if context.principal.is_anonymous:
-        raise Problem(errors.CREDENTIALS_MISSING)
     await gather(context, (need,))
     if not isinstance(context.decide(need), Allowed):
         raise Problem(errors.ACCESS_DENIED, f"You may not {need.action} on {need.resource}.", resource=need.resource)

@@ -40,9 +40,3 @@ def require(context: Context, need: Need) -> None:
     """Refuse what the caller may not do. Raises ``ACCESS_DENIED``."""
     if not context.may(need):
         raise Problem(errors.ACCESS_DENIED, f"You may not {need.action} on {need.resource}.", resource=need.resource)
-
-
-def require_login(context: Context) -> None:
-    """Refuse whoever did not log in. Raises ``CREDENTIALS_MISSING``."""
-    if context.principal.is_anonymous:
-        raise Problem(errors.CREDENTIALS_MISSING)

@@ -11,7 +11,7 @@ from zotplus.gateway.conditions.facts import address_of, names_of, wants_facts
 from zotplus.gateway.context import Context
 from zotplus.gateway.head import RequestHead
 from zotplus.protocols.api.endpoint import Call, Endpoint
-from zotplus.protocols.api.policies.asking import require, require_login
+from zotplus.protocols.api.policies.asking import require
 from zotplus.protocols.api.policies.documents import AnswerDocument, Permissions, Question, RightDocument
 from zotplus.services.policies.values import PersonNamed
 
@@ -29,7 +29,6 @@ class _OfRequest:
 
 async def can(context: Context, _call: Call, body: Question) -> AnswerDocument:
     """The evaluator's answer. About oneself everybody may ask who logged in; about others it takes leave."""
-    require_login(context)
     principal, others = await _asked_about(context, body)
     need = Need(body.action, body.resource)
     given = {**await _facts(context, principal, need), **body.context}
@@ -69,7 +68,6 @@ async def _facts(context: Context, principal: Principal, need: Need) -> dict[str
 
 async def permissions(context: Context, _call: Call, _body: None) -> Permissions:
     """The grants and policies that apply to the caller, but for those of buckets that they may not know of."""
-    require_login(context)
     principal = context.principal
     found = await context.services.explaining.rights(principal)
     rights = [
