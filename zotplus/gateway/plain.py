@@ -28,7 +28,8 @@ LINES_MAX = 60
 _END = b"\r\n\r\n"
 # An origin-form target of unreserved characters (RFC 3986 section 2.3): it has one spelling, and no query.
 _request_line = re.compile(rb"(GET|HEAD|PUT) (/[A-Za-z0-9\-._~/]*) HTTP/1\.([01])(?=\r\n)").match
-# Lines with their ends before them: a name, one blank, and visible ASCII with blanks within. None is tried again.
+# Lines, each behind the end of the one before: a name, one blank, and visible ASCII with blanks within. Possessive, so
+# that a line is read once, however it ends.
 _fields = re.compile(rb"\r\n([!-9;-~]++): ([!-~][ -~]*+)(?<! )(?=\r\n|\Z)").findall
 
 
@@ -152,8 +153,10 @@ def read_plain(data: bytes, origin: Origin) -> PlainRequest | None:
     Spec: RFC 9112 sections 2 to 5, of which this takes the plainest form only: printable ASCII, one blank behind each
     colon, no folded line.
     """
+    if len(data) > DATA_MAX_BYTES:
+        return None
     head, end, content = data.partition(_END)
-    if not end or len(data) > DATA_MAX_BYTES or len(head) + len(end) > HEAD_MAX_BYTES:
+    if not end or len(head) + len(end) > HEAD_MAX_BYTES:
         return None
     line, fields = _request_line(head), _fields(head)
     # Each field begins with the end of the line before it: as many as there are ends means that nothing is left over.

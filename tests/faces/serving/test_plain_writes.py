@@ -279,6 +279,25 @@ def test_a_connection_is_not_idle_while_a_write_waits(held, client):
     assert not held.run(lambda: connection.is_late(held.gateway._loop.time(), 15.0, 75.0))
 
 
+@pytest.mark.parametrize(("more", "is_late"), [(b"GET / HTTP/1.1\r\nHost:", True), (b"", False)])
+def test_a_head_that_begins_while_a_write_waits_has_the_time_of_a_head(held, client, more, is_late):
+    """Not that of a silent connection, which is five times as long."""
+    client.send(held.put("key"))
+    assert client.answer()[0] == 200
+    held.hold()
+    client.send(held.put("key"))
+    connection = held.until_pending()
+    client.send(more)
+    held.until(lambda: (connection.head_since is not None) is bool(more))
+    held.release()
+    assert client.answer()[0] == 200
+    assert held.run(lambda: connection.is_waiting)
+    assert held.run(lambda: connection.is_late(held.gateway._loop.time() + 20, 15.0, 75.0)) is is_late
+    client.send(b" h\r\n\r\n" if more else b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+    assert client.answer()[0] == 403
+    assert not held.run(lambda: connection.is_late(held.gateway._loop.time() + 20, 15.0, 75.0))
+
+
 def test_the_timer_of_idle_connections_spares_a_write_that_waits(held, client):
     client.send(held.put("key"))
     assert client.answer()[0] == 200

@@ -185,7 +185,9 @@ class GatewayProtocol(RequestHandler):
         if transport is not None:
             transport.write(answer)
         self.is_busy = False
+        begun = None if self._boundary.is_between or self._messages else self.head_since
         self.served()
+        self.head_since = begun  # a head that began meanwhile has its time, whatever was answered
         if self._close:  # nobody waits for the next any more
             self.force_close()
         waiter = self._waiter
