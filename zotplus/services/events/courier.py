@@ -1,7 +1,8 @@
 """Brings events to one webhook: in order for each key, several keys at once, again and again until they are taken.
 
 When everything fails, the endpoint is down: one event at a time tries whether it is back, with growing pauses, and
-costs the others none of their attempts. When one key fails while others succeed, only that key waits.
+costs the others none of their attempts. When one key fails while others succeed, only that key waits. Buckets take
+turns, so that what the endpoint refuses of one does not keep it from being told of others.
 """
 
 import asyncio
@@ -9,7 +10,6 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from itertools import groupby
 
 import msgspec
 
@@ -78,9 +78,12 @@ class Courier:
         """Send what is due and write down what became of it; how many attempts were made."""
         if self._strikes:
             await self._expire()
-        batch = await self._outbox.due(self.name, 1 if self._strikes else BATCH)
+        batch = await self._outbox.due(self.name, BATCH)
         if not batch:
             return 0
+        if self._strikes:  # of another bucket each time: only those of one may be what is refused
+            firsts = list({one.record.bucket: one for one in reversed(batch)}.values())
+            batch = (firsts[self._strikes % len(firsts)],)
         return await self._deliver(_Round(batch))
 
     async def _deliver(self, work: "_Round") -> int:
@@ -134,12 +137,13 @@ class Courier:
 
 
 class _Round:
-    """The work of one round: ``chains`` are the events of one key each, in order; the first of all comes first."""
+    """The work of one round: ``chains`` are the events of one key each, in order, as the first of each comes in it."""
 
     def __init__(self, batch: Sequence[Waiting]) -> None:
-        ordered = sorted(batch, key=lambda waiting: (waiting.order, waiting.number))
-        chains = [list(chain) for _, chain in groupby(ordered, key=lambda waiting: waiting.order)]
-        self.chains = sorted(chains, key=lambda chain: chain[0].number, reverse=True)  # the last is taken first
+        chains: dict[tuple[str, str], list[Waiting]] = {}
+        for waiting in batch:
+            chains.setdefault(waiting.order, []).append(waiting)
+        self.chains = list(reversed(chains.values()))  # the last is taken first
         self.delivered: list[Waiting] = []
         self.failed: list[Failed] = []
         self.asked = 0.0

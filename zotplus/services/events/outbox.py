@@ -6,7 +6,7 @@ are given out in order, and none while an earlier one waits for its next attempt
 
 import time
 from collections.abc import Sequence
-from itertools import islice
+from itertools import chain, islice, zip_longest
 
 import msgspec
 
@@ -78,21 +78,25 @@ class Outbox:
         return await self._store.read(lambda snapshot: tuple(stored.webhooks_waited_for(snapshot)))
 
     async def due(self, webhook: str, limit: int) -> tuple[Waiting, ...]:
-        """The first events that may be sent now, in order."""
+        """Events that may be sent now: the buckets take turns, and what each has comes in order.
+
+        So nobody who shares the webhook waits for all that another bucket has.
+        """
         now = now_ms(self._clock)
 
         def find(snapshot: Snapshot) -> tuple[Waiting, ...]:
-            found: list[Waiting] = []
+            found: dict[str, list[Waiting]] = {}
             held: set[tuple[str, str]] = set()
             for number, record in islice(stored.events_of(snapshot, webhook), SCAN_MAX):
                 waiting = Waiting(webhook, number, record)
                 if record.due_ms > now or waiting.order in held:
                     held.add(waiting.order)
                     continue
-                found.append(waiting)
-                if len(found) == limit:
-                    break
-            return tuple(found)
+                of_bucket = found.setdefault(record.bucket, [])
+                if len(of_bucket) < limit:
+                    of_bucket.append(waiting)
+            turns = chain.from_iterable(zip_longest(*found.values()))
+            return tuple(islice((one for one in turns if one is not None), limit))
 
         return await self._store.read(find)
 

@@ -72,11 +72,11 @@ def letters(store, clock):
 def announced(store, bucket, clock):
     """Announces events of the bucket: one for each of the keys."""
 
-    async def run(*keys, name="ObjectCreated:Put", **changes):
+    async def run(*keys, name="ObjectCreated:Put", of=bucket, **changes):
         def write(transaction):
             for key in keys:
                 change = Change(name=name, key=key, by=ALICE, time_ms=int(clock.now * 1000), **changes)
-                announce(transaction, (bucket, find_bucket(transaction, bucket)), change)
+                announce(transaction, (of, find_bucket(transaction, of)), change)
 
         await store.write(write)
 

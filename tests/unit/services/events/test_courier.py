@@ -4,8 +4,10 @@ import asyncio
 
 import pytest
 
+from tests.unit.services.events.conftest import rule
 from zotplus.domain import errors
 from zotplus.domain.errors import Problem
+from zotplus.services.buckets import Buckets
 from zotplus.services.events import courier as module
 from zotplus.services.events.courier import Courier, Outcome, Patience, give_up_unknown
 
@@ -98,6 +100,39 @@ async def test_an_endpoint_that_is_down_is_tried_with_one_event_at_a_time(announ
     untouched = [one.number for one in await outbox.due("hook", 100)]
     assert untouched == []
     assert len(keys(endpoint)) == 20 - tried - 1
+
+
+@pytest.fixture
+async def neighbour(store, notifications, outbox, told):
+    """Another bucket whose events go to the same webhook."""
+    await Buckets(store, "eu-1").create("neighbour", "ada")
+    await notifications.put("neighbour", (rule(),))
+    await outbox.settle(await outbox.due("hook", 10), ())
+    return "neighbour"
+
+
+async def test_buckets_take_turns_however_long_the_queue_of_one_is(announced, outbox, neighbour, told):
+    await announced(*[f"k{n}" for n in range(50)], "k0")
+    await announced("x", "y", of=neighbour)
+    found = [(one.record.bucket, one.record.key) for one in await outbox.due("hook", 5)]
+    assert found == [(told, "k0"), (neighbour, "x"), (told, "k1"), (neighbour, "y"), (told, "k2")]
+
+
+async def test_what_is_refused_of_one_bucket_does_not_keep_that_of_others(announced, courier, endpoint, neighbour):
+    """Whoever may write to one bucket can have events made that its receiver refuses, as many as they like."""
+    refused = [f"k{n}" for n in range(50)]
+    endpoint.fails = dict.fromkeys(refused, 99)
+    await announced(*refused)
+    await announced("x", of=neighbour)
+    await courier.round()
+    assert keys(endpoint) == ["x"]
+    await announced(*[f"more{n}" for n in range(50)])
+    endpoint.fails |= {f"more{n}": 99 for n in range(50)}
+    await courier.round()  # nothing of it was delivered: the endpoint seems to be down
+    await announced("y", of=neighbour)
+    for _ in range(2):
+        await courier.round()
+    assert keys(endpoint) == ["x", "y"]
 
 
 async def test_pauses_grow_up_to_the_longest_and_vary():
