@@ -51,18 +51,24 @@ class UsageRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """How much a bucket holds: bytes of all versions, and how many versions (delete markers do not count).
 
     While it is ``counting`` what was there before is missing, so it says nothing yet. ``parts`` are the bytes of all
-    parts of unfinished uploads; None in a bucket of an older release until it is counted.
+    parts of unfinished uploads; None in a bucket of an older release, whose parts are ``counting_parts`` then.
     """
 
     size: int
     objects: int
     counting: bool = False
     parts: int | None = None
+    counting_parts: bool = False
 
     @property
     def held(self) -> int:
-        """The bytes that a quota bounds."""
-        return self.size + (self.parts or 0)
+        """The bytes that a quota bounds, as far as they are known."""
+        return self.size if self.counting_parts else self.size + (self.parts or 0)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything is counted."""
+        return not self.counting and not self.counting_parts and self.parts is not None
 
 
 class PurgingRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -1,6 +1,9 @@
 """The telemetry port of one worker: counts, times, logs and traces every request, in a few microseconds."""
 
+import time
 from collections.abc import Mapping, Sequence
+
+import structlog
 
 from zotplus.adapters.telemetry.access_log import STATUS_SERVER_ERROR, AccessLog
 from zotplus.adapters.telemetry.logs import Logs
@@ -17,6 +20,8 @@ from zotplus.adapters.telemetry.metrics_table import (
 from zotplus.adapters.telemetry.tracing import Tracing, take_over
 from zotplus.domain.errors import CATALOGUE, FaultType
 from zotplus.ports.telemetry import Finished, Headers
+
+log = structlog.get_logger("zotplus.telemetry")
 
 _NO_HEADERS: dict[str, str] = {}
 _UPSTREAM_FAULTS = frozenset(code for code, fault in CATALOGUE.items() if fault.type is FaultType.UPSTREAM)
@@ -65,9 +70,13 @@ class RequestTelemetry:
         """See ``Telemetry.answered_together``."""
         tracing, traces = self._tracing, [""] * len(answered)
         if tracing is not None:
-            traces = [tracing.begin(one.request_id, _NO_HEADERS, one.seconds) for one in answered]
+            now = time.time()
+            traces = [tracing.begin(one.request_id, _NO_HEADERS, now - one.at + one.seconds) for one in answered]
         for one in answered:
-            self._count(one)
+            try:
+                self._count(one)
+            except Exception:
+                log.exception("request_not_counted", request_id=one.request_id)
         if self._access is not None:
             self._access.add_all(zip(answered, traces, strict=True))
             self._count_dropped()

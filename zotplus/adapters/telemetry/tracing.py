@@ -63,7 +63,7 @@ class Tracing:
     def __init__(self, settings: TelemetrySettings, exporter: "SpanExporter | None" = None) -> None:
         self._provider = _provider(settings, exporter)
         self._tracer = self._provider.get_tracer("zotplus")
-        self._spans: dict[str, Span] = {}
+        self._spans: dict[str, tuple[Span, int]] = {}
 
     def begin(self, request_id: str, headers: Headers | Mapping[str, str], ago: float = 0.0) -> str:
         """Start the request's span below the caller's, ``ago`` seconds back; returns the trace id."""
@@ -78,16 +78,17 @@ class Tracing:
         forwarded: dict[str, str] = {}
         propagator.inject(forwarded, set_span_in_context(span))
         _CURRENT.set(forwarded)
-        self._spans[request_id] = span
+        self._spans[request_id] = span, began
         return f"{span.get_span_context().trace_id:032x}"
 
     def finish(self, finished: Finished) -> None:
-        """End it. Attribute names are those of OpenTelemetry's HTTP conventions."""
+        """End it when the request was answered. Attribute names are those of OpenTelemetry's HTTP conventions."""
         from opentelemetry.trace import StatusCode  # noqa: PLC0415 - optional
 
-        span = self._spans.pop(finished.request_id, None)
-        if span is None:
+        found = self._spans.pop(finished.request_id, None)
+        if found is None:
             return
+        span, began = found
         span.update_name(f"{finished.face}.{finished.operation}")
         span.set_attributes(
             {
@@ -103,7 +104,7 @@ class Tracing:
         )
         if finished.status >= _ERROR_STATUS:
             span.set_status(StatusCode.ERROR, str(finished.fields.get("fault", "")))
-        span.end()
+        span.end(began + int(finished.seconds * 1e9))  # it may be told of later
 
     def close(self) -> None:
         """Hand over what waits."""

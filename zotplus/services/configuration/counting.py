@@ -31,8 +31,8 @@ _UNCOUNTED = UsageRecord(size=0, objects=0, counting=True, parts=0)
 class BucketUsage(msgspec.Struct, frozen=True, kw_only=True):
     """What a bucket holds and may hold: bytes of all versions, and how many (delete markers do not count).
 
-    ``parts`` are the bytes of the parts of unfinished uploads, which a quota bounds too. ``counted`` is False while
-    that is not known yet; a quota is 0 where there is none.
+    ``counted`` is False while that is not known yet. ``parts`` are the bytes of the parts of unfinished uploads, which
+    a quota bounds too, 0 until they are counted; a quota is 0 where there is none.
     """
 
     bucket: str
@@ -127,7 +127,7 @@ class Usage:
 
     async def _compare(self, name: str, bucket: BucketRecord) -> Drift | None:
         recorded, found = await self._walk(partial(_both, bucket=bucket))
-        if recorded is None or not _is_counted(recorded) or found.unreadable:
+        if recorded is None or not recorded.is_whole or found.unreadable:
             return None
         said, counted = (recorded.size, recorded.objects, recorded.parts), (found.size, found.objects, found.parts)
         return None if said == counted else Drift(bucket=name, recorded=said, counted=counted)
@@ -163,17 +163,17 @@ def _buckets(snapshot: Snapshot) -> list[tuple[str, BucketRecord]]:
 
 
 def _is_counted(usage: UsageRecord | None) -> bool:
-    return usage is not None and not usage.counting and usage.parts is not None
+    return usage is not None and usage.is_whole
 
 
 def _usage(snapshot: Snapshot, name: str, record: BucketRecord) -> BucketUsage:
     found = find_usage(snapshot, record)
-    known = found if found is not None and _is_counted(found) else _EMPTY
+    known = found if found is not None and not found.counting else _EMPTY
     return BucketUsage(
         bucket=name,
         size=known.size,
         objects=known.objects,
-        parts=known.parts or 0,
+        parts=known.parts or 0 if known.is_whole else 0,
         counted=known is found,
         quota_bytes=record.quota_bytes,
         quota_objects=record.quota_objects,
@@ -185,7 +185,8 @@ def _begin(transaction: Transaction, bucket: BucketRecord) -> None:
     if usage is None:
         transaction.put(layout.usage(bucket.id), USAGE.encode(_UNCOUNTED))
     elif usage.parts is None:
-        transaction.put(layout.usage(bucket.id), USAGE.encode(msgspec.structs.replace(usage, counting=True, parts=0)))
+        begun = msgspec.structs.replace(usage, parts=0, counting_parts=True)  # of the rest the quota goes on to hold
+        transaction.put(layout.usage(bucket.id), USAGE.encode(begun))
 
 
 def _both(snapshot: Snapshot, bucket: BucketRecord) -> tuple[UsageRecord | None, _Found]:
@@ -203,5 +204,8 @@ def _both(snapshot: Snapshot, bucket: BucketRecord) -> tuple[UsageRecord | None,
                 objects += 1
     for upload, _ in snapshot.scan(*layout.table_span(layout.uploads(bucket.id))):
         for _, data in snapshot.scan(*layout.table_span(layout.parts(layout.split_upload(upload)[1]))):
-            parts += PART.decode(data).size
+            try:
+                parts += PART.decode(data).size
+            except Problem:
+                unreadable += 1
     return find_usage(snapshot, bucket), _Found(size, objects, parts, unreadable)

@@ -60,7 +60,7 @@ def charge_part(transaction: Transaction, bucket: BucketRecord, size: int) -> No
     usage = find_usage(transaction, bucket)
     if usage is None or usage.parts is None or size == 0:
         return
-    if size > 0 and not usage.counting and _passes(usage.held + size, bucket.quota_bytes):
+    if size > 0 and usage.is_whole and _passes(usage.held + size, bucket.quota_bytes):
         raise _exceeded(bucket, usage, (size, 0))
     _put_parts(transaction, bucket.id, usage, usage.parts + size)
 

@@ -8,6 +8,7 @@ import time
 
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from structlog.testing import capture_logs
 
 from zotplus.adapters.telemetry import tracing
 from zotplus.adapters.telemetry.access_log import FLUSH_SECONDS
@@ -227,7 +228,29 @@ def test_requests_answered_together_are_told_of_as_each_by_itself(telemetry, tmp
     assert total["zotplus_requests_in_flight",] == [0]
 
 
-async def test_requests_answered_together_are_logged_at_once_behind_what_waits(telemetry, tmp_path):
+async def test_one_request_that_cannot_be_counted_keeps_no_other_from_being_told(telemetry, tmp_path, spans, exporter):
+    subject = telemetry(spans)
+    subject._series["s3", "GetObject", 299] = ()
+    with capture_logs() as faults:
+        subject.answered_together([finished(request_id="A"), finished(status=299), finished(request_id="B")])
+    subject.close()
+    assert [line["request_id"] for line in lines(tmp_path)] == ["A", "ABC", "B"]
+    assert sums(tmp_path / "run")["zotplus_requests_total", "s3", "GetObject", "200"] == [2]
+    assert len(exporter.get_finished_spans()) == 3
+    assert [(one["event"], one["request_id"]) for one in faults] == [("request_not_counted", "ABC")]
+
+
+def test_spans_last_as_long_as_their_requests_however_late_they_are_told(telemetry, spans, exporter):
+    subject = telemetry(spans)
+    at = time.time() - 5
+    subject.answered_together([finished(request_id=f"{n}", at=at, seconds=0.25) for n in range(3)])
+    subject.close()
+    for span in exporter.get_finished_spans():
+        assert span.end_time - span.start_time == 250_000_000
+        assert abs(span.end_time / 1e9 - at) < 1
+
+
+def test_requests_answered_together_are_logged_at_once_behind_what_waits(telemetry, tmp_path):
     subject = telemetry()
     subject.finish(finished(request_id="waits"))
     assert subject.answered_together([finished(request_id="A"), finished(request_id="B")]) == ["", ""]

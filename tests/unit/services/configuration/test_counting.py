@@ -149,12 +149,15 @@ async def test_parts_of_uploads_that_an_older_release_began_are_counted_once(hou
     await house.abort()
     await house.usage.set_quota("one", 60, 0)
     await house.part(3, 1)
-    assert (await house.read(), await house.parts()) == ((0, 0, False), 0)
+    assert (await house.read(), await house.parts()) == ((5, 1, True), 0)
     walk = house.usage._walk
 
     async def walk_and_write(function):
         found = await walk(function)
         await house.part(3, 4)
+        with pytest.raises(Problem) as refused:  # what was known before is bounded on the way too
+            await house.put("x", 56)
+        assert refused.value.fault.code == "quota_exceeded"
         return found
 
     monkeypatch.setattr(house.usage, "_walk", walk_and_write)
@@ -182,7 +185,8 @@ async def test_a_count_of_parts_that_was_broken_off_is_made_again(house, monkeyp
         await house.usage.count_uncounted()
     monkeypatch.undo()
     await house.part(2, 7)
-    assert (await house.read(), await house.parts()) == ((0, 0, False), 0)
+    assert (await house.read(), await house.parts()) == ((0, 0, True), 0)
+    assert await house.usage.prove(repair=False) == []
     assert await house.usage.count_uncounted() == 1
     assert (await house.read(), await house.parts()) == ((0, 0, True), 12)
 
@@ -229,6 +233,17 @@ async def test_where_a_record_cannot_be_read_the_count_is_not_judged(house):
     await house.overwrite(UsageRecord(size=500, objects=7, parts=0))
     assert await house.usage.prove(repair=True) == []
     assert await house.read() == (500, 7, True)
+
+
+async def test_a_part_that_cannot_be_read_keeps_no_bucket_from_being_counted(house):
+    await house.begin("b")
+    await house.part(1, 3)
+    await house.part(2, 4)
+    await house.store.write(lambda transaction: transaction.put(layout.part(house.begun[-1][1], 2), b"damaged"))
+    await house.overwrite(UsageRecord(size=0, objects=0))
+    assert await house.usage.count_uncounted() == 1
+    assert await house.parts() == 3
+    assert await house.usage.prove(repair=True) == []
 
 
 async def test_a_bucket_that_is_removed_meanwhile_is_left_alone(house, monkeypatch):

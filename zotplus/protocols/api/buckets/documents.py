@@ -50,7 +50,7 @@ class UsageDocument(_Document, frozen=True):
     """How much a bucket holds: bytes of all versions, and how many (delete markers do not count), and its quotas.
 
     ``unfinished_bytes`` are those of the parts of unfinished uploads, which ``quota_bytes`` bounds too. ``counted`` is
-    false, and the numbers are 0, while the bucket of an older release has not been counted yet.
+    false, and the numbers are 0, while the bucket of an older release has not been counted yet; parts may come later.
     """
 
     bucket: str
