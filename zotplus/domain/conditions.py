@@ -13,6 +13,7 @@ from zotplus.domain.errors import Problem
 from zotplus.domain.headers import Headers
 
 ANY = "*"
+_DATES = ("If-Modified-Since", "If-Unmodified-Since")
 # Headers are bounded by the server; this bounds the work on one that is all commas.
 _MAX_TAGS = 128
 
@@ -92,8 +93,12 @@ def parse_if_range(header: str) -> Unchanged:
 def parse_write_conditions(headers: Headers) -> WriteConditions:
     """The conditions of a write. Raises ``OPERATION_UNKNOWN`` as AWS.
 
-    That is for another ``If-None-Match`` than ``*``, and for both headers at once.
+    That is for another ``If-None-Match`` than ``*``, for both headers at once, and for dates, which Amazon passes over:
+    whoever sends one relies on it.
     """
+    for name in _DATES:
+        if headers.get(name) is not None:
+            raise Problem(errors.OPERATION_UNKNOWN, "A write takes If-Match and If-None-Match only.", Header=name)
     match = headers.get("if-match")
     none_match = headers.get("if-none-match")
     if match is None and none_match is None:

@@ -129,7 +129,10 @@ def _extras(prepared: Prepared) -> ExtrasRecord | None:
 
 
 def check_mode(prepared: Prepared, wanted: Assembly) -> None:
-    """Raises ``REQUEST_INVALID`` for another checksum type than the upload's, and for a composite's bare part."""
+    """Raises ``REQUEST_INVALID`` for another checksum type than the upload's, and for a composite's bare part.
+
+    ``PART_ORDER_INVALID`` for a composite's parts that are not numbered 1, 2, 3 … Spec: API Reference, CompletedPart.
+    """
     upload = prepared.upload
     if upload.checksum_algorithm is None or upload.checksum_type is None:
         return
@@ -139,13 +142,18 @@ def check_mode(prepared: Prepared, wanted: Assembly) -> None:
             f"The upload was created using the {upload.checksum_type} checksum mode. The complete request must use the "
             "same checksum mode.",
         )
+    if upload.checksum_type != ChecksumType.COMPOSITE:
+        return
     missing = [choice.number for choice in wanted.parts if choice.checksum is None]
-    if missing and upload.checksum_type == ChecksumType.COMPOSITE:
+    if missing:
         raise Problem(
             errors.REQUEST_INVALID,
             f"The upload was created using a {upload.checksum_algorithm.lower()} checksum. The complete request must "
             f"include the checksum for each part. It was missing for part {missing[0]} in the request.",
         )
+    if wanted.parts[-1].number != len(wanted.parts):
+        detail = "Parts of an upload with checksums of its parts are numbered from 1 without gaps."
+        raise Problem(errors.PART_ORDER_INVALID, detail)
 
 
 def require_upload(snapshot: Snapshot, address: tuple[str, bytes], upload_id: str) -> tuple[bytes, UploadRecord]:

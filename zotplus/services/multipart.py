@@ -65,6 +65,14 @@ from zotplus.services.versioning.storing import NewVersion, store
 
 NOTHING_EXPECTED = Expected()
 
+_OF_PARTS = {
+    errors.ENCRYPTION_KEY_MISSING: (
+        "The multipart upload initiate requested encryption. Subsequent part requests must include the appropriate "
+        "encryption parameters."
+    ),
+    errors.ENCRYPTION_KEY_WRONG: "The provided encryption parameters did not match the ones used originally.",
+}
+"""What is said of a part whose customer key is not the upload's, as Amazon says it."""
 _ATTEMPTS = 3  # a part that is uploaded again meanwhile, as clients do after a time-out, changes what is completed
 _TIME_DIGITS = 12  # milliseconds in hexadecimal, so that uploads of one key are listed in the order they began
 
@@ -173,8 +181,13 @@ class Multipart:
     async def _plan(self, upload: UploadRecord, number: int, customer_key: bytes) -> Plan:
         """How a part is taken in: under the upload's key, where it has one."""
         encryption, algorithm = encryption_of(upload), upload_algorithm(upload)
-        check_customer_key(encryption, customer_key)
-        begun = None if encryption is None else (await self._encryption.open(encryption, customer_key), encryption)
+        try:
+            check_customer_key(encryption, customer_key)
+            begun = None if encryption is None else (await self._encryption.open(encryption, customer_key), encryption)
+        except Problem as problem:
+            if problem.fault not in _OF_PARTS:
+                raise
+            raise Problem(errors.REQUEST_INVALID, _OF_PARTS[problem.fault]) from problem
         return plan(0, begun, upload.storage_class, algorithm=algorithm, number=number)
 
     async def complete(

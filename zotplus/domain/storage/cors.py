@@ -101,6 +101,9 @@ def _check_rule(rule: CorsRule) -> None:
     for header in rule.headers:
         _check_value("AllowedHeader", header, _is_token(header) is not None)
     for header in rule.exposed:
+        if "*" in header:
+            shown = f'ExposeHeader "{header[:128]}" contains wildcard.'
+            raise Problem(errors.REQUEST_INVALID, f"{shown} We currently do not support wildcard for ExposeHeader.")
         # Amazon names the wrong element here, and clients compare the sentence.
         _check_value("AllowedHeader", header, _is_token(header) is not None)
 

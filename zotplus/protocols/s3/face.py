@@ -19,6 +19,7 @@ from zotplus.gateway.credentials import caller
 from zotplus.gateway.head import RequestHead
 from zotplus.gateway.reply import Reply
 from zotplus.gateway.route import Operation, Route
+from zotplus.protocols.s3.attributes import http_date
 from zotplus.protocols.s3.forms.opening import authenticate as authenticate_form
 from zotplus.protocols.s3.forms.posting import POST_OBJECT
 from zotplus.protocols.s3.origins import PREFLIGHT, crossing_headers
@@ -148,6 +149,8 @@ class S3Face:
         fields = problem.fields
         if "delete_marker" in fields:
             headers += [("x-amz-delete-marker", "true"), ("x-amz-version-id", str(fields["delete_marker"]))]
+        if "modified" in fields:
+            headers.append(("Last-Modified", http_date(int(fields["modified"]))))
         if "allow" in fields:
             headers.append(("Allow", str(fields["allow"])))
         if problem.fault is errors.RANGE_UNSATISFIABLE and "ActualObjectSize" in fields:

@@ -30,7 +30,7 @@ from zotplus.protocols.s3.request import (
     number,
     read_copy_source,
 )
-from zotplus.protocols.s3.rows import COPY_SOURCE, What, When, row
+from zotplus.protocols.s3.rows import COPY_RANGE, COPY_SOURCE, What, When, row
 from zotplus.protocols.s3.settings.encryption_headers import (
     COPY_SOURCE_CUSTOMER,
     CUSTOMER,
@@ -148,7 +148,7 @@ class UploadPartCopy(_OneUpload, frozen=True, kw_only=True):
 
 def parse_upload_part_copy(request: Request) -> UploadPartCopy:
     """Raises ``ARGUMENT_INVALID``, ``UPLOAD_NOT_FOUND``, ``COPY_SOURCE_INVALID``."""
-    range_text = request.header("x-amz-copy-source-range")
+    range_text = request.header(COPY_RANGE)
     span = None
     if range_text is not None:
         asked = ranges.parse_copy_range(range_text)

@@ -16,6 +16,7 @@ T = TypeVar("T", bound=Operation)
 Handler = Callable[[Context, Operation], Awaitable[Reply]]
 
 COPY_SOURCE = "x-amz-copy-source"
+COPY_RANGE = "x-amz-copy-source-range"
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):

@@ -105,7 +105,8 @@ def require_version(snapshot: Snapshot, place: Place, version: str = "") -> Vers
     marker = {"delete_marker": found.record.version_id or NULL}
     if not version:
         raise Problem(errors.OBJECT_NOT_FOUND, **marker)
-    raise Problem(errors.METHOD_NOT_ALLOWED, Method="GET", ResourceType="DeleteMarker", allow="DELETE", **marker)
+    marker |= {"allow": "DELETE", "modified": str(found.record.modified_ms // 1000)}
+    raise Problem(errors.METHOD_NOT_ALLOWED, Method="GET", ResourceType="DeleteMarker", **marker)
 
 
 def shown_version(bucket: BucketRecord, record: ObjectRecord) -> str | None:

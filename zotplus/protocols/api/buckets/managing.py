@@ -5,7 +5,7 @@ from zotplus.domain.actions import Action
 from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.domain.storage.tags import BUCKET_TAGS, check_tags
-from zotplus.gateway.conditions.facts import gather
+from zotplus.gateway.conditions.visibility import visible_buckets
 from zotplus.gateway.context import Context
 from zotplus.gateway.openapi import QueryParameter
 from zotplus.gateway.pipeline import require
@@ -28,16 +28,15 @@ _BUCKET = "admin:buckets/{name}"
 
 
 async def list_buckets(context: Context, _call: Call, _body: None) -> Buckets:
-    """The buckets that the caller may list, with what they hold for who may see that; strangers learn of no other."""
+    """The buckets that the caller may list or find, with what they hold for who may see that."""
     found = await context.services.buckets.list()
     usages = await context.services.usage.read_all()
-    asked = [(row, Need(actions.LIST_BUCKET.name, f"s3:{row.name}")) for row in found]
-    await gather(context, [need for _, need in asked])
-    seen = [row for row, need in asked if context.may(need)]
+    seen = await visible_buckets(context, [row.name for row in found])
     may_see = actions.ADMIN_READ_BUCKET_USAGE.name
     told = [
         bucket(row, usages.get(row.name) if context.may(Need(may_see, f"admin:buckets/{row.name}")) else None)
-        for row in seen
+        for row in found
+        if row.name in seen
     ]
     return Buckets(buckets=tuple(told))
 

@@ -11,7 +11,7 @@ from zotplus.domain.errors import Problem
 from zotplus.domain.iam import Need
 from zotplus.domain.iam.arns import ARN_OF_S3
 from zotplus.domain.storage.acls import CANNED_FOR_BUCKETS, ENFORCED, is_private
-from zotplus.gateway.conditions.facts import gather
+from zotplus.gateway.conditions.visibility import visible_buckets
 from zotplus.gateway.context import Context
 from zotplus.gateway.pipeline import require
 from zotplus.gateway.reply import Reply
@@ -60,17 +60,17 @@ def parse_list_buckets(request: Request) -> ListBuckets:
 
 
 async def list_buckets(context: Context, operation: ListBuckets) -> Reply:
-    """The buckets that the caller may list, or a part of them: whoever may list a prefix may read the location."""
+    """The buckets that the caller may list or find, or a part of them."""
     # A bucket's name is its own token: it tells nothing that the page did not.
     meant = [
-        (bucket, Need(actions.GET_BUCKET_LOCATION.name, f"s3:{bucket.name}"))
+        bucket
         for bucket in await context.services.buckets.list()
         if bucket.name > operation.after
         and bucket.name.startswith(operation.prefix)
         and operation.region in ("", bucket.region)
     ]
-    await gather(context, [need for _, need in meant])
-    found = [bucket for bucket, need in meant if context.may(need)]
+    seen = await visible_buckets(context, [bucket.name for bucket in meant])
+    found = [bucket for bucket in meant if bucket.name in seen]
     page = found[: operation.limit]
     more = xml_out.element("ContinuationToken", page[-1].name) if len(found) > len(page) else ""
     content = (

@@ -38,7 +38,7 @@ from zotplus.protocols.s3.settings.encryption_headers import (
 from zotplus.protocols.s3.settings.lifecycle.expiry import expiry_headers
 from zotplus.protocols.s3.settings.lock_headers import lock_headers
 from zotplus.protocols.s3.settings.tag_headers import count_headers
-from zotplus.services.values import NEWEST, ObjectInfo, Selection
+from zotplus.services.values import NEWEST, Checksum, ObjectInfo, Selection
 
 # An object on the main port shares its origin with the pages for people: a script in it must not run there.
 _SANDBOX = ("Content-Security-Policy", "sandbox")
@@ -193,9 +193,17 @@ def _read_reply(
     if wanted is not None and length:
         status = 206
         headers.append(("Content-Range", f"bytes {start}-{start + length - 1}/{info.size}"))
-    elif operation.with_checksum:
-        headers.extend(checksum_headers(info.checksum))
+    if operation.with_checksum and (wanted is None or not length or isinstance(wanted, Part)):
+        headers.extend(checksum_headers(_checksum_of(info, wanted)))
     return Reply(status=status, headers=headers, body=body, length=length)
+
+
+def _checksum_of(info: ObjectInfo, wanted: Range | None) -> Checksum | None:
+    """The checksum of what is read. Spec: Amazon S3 User Guide, "Checking object integrity", part-level checksums."""
+    if not isinstance(wanted, Part) or not info.part_sizes or info.checksum is None:
+        return info.checksum
+    parts = info.part_checksums
+    return msgspec.structs.replace(info.checksum, value=parts[wanted.number - 1]) if parts else None
 
 
 ROWS = (

@@ -37,7 +37,7 @@ from zotplus.protocols.s3.request import (
     Request,
     read_copy_source,
 )
-from zotplus.protocols.s3.rows import COPY_SOURCE, What, When, row
+from zotplus.protocols.s3.rows import COPY_RANGE, COPY_SOURCE, What, When, row
 from zotplus.protocols.s3.settings.encryption_headers import (
     COPY_SOURCE_CUSTOMER,
     encryption_headers,
@@ -147,7 +147,9 @@ class CopyObject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_copy_object(request: Request) -> CopyObject:
-    """Raises ``COPY_SOURCE_INVALID``, ``REQUEST_INVALID``, and what attributes do."""
+    """Raises ``COPY_SOURCE_INVALID``, ``REQUEST_INVALID``, ``OPERATION_UNKNOWN``, and what attributes do."""
+    if request.header(COPY_RANGE) is not None:
+        raise Problem(errors.OPERATION_UNKNOWN, "Only UploadPartCopy copies a part of an object.", Header=COPY_RANGE)
     replaces = metadata_directive(request, "x-amz-metadata-directive")
     algorithm = parse_algorithm(request.head.headers)
     replaces_tags = metadata_directive(request, "x-amz-tagging-directive")
