@@ -61,9 +61,14 @@ class UsageRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     counting_parts: bool = False
 
     @property
+    def known_parts(self) -> int:
+        """The bytes of parts, 0 until they are counted."""
+        return 0 if self.counting_parts else self.parts or 0
+
+    @property
     def held(self) -> int:
         """The bytes that a quota bounds, as far as they are known."""
-        return self.size if self.counting_parts else self.size + (self.parts or 0)
+        return self.size + self.known_parts
 
     @property
     def is_whole(self) -> bool:

@@ -22,6 +22,7 @@ from zotplus.domain.integrity.checksums import (
 )
 from zotplus.ports.keyvalue import Snapshot
 from zotplus.records import layout
+from zotplus.records.buckets import BucketRecord
 from zotplus.records.objects import ChecksumRecord, ExtrasRecord, ObjectRecord
 from zotplus.records.uploads import COMPLETED, PART, UPLOAD, PartRecord, UploadRecord
 from zotplus.services.content.ingest import DEFAULT_ALGORITHM
@@ -82,10 +83,10 @@ def prepare_completion(snapshot: Snapshot, request: Completion) -> ObjectInfo | 
     done = _find_completed(snapshot, request)
     if done is not None:
         return done
-    bucket_id, upload = require_upload(snapshot, (request.bucket, request.name), request.upload_id)
+    bucket, upload = require_upload(snapshot, (request.bucket, request.name), request.upload_id)
     parts = tuple([_matching_part(snapshot, request.upload_id, choice) for choice in request.choices])
     _check_sizes(request.choices, parts)
-    return Prepared(bucket_id=bucket_id, upload=upload, parts=parts)
+    return Prepared(bucket_id=bucket.id, upload=upload, parts=parts)
 
 
 def assemble(prepared: Prepared, wanted: Assembly, modified_ms: int) -> ObjectRecord:
@@ -156,14 +157,14 @@ def check_mode(prepared: Prepared, wanted: Assembly) -> None:
         raise Problem(errors.PART_ORDER_INVALID, detail)
 
 
-def require_upload(snapshot: Snapshot, address: tuple[str, bytes], upload_id: str) -> tuple[bytes, UploadRecord]:
-    """Bucket id and upload. Raises ``BUCKET_NOT_FOUND``, ``UPLOAD_NOT_FOUND``."""
-    bucket, name = address
-    bucket_id = find_bucket(snapshot, bucket).id
-    data = snapshot.get(layout.upload(bucket_id, name, upload_id)) if _is_upload_id(upload_id) else None
+def require_upload(snapshot: Snapshot, address: tuple[str, bytes], upload_id: str) -> tuple[BucketRecord, UploadRecord]:
+    """Bucket and upload. Raises ``BUCKET_NOT_FOUND``, ``UPLOAD_NOT_FOUND``."""
+    name, key = address
+    bucket = find_bucket(snapshot, name)
+    data = snapshot.get(layout.upload(bucket.id, key, upload_id)) if _is_upload_id(upload_id) else None
     if data is None:
         raise Problem(errors.UPLOAD_NOT_FOUND, upload_id=upload_id[:64])
-    return bucket_id, UPLOAD.decode(data)
+    return bucket, UPLOAD.decode(data)
 
 
 def upload_algorithm(upload: UploadRecord) -> ChecksumAlgorithm:

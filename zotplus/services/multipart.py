@@ -129,10 +129,9 @@ class Multipart:
         name = key_bytes(key)
 
         def admit(snapshot: Snapshot) -> UploadRecord:
-            upload = require_upload(snapshot, (bucket, name), upload_id)[1]
+            found, upload = require_upload(snapshot, (bucket, name), upload_id)
             _check_part(number, upload, source.expected)
-            former = _part_size(snapshot, upload_id, number)
-            check_quota(snapshot, find_bucket(snapshot, bucket), source.expected.size, former)
+            check_quota(snapshot, found, source.expected.size, _part_size(snapshot, upload_id, number))
             return upload
 
         upload = await self._store.read(admit)
@@ -159,15 +158,15 @@ class Multipart:
         ``ENTITY_TOO_LARGE``.
         """
         name = key_bytes(key)
-        upload = await self._store.read(lambda snapshot: require_upload(snapshot, (bucket, name), upload_id)[1])
-        _check_part(number, upload, NOTHING_EXPECTED)
 
-        def admit(snapshot: Snapshot) -> CopySource:
-            found = find_copy_source(snapshot, source)
-            check_quota(snapshot, find_bucket(snapshot, bucket), found.size, _part_size(snapshot, upload_id, number))
-            return found
+        def admit(snapshot: Snapshot) -> tuple[UploadRecord, CopySource]:
+            found, upload = require_upload(snapshot, (bucket, name), upload_id)
+            _check_part(number, upload, NOTHING_EXPECTED)
+            content = find_copy_source(snapshot, source)
+            check_quota(snapshot, found, content.size, _part_size(snapshot, upload_id, number))
+            return upload, content
 
-        content = await self._store.read(admit)
+        upload, content = await self._store.read(admit)
         how = await self._plan(upload, number, source.part_key)
         check_customer_key(content.encryption, source.customer_key)
         opened = None
@@ -236,8 +235,8 @@ class Multipart:
         name, removed_ms = key_bytes(key), now_ms(self._clock)
 
         def remove(transaction: Transaction) -> None:
-            bucket_id, _ = require_upload(transaction, (bucket, name), upload_id)
-            remove_upload(transaction, layout.upload(bucket_id, name, upload_id), removed_ms, MAX_PARTS + 1)
+            found, _ = require_upload(transaction, (bucket, name), upload_id)
+            remove_upload(transaction, layout.upload(found.id, name, upload_id), removed_ms, MAX_PARTS + 1)
 
         await self._store.write(remove)
 
@@ -277,7 +276,7 @@ class Multipart:
         failpoints.hit("multipart.part.before_metadata")
 
         def insert(transaction: Transaction) -> None:
-            require_upload(transaction, address, upload_id)
+            bucket, _ = require_upload(transaction, address, upload_id)
             if part.blob is None:
                 acquire(transaction, record.slices)
             else:
@@ -287,7 +286,7 @@ class Multipart:
             if former is not None:
                 release(transaction, former.slices, modified_ms)
             growth = record.size - (0 if former is None else former.size)
-            charge_part(transaction, find_bucket(transaction, address[0]), growth)
+            charge_part(transaction, bucket, growth)
 
         await self._store.write(insert)
         failpoints.hit("multipart.part.after_metadata")

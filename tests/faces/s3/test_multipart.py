@@ -8,32 +8,12 @@ import pytest
 from tests.faces.s3 import chunked_bodies
 from tests.faces.s3.chunked_bodies import MODES, crc32
 from tests.faces.s3.stage import Call
+from tests.faces.s3.uploads import begin, complete, document, part
 from zotplus.gateway.head import Listener
 
 MIB = 1024 * 1024
 FIRST = bytes(range(256)) * (5 * MIB // 256)
 LAST = b"the end"
-
-
-async def begin(stage, key="big", **headers):
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    answer = await stage.ask("POST", f"/bucket/{key}", query="uploads", headers=named)
-    assert answer.status == 200, answer.body
-    return answer.text("UploadId")
-
-
-async def part(stage, upload, number, content, key="big", **options):
-    query = f"partNumber={number}&uploadId={upload}"
-    return await stage.ask("PUT", f"/bucket/{key}", query=query, body=content, **options)
-
-
-def document(*parts):
-    lines = "".join(f"<Part><ETag>{etag}</ETag><PartNumber>{number}</PartNumber></Part>" for number, etag in parts)
-    return f"<CompleteMultipartUpload>{lines}</CompleteMultipartUpload>".encode()
-
-
-async def complete(stage, upload, *parts, key="big", **options):
-    return await stage.ask("POST", f"/bucket/{key}", query=f"uploadId={upload}", body=document(*parts), **options)
 
 
 async def test_an_object_is_put_together_from_its_parts(stage):

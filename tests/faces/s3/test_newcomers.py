@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 import pytest
 
 from tests.faces.s3.stage import READER
+from tests.faces.s3.uploads import begin, complete, part
 from zotplus.services.policies.values import NewVersion
 
 VERSIONED = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
@@ -72,27 +73,17 @@ class Composite:
         self.parts = []
 
     async def part(self, number, content):
-        query = f"partNumber={number}&uploadId={self.upload}"
-        headers = {"x-amz-checksum-sha256": sha256(content)}
-        done = await self.stage.ask("PUT", "/bucket/key", query=query, headers=headers, body=content)
-        self.parts.append((number, done.headers["ETag"], sha256(content)))
+        summed = sha256(content)
+        done = await part(self.stage, self.upload, number, content, headers={"x-amz-checksum-sha256": summed})
+        self.parts.append((number, done.headers["ETag"], f"<ChecksumSHA256>{summed}</ChecksumSHA256>"))
 
     async def complete(self):
-        listed = "".join(
-            [
-                f"<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag><ChecksumSHA256>{of}</ChecksumSHA256></Part>"
-                for number, etag, of in self.parts
-            ]
-        )
-        body = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
-        return await self.stage.ask("POST", "/bucket/key", query=f"uploadId={self.upload}", body=body)
+        return await complete(self.stage, self.upload, *self.parts)
 
 
 @pytest.fixture
 async def composite(stage):
-    headers = {"x-amz-checksum-algorithm": "SHA256", "x-amz-checksum-type": "COMPOSITE"}
-    made = await stage.ask("POST", "/bucket/key", query="uploads", headers=headers)
-    return Composite(stage, made.text("UploadId"))
+    return Composite(stage, await begin(stage, x_amz_checksum_algorithm="SHA256", x_amz_checksum_type="COMPOSITE"))
 
 
 async def test_a_part_is_told_with_its_own_checksum(stage, composite):
@@ -103,14 +94,14 @@ async def test_a_part_is_told_with_its_own_checksum(stage, composite):
     enabled = {"x-amz-checksum-mode": "ENABLED"}
     for method in ("GET", "HEAD"):
         for number, content in ((1, first), (2, second)):
-            told = await stage.ask(method, "/bucket/key", query=f"partNumber={number}", headers=enabled)
+            told = await stage.ask(method, "/bucket/big", query=f"partNumber={number}", headers=enabled)
             assert (told.status, told.headers["x-amz-checksum-sha256"]) == (206, sha256(content))
             assert told.headers["x-amz-checksum-type"] == "COMPOSITE"
-        whole = await stage.ask(method, "/bucket/key", headers=enabled)
+        whole = await stage.ask(method, "/bucket/big", headers=enabled)
         assert whole.headers["x-amz-checksum-sha256"].endswith("-2")
-        some = await stage.ask(method, "/bucket/key", headers={**enabled, "Range": "bytes=0-9"})
+        some = await stage.ask(method, "/bucket/big", headers={**enabled, "Range": "bytes=0-9"})
         assert "x-amz-checksum-sha256" not in some.headers
-        unasked = await stage.ask(method, "/bucket/key", query="partNumber=1")
+        unasked = await stage.ask(method, "/bucket/big", query="partNumber=1")
         assert "x-amz-checksum-sha256" not in unasked.headers
 
 

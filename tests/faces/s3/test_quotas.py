@@ -4,6 +4,9 @@ import asyncio
 
 import pytest
 
+from tests.faces.s3 import uploads
+from tests.faces.s3.uploads import begin, complete
+
 
 @pytest.fixture
 async def bounded(stage):
@@ -68,16 +71,12 @@ async def test_copies_and_parts_count_too(bounded):
     assert (large.code, large.body_was_read) == ("QuotaExceeded", False)
     part = await bounded.ask("PUT", "/bucket/three", query=f"partNumber=1&uploadId={upload}", body=b"x" * 20)
     await bounded.services.usage.set_quota("bucket", 0, 2)
-    body = (
-        f"<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{part.headers['ETag']}</ETag></Part>"
-        "</CompleteMultipartUpload>"
-    ).encode()
-    refused = await bounded.ask("POST", "/bucket/three", query=f"uploadId={upload}", body=body)
+    refused = await complete(bounded, upload, (1, part.headers["ETag"]), key="three")
     assert refused.code == "QuotaExceeded"
     assert "needs 1 object more" in refused.xml.findtext("Message")
     assert await usage(bounded) == (80, 2)
     await bounded.services.usage.set_quota("bucket", 90, 0)  # what was sent may be more than a new quota: it is there
-    assert (await bounded.ask("POST", "/bucket/three", query=f"uploadId={upload}", body=body)).status == 200
+    assert (await complete(bounded, upload, (1, part.headers["ETag"]), key="three")).status == 200
     assert await usage(bounded) == (100, 3)
 
 
@@ -86,16 +85,16 @@ class Upload:
 
     def __init__(self, stage, upload):
         self.stage = stage
-        self.query = f"uploadId={upload}"
+        self.id = upload
 
     async def part(self, number, size, **options):
-        query = f"partNumber={number}&{self.query}"
-        return await self.stage.ask("PUT", "/bucket/three", query=query, body=b"x" * size, **options)
+        return await uploads.part(self.stage, self.id, number, b"x" * size, key="three", **options)
 
-    async def end(self, method, etags=()):
-        listed = "".join([f"<Part><PartNumber>{n}</PartNumber><ETag>{e}</ETag></Part>" for n, e in enumerate(etags, 1)])
-        body = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
-        return await self.stage.ask(method, "/bucket/three", query=self.query, body=body if etags else b"")
+    async def complete(self, *etags):
+        return await complete(self.stage, self.id, *enumerate(etags, 1), key="three")
+
+    async def abort(self):
+        return await self.stage.ask("DELETE", "/bucket/three", query=f"uploadId={self.id}")
 
     async def unfinished(self):
         assert await self.stage.services.usage.prove(repair=False) == []
@@ -104,8 +103,7 @@ class Upload:
 
 @pytest.fixture
 async def upload(bounded):
-    made = await bounded.ask("POST", "/bucket/three", query="uploads")
-    return Upload(bounded, made.text("UploadId"))
+    return Upload(bounded, await begin(bounded, "three"))
 
 
 async def test_parts_count_together_before_they_are_an_object(bounded, upload):
@@ -151,12 +149,12 @@ async def test_parts_at_once_cannot_pass_a_quota_together(upload):
 
 async def test_what_ends_an_upload_gives_its_parts_back(bounded, upload):
     etags = [(await upload.part(number, 30)).headers["ETag"] for number in (1, 2)]
-    assert (await upload.end("POST", etags[:1])).status == 200
+    assert (await upload.complete(etags[0])).status == 200
     assert (await usage(bounded), await upload.unfinished()) == ((70, 2), 0)
-    again = Upload(bounded, (await bounded.ask("POST", "/bucket/three", query="uploads")).text("UploadId"))
+    again = Upload(bounded, await begin(bounded, "three"))
     await again.part(1, 30)
     assert await again.unfinished() == 30
-    assert (await again.end("DELETE")).status == 204
+    assert (await again.abort()).status == 204
     assert (await usage(bounded), await again.unfinished()) == ((70, 2), 0)
 
 
@@ -168,14 +166,14 @@ async def test_an_upload_that_was_taken_can_be_completed_whatever_the_quota_is_n
         assert (await bounded.ask("PUT", "/bucket", query="versioning", body=status)).status == 200
     etag = (await upload.part(1, 60)).headers["ETag"]
     await bounded.services.usage.set_quota("bucket", quota, 2)
-    assert (await upload.end("POST", [etag])).status == 200
+    assert (await upload.complete(etag)).status == 200
     assert (await usage(bounded), await upload.unfinished()) == ((100, 2), 0)
 
 
 async def test_a_refused_completion_leaves_its_parts_counted(bounded, upload):
     etag = (await upload.part(1, 60)).headers["ETag"]
     await bounded.services.usage.set_quota("bucket", 100, 1)
-    assert (await upload.end("POST", [etag])).code == "QuotaExceeded"
+    assert (await upload.complete(etag)).code == "QuotaExceeded"
     assert (await usage(bounded), await upload.unfinished()) == ((40, 1), 60)
 
 

@@ -102,9 +102,8 @@ class Usage:
         """Count the buckets that have no count yet, or whose count was broken off; how many."""
 
         def uncounted(snapshot: Snapshot) -> list[tuple[str, BucketRecord]]:
-            return [
-                (name, record) for name, record in _buckets(snapshot) if not _is_counted(find_usage(snapshot, record))
-            ]
+            held = [(name, record, find_usage(snapshot, record)) for name, record in _buckets(snapshot)]
+            return [(name, record) for name, record, usage in held if usage is None or not usage.is_whole]
 
         found = await self._store.read(uncounted)
         for name, record in found:
@@ -162,10 +161,6 @@ def _buckets(snapshot: Snapshot) -> list[tuple[str, BucketRecord]]:
     return [(key[1:].decode(), BUCKET.decode(value)) for key, value in found]
 
 
-def _is_counted(usage: UsageRecord | None) -> bool:
-    return usage is not None and usage.is_whole
-
-
 def _usage(snapshot: Snapshot, name: str, record: BucketRecord) -> BucketUsage:
     found = find_usage(snapshot, record)
     known = found if found is not None and not found.counting else _EMPTY
@@ -173,7 +168,7 @@ def _usage(snapshot: Snapshot, name: str, record: BucketRecord) -> BucketUsage:
         bucket=name,
         size=known.size,
         objects=known.objects,
-        parts=known.parts or 0 if known.is_whole else 0,
+        parts=known.known_parts,
         counted=known is found,
         quota_bytes=record.quota_bytes,
         quota_objects=record.quota_objects,

@@ -106,7 +106,7 @@ def _exceeded(bucket: BucketRecord, usage: UsageRecord, growth: tuple[int, int])
     size, objects = growth
     needed = [f"{size} bytes"] if size > 0 else []
     needed += [f"{objects} object{'' if objects == 1 else 's'}"] if objects > 0 else []
-    unfinished = f" ({usage.parts} of them in unfinished uploads)" if usage.parts else ""
+    unfinished = f" ({usage.known_parts} of them in unfinished uploads)" if usage.known_parts else ""
     held = [f"{usage.held} of {bucket.quota_bytes} bytes{unfinished}"] if bucket.quota_bytes else []
     held += [f"{usage.objects} of {bucket.quota_objects} objects"] if bucket.quota_objects else []
     told = f"The request needs {' and '.join(needed)} more, and the bucket holds {' and '.join(held)}."

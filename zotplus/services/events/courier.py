@@ -82,8 +82,8 @@ class Courier:
         if not batch:
             return 0
         if self._strikes:  # of another bucket each time: only those of one may be what is refused
-            firsts = list({one.record.bucket: one for one in reversed(batch)}.values())
-            batch = (firsts[self._strikes % len(firsts)],)
+            turn = self._strikes % len({one.record.bucket for one in batch})
+            batch = batch[turn : turn + 1]
         return await self._deliver(_Round(batch))
 
     async def _deliver(self, work: "_Round") -> int:

@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from zotplus.domain import actions, errors
 from zotplus.domain.errors import Problem
-from zotplus.domain.iam import Allowed, Need
+from zotplus.domain.iam import Need
 from zotplus.domain.names import check_bucket_name, check_key
 from zotplus.domain.principals import Principal, PrincipalKind
 from zotplus.domain.signatures.links import Link, Place, UploadForm, sign_form, sign_link
@@ -21,6 +21,7 @@ from zotplus.domain.signatures.sigv4_sign import SigningCredentials
 from zotplus.gateway.conditions.facts import gather
 from zotplus.gateway.context import Context
 from zotplus.protocols.api.endpoint import Call, Endpoint
+from zotplus.protocols.api.policies.asking import require
 from zotplus.services.federation.federation import SESSION_NAME_KEY
 from zotplus.services.federation.sessions import SessionPolicies
 from zotplus.services.tokens.registry_tokens import somebody
@@ -125,8 +126,7 @@ async def create_form(context: Context, _call: Call, body: NewForm) -> SignedFor
 async def _require(context: Context, need: Need) -> None:
     """A link is judged again whenever it is used; one that cannot work is refused here, where somebody reads why."""
     await gather(context, (need,))
-    if not isinstance(context.decide(need), Allowed):
-        raise Problem(errors.ACCESS_DENIED, f"You may not {need.action} on {need.resource}.", resource=need.resource)
+    require(context, need)
 
 
 async def _credentials(context: Context, asked: int) -> tuple[SigningCredentials, int]:

@@ -48,7 +48,7 @@ async def can(context: Context, _call: Call, body: Question) -> AnswerDocument:
 def _may_see(context: Context, policy: str, *, of_text: bool) -> bool:
     """Whether the caller may know of a bucket's policy or list, of which decisions speak; of all others they may.
 
-    What it says (``of_text``) takes the right to read it, that it is there the right that shows the bucket in lists.
+    What it says (``of_text``) takes the right to read it, that it is there the right to find the bucket.
     """
     kind, colon, bucket = policy.partition(":")
     if not colon or kind not in _READING:
